@@ -1,0 +1,35 @@
+# Two commands for a new user: `make demo` and `make test`. Both set up .venv themselves.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test lint format sinusoid clean
+
+demo: $(READY)
+	$(BIN)/python examples/1-start/concrete.py $(ARGS)
+
+test: $(READY) lint
+	$(BIN)/python -m pytest -q -n 2 $(ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+sinusoid: $(READY)
+	$(BIN)/python examples/3-papers/sinusoid.py $(ARGS)
+
+# torch goes in first and alone: pip then never considers the multi-gigabyte CUDA builds.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11), 'Python >= 3.11 is needed: make PYTHON=python3.11'"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

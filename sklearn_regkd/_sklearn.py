@@ -1,0 +1,96 @@
+"""The one place that knows private or recent names of scikit-learn."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+
+try:  # scikit-learn >= 1.9
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:
+
+    class _NoContext:
+        """Stand-in for a callback context: nobody listens."""
+
+        def subcontext(self, **kwargs):
+            return self
+
+        def call_on_fit_task_begin(self, **kwargs):
+            return None
+
+        def call_on_fit_task_end(self, **kwargs):
+            return False
+
+        @contextmanager
+        def propagate_callback_context(self, sub_estimator):
+            yield
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stand-in for scikit-learn's mixin where there is none."""
+
+        def _init_callback_context(self, **kwargs):
+            return _NoContext()
+
+    def with_callbacks(method):
+        """Return the method as it is."""
+        return method
+
+
+__all__ = [
+    "CallbackSupportMixin",
+    "Interval",
+    "StrOptions",
+    "all_or_nothing",
+    "check_sample_weight",
+    "fill_random_states",
+    "safe_indexing",
+    "validate_parameters",
+    "with_callbacks",
+]
+
+
+def validate_parameters(estimator: BaseEstimator, constraints: dict[str, list[Any]]) -> None:
+    """Check an estimator's parameters; the error lists the values that are known.
+
+    Raises
+    ------
+    ValueError
+        scikit-learn's ``InvalidParameterError``, a subclass.
+    """
+    values = {name: getattr(estimator, name) for name in constraints}
+    validate_parameter_constraints(constraints, values, type(estimator).__name__)
+
+
+def fill_random_states(estimator: Any, random_state: np.random.RandomState) -> Any:
+    """Set every `random_state` of an estimator that is None, nested ones too; return it.
+
+    Seeds that a user has set are left as they are.
+    """
+    params = estimator.get_params(deep=True)
+    unset = {
+        name: int(random_state.randint(np.iinfo(np.int32).max))
+        for name in sorted(params)
+        if (name == "random_state" or name.endswith("__random_state")) and params[name] is None
+    }
+    return estimator.set_params(**unset)
+
+
+@contextmanager
+def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
+    """Put an estimator back as it was if what happens inside fails or is interrupted."""
+    before = dict(estimator.__dict__)
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__.clear()
+        estimator.__dict__.update(before)
+        raise

@@ -1,0 +1,394 @@
+"""A small neural network as a scikit-learn regressor: the baseline, and the student."""
+
+import copy
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from skorch import NeuralNet
+from skorch.callbacks import EarlyStopping
+from skorch.dataset import ValidSplit
+from skorch.utils import noop
+
+from sklearn_regkd._sklearn import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    all_or_nothing,
+    validate_parameters,
+    with_callbacks,
+)
+from sklearn_regkd._target import check_fit_data, check_predict_data, check_weight, like_y
+from sklearn_regkd.networks.mlp import ACTIVATIONS, MLP
+from sklearn_regkd.networks.scaling import OutputScaling, Scaling, fit_target_scaling
+from sklearn_regkd.supervision.supervision import Supervision
+from sklearn_regkd.training.callbacks import OneCycle, ReportProgress, StopOnDivergence
+from sklearn_regkd.training.device import resolve_device
+from sklearn_regkd.training.net import StudentNet
+from sklearn_regkd.training.randomness import draw_seed, torch_seeded
+from sklearn_regkd.training.train import forward, score_in_raw_units, train, use_criterion
+
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "sgd": torch.optim.SGD,
+}
+FUSED = ("adamw", "adam")
+STUDENT_LOSSES = {"squared_error", "absolute_error", "huber", "tukey"}
+
+
+class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
+    """A small neural network for regression, trained by skorch.
+
+    On its own it is the baseline that distillation has to beat; given to
+    :class:`TORRegressor` or :class:`DistilledRegressor` as `student` it says
+    what the student looks like and how it is trained.
+
+    Inputs and targets are taken in raw units: both are standardised inside,
+    and the scaling is a part of the network.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : tuple of int, default=(64, 64)
+        Width of each hidden layer. Not used with `module`.
+    activation : {"silu", "relu", "gelu", "tanh"}, default="silu"
+        Activation of the hidden layers. Not used with `module`.
+    loss : {"squared_error", "absolute_error", "huber", "tukey"}, default="squared_error"
+        Loss against the labels. The last three are robust against wrong
+        labels; ``"huber"`` and ``"tukey"`` take the scale of an ordinary
+        residual from the batches (1.4826 MAD, averaged over batches). As a
+        student of a distillation estimator, that estimator's loss holds.
+    lr : float, default=0.01
+        Learning rate; without early stopping the peak of a one-cycle
+        schedule, with it constant.
+    max_epochs : int, default=100
+        Passes over the training rows.
+    batch_size : int, default=64
+        Rows per training step, at most; batches are of nearly equal size.
+    optimizer : {"adamw", "adam", "sgd"} or torch.optim.Optimizer class, default="adamw"
+        Optimizer.
+    weight_decay : float, default=1e-3
+        Decay of the weights; biases are left alone.
+    early_stopping : bool, default=False
+        Whether to hold out rows, stop when their loss no longer falls, and
+        keep the weights of the best epoch.
+    validation_fraction : float, default=0.1
+        Share of the rows that early stopping holds out.
+    n_iter_no_change : int, default=10
+        Epochs without improvement that early stopping waits for.
+    module : callable or skorch.NeuralNet, default=None
+        Another network than the built-in one. An ``nn.Module`` class or a
+        factory, called with ``n_outputs`` and ``n_features`` (or
+        ``input_shape`` where X has more than two dimensions), returning a
+        module of output shape (n_samples, n_outputs). Or an uninitialised
+        skorch net for full control: its own learning rate, epochs, batches,
+        optimizer, callbacks, split, iterators and device hold, and those of
+        this estimator are not used; its criterion is replaced.
+    module_params : dict, default=None
+        Further arguments of `module`.
+    net_params : dict, default=None
+        Further arguments of the skorch net, such as ``callbacks``,
+        ``iterator_train`` or ``optimizer__betas``. Callbacks are added to
+        ours, everything else replaces ours.
+    device : str, default="auto"
+        ``"auto"`` takes CUDA where there is one, else the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Decides initial weights, order of rows, held-out rows and dropout. The
+        global generators are not touched.
+    verbose : int, default=0
+        0 prints nothing, 1 draws a progress bar, 2 also prints skorch's table.
+
+    Attributes
+    ----------
+    net_ : skorch.NeuralNet
+        The trained net. ``net_.module_`` takes raw inputs and returns
+        standardised outputs; ``net_.predict`` returns raw units.
+    history_ : skorch.history.History
+        One record per epoch.
+    n_iter_ : int
+        Epochs that were run.
+    n_outputs_ : int
+        Number of targets.
+    n_parameters_ : int
+        Trained numbers in the network.
+    n_features_in_ : int
+        Number of features seen in fit.
+    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+        Their names, where X had any.
+
+    See Also
+    --------
+    TORRegressor : The same student, with a teacher that rejects wrong labels.
+    DistilledRegressor : The same student, with the best default recipe.
+
+    Notes
+    -----
+    Predictions have the floating type of X: the built-in network is trained
+    in single precision and evaluated in the precision of X (as scikit-learn's
+    ``MLPRegressor``); a user's module is evaluated in single precision. A
+    target whose offset is too large for single precision (a time stamp) is
+    always returned in double precision.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_regkd import StudentRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> student = StudentRegressor((16,), max_epochs=20, random_state=0).fit(X, y)
+    >>> student.n_parameters_
+    193
+    >>> student.predict(X[:2]).shape
+    (2,)
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(64, 64),
+        *,
+        activation="silu",
+        loss="squared_error",
+        lr=0.01,
+        max_epochs=100,
+        batch_size=64,
+        optimizer="adamw",
+        weight_decay=1e-3,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        module=None,
+        module_params=None,
+        net_params=None,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.loss = loss
+        self.lr = lr
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.module = module
+        self.module_params = module_params
+        self.net_params = net_params
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @with_callbacks
+    def fit(self, X, y, sample_weight=None):
+        """Train the network on labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs; of more dimensions if `module` takes them.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row in the loss; rows of weight 0 are left out.
+
+        Returns
+        -------
+        StudentRegressor
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            Bad data or an unknown parameter value.
+        RuntimeError
+            If the loss is no longer finite.
+        """
+        self._validate_params_now()
+        context = self._init_callback_context(max_subtasks=None)
+        with all_or_nothing(self):
+            X, y, self._y_ndim = check_fit_data(self, X, y, allow_nd=self.module is not None)
+            weight = check_weight(sample_weight, X)
+            weight = np.ones(len(y)) if weight is None else weight
+            counted = weight > 0
+            if not counted.all():
+                X, y, weight = X[counted], y[counted], weight[counted]
+            scaling = fit_target_scaling(y, weight)
+            label = scaling.standardize(y)
+            supervision = Supervision(
+                label, label, np.ones(y.shape, bool), weight / weight.mean()
+            )
+            self._learn(X, supervision, scaling, {"loss": self.loss}, context)
+        return self
+
+    def predict(self, X):
+        """Predict the target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs, raw as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predictions in the units of y, of the floating type of X.
+        """
+        check_is_fitted(self)
+        X = check_predict_data(self, X, self._input_shape)
+        return like_y(self._predict_columns(X, "label"), self._y_ndim)
+
+    def _learn(
+        self,
+        X: np.ndarray,
+        supervision: Supervision,
+        scaling: Scaling,
+        criterion: dict[str, Any],
+        context: Any,
+    ) -> None:
+        """Train on validated rows under any supervision and set all fitted attributes."""
+        n_heads = criterion.get("n_heads", 1)
+        n_outputs = len(scaling.center)
+        random_state = check_random_state(self.random_state)
+        net = self._build_net(X, n_outputs * n_heads, random_state)
+        use_criterion(net, {"n_outputs": n_outputs, **criterion})
+        output = OutputScaling(scaling, n_heads)
+        score_in_raw_units(net, output, scaling)
+        extra = [
+            ("divergence", StopOnDivergence()),
+            ("progress", ReportProgress(self, context, bar=self.verbose == 1)),
+        ]
+        if self.module is None:
+            train(net, X, supervision, scaling, n_heads, extra)
+        else:
+            with torch_seeded(draw_seed(random_state), net.device or "cpu"):
+                train(net, X, supervision, scaling, n_heads, extra)
+        self.net_ = net
+        self.history_ = net.history_
+        self.n_iter_ = len(net.history_)
+        self.n_outputs_ = n_outputs
+        self.n_parameters_ = sum(p.numel() for p in net.module_.parameters())
+        self._input_shape = X.shape[1:]
+        self._output = output.to(net.device or "cpu")
+        self._in_double = self._double_network()
+
+    def _build_net(
+        self, X: np.ndarray, n_columns: int, random_state: np.random.RandomState
+    ) -> NeuralNet:
+        """Return an uninitialised net that nobody else holds."""
+        if isinstance(self.module, NeuralNet):
+            net = copy.deepcopy(self.module)
+            return net.set_params(verbose=0) if self.verbose == 0 else net
+        params: dict[str, Any] = {
+            "module__n_outputs": n_columns,
+            "max_epochs": self.max_epochs,
+            "lr": self.lr,
+            "batch_size": self.batch_size,
+            "iterator_train__shuffle": True,
+            "iterator_train__seed": draw_seed(random_state),
+            "train_split": None,
+            "device": resolve_device(self.device),
+            "verbose": max(0, self.verbose - 1),
+            **self._optimizer_params(),
+        }
+        if self.module is None:
+            params |= {
+                "module": MLP,
+                "module__n_features": X.shape[1],
+                "module__hidden_layer_sizes": tuple(self.hidden_layer_sizes),
+                "module__activation": self.activation,
+                "module__seed": draw_seed(random_state),
+            }
+        else:
+            size = {"n_features": X.shape[1]} if X.ndim == 2 else {"input_shape": X.shape[1:]}
+            given = {**size, **(self.module_params or {})}
+            params |= {"module": self.module, **{f"module__{k}": v for k, v in given.items()}}
+        if self.early_stopping:
+            params["train_split"] = ValidSplit(
+                self.validation_fraction, random_state=draw_seed(random_state)
+            )
+            stop = EarlyStopping(
+                patience=self.n_iter_no_change, threshold=0.0, load_best=True, sink=noop
+            )
+            callbacks = [("early_stopping", stop)]
+        else:
+            callbacks = [("one_cycle", OneCycle())]
+        theirs = dict(self.net_params or {})
+        params["callbacks"] = callbacks + list(theirs.pop("callbacks", None) or [])
+        if "iterator_train" in theirs:
+            del params["iterator_train__seed"]
+        return StudentNet(**{**params, "criterion": torch.nn.Module, **copy.deepcopy(theirs)})
+
+    def _optimizer_params(self) -> dict[str, Any]:
+        if not isinstance(self.optimizer, str):
+            return {"optimizer": self.optimizer, "optimizer__weight_decay": self.weight_decay}
+        return {
+            "optimizer": OPTIMIZERS[self.optimizer],
+            "optimizer__weight_decay": self.weight_decay,
+            "optimizer__param_groups": [("*bias", {"weight_decay": 0.0})],
+            **({"optimizer__fused": True} if self.optimizer in FUSED else {}),
+        }
+
+    def _predict_columns(self, X: np.ndarray, head: str) -> np.ndarray:
+        """Predict validated rows, shape (n_samples, n_outputs)."""
+        module, output = self.net_.module_, self._output
+        if X.dtype == np.float64 and self._in_double is not None:
+            module, output = self._in_double
+        prediction = forward(module, X, output, head=head)
+        return prediction if prediction.dtype == np.float64 else prediction.astype(X.dtype)
+
+    def _double_network(self):
+        """Return the built-in network in double precision; a user's may not bear it."""
+        if self.module is not None:
+            return None
+        return copy.deepcopy(self.net_.module_).double(), copy.deepcopy(self._output).double()
+
+    def __getstate__(self):
+        return {k: v for k, v in super().__getstate__().items() if k != "_in_double"}
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "net_" in state:
+            self._in_double = self._double_network()
+
+    def _validate_params_now(self) -> None:
+        validate_parameters(
+            self,
+            {
+                "hidden_layer_sizes": ["array-like"],
+                "activation": [StrOptions(set(ACTIVATIONS))],
+                "loss": [StrOptions(STUDENT_LOSSES)],
+                "lr": [Interval(Real, 0, None, closed="neither")],
+                "max_epochs": [Interval(Integral, 1, None, closed="left")],
+                "batch_size": [Interval(Integral, 1, None, closed="left")],
+                "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+                "weight_decay": [Interval(Real, 0, None, closed="left")],
+                "early_stopping": ["boolean"],
+                "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+                "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+                "module": [None, callable, NeuralNet],
+                "module_params": [None, dict],
+                "net_params": [None, dict],
+                "random_state": ["random_state"],
+                "verbose": ["verbose"],
+            },
+        )
+        widths = tuple(self.hidden_layer_sizes)
+        if not all(isinstance(w, Integral) and w > 0 for w in widths):
+            raise ValueError(f"hidden_layer_sizes must hold integers > 0, got {widths}")
+        if isinstance(self.module, torch.nn.Module):
+            raise TypeError(
+                f"module is an instance of {type(self.module).__name__}; pass its class or a "
+                "factory, so that each fit starts from fresh weights"
+            )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.input_tags.three_d_array = self.module is not None
+        return tags

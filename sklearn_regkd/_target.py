@@ -1,0 +1,130 @@
+"""One place that decides the shape and type of X, y, the weights and the teacher's word."""
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from sklearn_regkd._sklearn import check_sample_weight
+
+
+def check_fit_data(
+    estimator: BaseEstimator, X: Any, y: Any, allow_nd: bool = False
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Validate X and y, and remember the names and the number of features.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, ...), float32 or float64
+        Not a copy where it had one of these types and C order.
+    y : ndarray of shape (n_samples, n_outputs), float64
+        The labels, one column per output.
+    ndim : int
+        Dimensions that y came with.
+
+    Raises
+    ------
+    ValueError
+        NaN, infinity, strings, wrong lengths, fewer than two rows, sparse y.
+    """
+    if issparse(y):
+        raise ValueError("sparse y is not supported: pass y.toarray()")
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        dtype=(np.float64, np.float32),
+        order="C",
+        allow_nd=allow_nd,
+        multi_output=True,
+        y_numeric=True,
+        ensure_min_samples=2,
+    )
+    if y.dtype.kind not in "buif":
+        raise ValueError(
+            f"y must hold numbers, got dtype {y.dtype}: convert the labels, for example with "
+            "y.astype(float)"
+        )
+    return X, np.asarray(y, np.float64).reshape(len(y), -1), y.ndim
+
+
+def check_predict_data(estimator: BaseEstimator, X: Any, input_shape: tuple) -> np.ndarray:
+    """Validate X for prediction: as in fit, and each row of the shape seen there."""
+    X = validate_data(
+        estimator,
+        X,
+        dtype=(np.float64, np.float32),
+        order="C",
+        allow_nd=len(input_shape) > 1,
+        reset=False,
+    )
+    if X.shape[1:] != input_shape:
+        raise ValueError(
+            f"X has rows of shape {X.shape[1:]}, but {type(estimator).__name__} was fitted on "
+            f"rows of shape {input_shape}"
+        )
+    return X
+
+
+def check_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
+    """Validate weights of rows; None stays None.
+
+    Raises
+    ------
+    ValueError
+        Wrong length, NaN, infinity, a negative weight, or no positive one.
+    """
+    if sample_weight is None:
+        return None
+    weight = check_sample_weight(sample_weight, X, dtype=np.float64)
+    if np.any(weight < 0):
+        row = int(np.flatnonzero(weight < 0)[0])
+        raise ValueError(
+            f"sample_weight must not be negative, got {weight[row]:g} in row {row}; "
+            "give rows that should not count the weight 0"
+        )
+    if not np.any(weight > 0):
+        raise ValueError("sample_weight is 0 in all rows: at least one must be positive")
+    return weight
+
+
+def as_columns(prediction: Any, n_samples: int, n_outputs: int, who: str) -> np.ndarray:
+    """Bring what a teacher says into shape (n_samples, n_outputs), float64.
+
+    Parameters
+    ----------
+    prediction : array-like
+        Of shape (n_samples, n_outputs), or (n_samples,) for one output.
+    n_samples, n_outputs : int
+        What is expected.
+    who : str
+        Named in errors.
+
+    Raises
+    ------
+    ValueError
+        If the shape differs or a value is not a finite number.
+    """
+    values = np.asarray(prediction)
+    expected = (n_samples, n_outputs)
+    if values.shape != expected and not (n_outputs == 1 and values.shape == (n_samples,)):
+        wanted = f"{expected} or {(n_samples,)}" if n_outputs == 1 else f"{expected}"
+        raise ValueError(f"{who} has shape {values.shape}, expected {wanted}, like y")
+    try:
+        values = values.astype(np.float64).reshape(expected)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{who} must hold numbers, got dtype {values.dtype}") from error
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.all():
+        rows = np.flatnonzero(~finite)
+        raise ValueError(
+            f"{who} is NaN or infinite in {len(rows)} of {n_samples} rows (first: row {rows[0]})"
+        )
+    return values
+
+
+def like_y(columns: np.ndarray, ndim: int) -> np.ndarray:
+    """Give an array (n_samples, n_outputs) the number of dimensions that y came with."""
+    return columns[:, 0] if ndim == 1 else columns

@@ -1,0 +1,71 @@
+"""The plain multi-layer perceptron, the default student."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+    "tanh": nn.Tanh,
+}
+
+
+def seeded_linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linear:
+    """Return a linear layer with PyTorch's usual initialisation from a generator of its own.
+
+    ``nn.Linear`` draws from the global generator when it is built; skipping
+    that leaves the user's random numbers alone, in all threads.
+    """
+    layer = nn.utils.skip_init(nn.Linear, n_in, n_out)
+    bound = 1 / math.sqrt(n_in)
+    nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    return layer
+
+
+class MLP(nn.Sequential):
+    """Fully connected layers with an activation between them.
+
+    Parameters
+    ----------
+    n_features : int
+        Inputs.
+    n_outputs : int
+        Outputs; a student with two heads has twice as many as there are targets.
+    hidden_layer_sizes : sequence of int, default=(64, 64)
+        Width of each hidden layer; empty for a linear model.
+    activation : {"relu", "silu", "gelu", "tanh"}, default="silu"
+        What follows each hidden layer.
+    seed : int, default=0
+        Seed of the initial weights.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_regkd.networks.mlp import MLP
+    >>> MLP(3, 2, hidden_layer_sizes=(8,))(torch.zeros(5, 3)).shape
+    torch.Size([5, 2])
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_outputs: int,
+        hidden_layer_sizes: Sequence[int] = (64, 64),
+        activation: str = "silu",
+        seed: int = 0,
+    ):
+        generator = torch.Generator().manual_seed(seed)
+        widths = [n_features, *hidden_layer_sizes]
+        layers: list[nn.Module] = []
+        for n_in, n_out in zip(widths, widths[1:], strict=False):
+            layers += [seeded_linear(n_in, n_out, generator), ACTIVATIONS[activation]()]
+        super().__init__(*layers, seeded_linear(widths[-1], n_outputs, generator))
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Return outputs (n_samples, n_outputs) for inputs (n_samples, n_features)."""
+        return super().forward(X)

@@ -1,0 +1,182 @@
+"""Scalings of inputs and targets: learned in NumPy, carried by the network.
+
+Inputs get mean 0 and variance 1 in a hook of the module, so that the module
+takes raw numbers while its parameters keep the names that its author gave them.
+Targets are centred and scaled robustly: a few wild labels must not decide the
+units in which all others are learned.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import gen_batches
+from torch import Tensor, nn
+
+# Enough for good throughput, little against the memory of any X worth mentioning.
+BLOCK_ELEMENTS = 2**20
+IQR_TO_SIGMA = 1 / 1.349
+P90_TO_SIGMA = 1 / 3.29
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """An affine map per column: ``standard = (raw - center) / scale``.
+
+    Parameters
+    ----------
+    center, scale : ndarray of shape (n_columns,), float64
+        Both in raw units; `scale` is positive.
+    constant : ndarray of bool of shape (n_columns,)
+        Columns that hold one value only.
+    """
+
+    center: np.ndarray
+    scale: np.ndarray
+    constant: np.ndarray
+
+    def standardize(self, values: np.ndarray) -> np.ndarray:
+        """Return raw values (n_samples, n_columns) in standard units."""
+        return (values - self.center) / self.scale
+
+
+def weighted_quantile(values: np.ndarray, q: float, weight: np.ndarray) -> np.ndarray:
+    """Return a quantile of each column, in which weight 2 counts like two rows."""
+    return np.quantile(values, q, axis=0, weights=weight, method="inverted_cdf")
+
+
+def fit_target_scaling(y: np.ndarray, weight: np.ndarray) -> Scaling:
+    """Learn median and spread of each target.
+
+    The spread is that of the middle half of the labels (as a Gaussian's
+    standard deviation), of their middle 90 % where half of them are equal, and
+    the standard deviation where nearly all of them are.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples, n_outputs)
+        Labels in raw units.
+    weight : ndarray of shape (n_samples,)
+        Positive weights.
+
+    Returns
+    -------
+    Scaling
+        Equivariant: a y + b has the centre a c + b and the scale |a| s.
+    """
+    center = weighted_quantile(y, 0.5, weight)
+    scale = np.zeros(y.shape[1])
+    for low, to_sigma in ((0.25, IQR_TO_SIGMA), (0.05, P90_TO_SIGMA)):
+        spread = weighted_quantile(y, 1 - low, weight) - weighted_quantile(y, low, weight)
+        scale = np.where(scale > 0, scale, spread * to_sigma)
+    deviation = np.sqrt(np.average((y - center) ** 2, axis=0, weights=weight))
+    scale = np.where(scale > 0, scale, deviation)
+    constant = y.min(axis=0) == y.max(axis=0)
+    return Scaling(center, np.where(scale > 0, scale, 1.0), constant)
+
+
+def fit_input_scaling(X: np.ndarray, weight: np.ndarray) -> Scaling:
+    """Learn mean and standard deviation of each feature, block by block.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features, ...)
+        Inputs; those of more than two dimensions are scaled per entry of the
+        second (the channel of an image).
+    weight : ndarray of shape (n_samples,)
+        Weights, not negative.
+
+    Returns
+    -------
+    Scaling
+        Of shape (n_features,).
+    """
+    scaler = StandardScaler()
+    per_row = int(np.prod(X.shape[1:]))
+    inner = per_row // X.shape[1]
+    for rows in gen_batches(len(X), max(1, BLOCK_ELEMENTS // per_row)):
+        block = np.moveaxis(X[rows], 1, -1).reshape(-1, X.shape[1])
+        scaler.partial_fit(block, sample_weight=np.repeat(weight[rows], inner))
+    return Scaling(scaler.mean_, scaler.scale_, scaler.var_ == 0)
+
+
+def _standardize_input(module: nn.Module, args: tuple) -> tuple:
+    """Scale the module's input in its own precision, then cast it to the weights'."""
+    X, *rest = args
+    center, scale = module.input_center, module.input_scale
+    dtype = next((p.dtype for p in module.parameters()), torch.get_default_dtype())
+    X = X if X.is_floating_point() else X.to(dtype)
+    # A float64 column with a large offset (a time stamp) is centred before it
+    # is cast: single precision would round it away.
+    return (((X - center.to(X.dtype)) / scale.to(X.dtype)).to(dtype), *rest)
+
+
+def attach_input_scaling(module: nn.Module, scaling: Scaling, n_dims: int) -> None:
+    """Make a module take raw inputs from now on.
+
+    The numbers become buffers (`input_center`, `input_scale`), so that they
+    follow the module to its device and into its state dict; a hook applies
+    them. The module's own parameters keep their names, which parameter groups
+    and freezing callbacks refer to.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Changed in place.
+    scaling : Scaling
+        Of shape (n_features,).
+    n_dims : int
+        Dimensions of the inputs, samples included.
+    """
+    shape = (-1, *[1] * (n_dims - 2))
+    device = next((p.device for p in module.parameters()), None)
+    for name, values in (("input_center", scaling.center), ("input_scale", scaling.scale)):
+        module.register_buffer(name, torch.tensor(values, device=device).reshape(shape))
+    module.register_forward_pre_hook(_standardize_input)
+
+
+class OutputScaling(nn.Module):
+    """From the student's standardised columns to one head in raw units.
+
+    Parameters
+    ----------
+    scaling : Scaling
+        Of the targets.
+    n_heads : {1, 2}
+        Heads of the student, side by side.
+    """
+
+    def __init__(self, scaling: Scaling, n_heads: int = 1):
+        super().__init__()
+        self.n_outputs = len(scaling.center)
+        self.n_heads = n_heads
+        # A constant target is predicted exactly, whatever the network says.
+        scale = np.where(scaling.constant, 0.0, scaling.scale)
+        # Single precision unless it would swallow the target's own spread
+        # (a time stamp); float64 buffers make the output float64.
+        resolved = np.all(np.abs(scaling.center) < 1e4 * scaling.scale)
+        dtype = torch.float32 if resolved and _fits_single(scaling) else torch.float64
+        self.center: Tensor
+        self.scale: Tensor
+        self.register_buffer("center", torch.tensor(scaling.center, dtype=dtype))
+        self.register_buffer("scale", torch.tensor(scale, dtype=dtype))
+
+    def forward(self, standard: Tensor, head: str = "label") -> Tensor:
+        """Return predictions (n_samples, n_outputs) of a head: "label", "teacher" or "mean"."""
+        standard = standard.reshape(len(standard), -1)
+        k = self.n_outputs
+        if self.n_heads == 1 or head == "label":
+            chosen = standard[:, :k]
+        elif head == "teacher":
+            chosen = standard[:, k:]
+        else:
+            chosen = (standard[:, :k] + standard[:, k:]) / 2
+        return chosen * self.scale + self.center
+
+
+def _fits_single(scaling: Scaling) -> bool:
+    limits = np.finfo(np.float32)
+    # Room for predictions some way beyond the labels.
+    largest = np.max(np.abs(scaling.center) + 1e4 * scaling.scale)
+    return bool(largest < limits.max and np.min(scaling.scale) > 1e4 * limits.tiny)

@@ -1,0 +1,87 @@
+"""Rows in memory, taken by whole batches."""
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Subset
+
+
+def as_tensor(array: np.ndarray) -> Tensor:
+    """Return a tensor on the memory of a NumPy array, which must not be written to."""
+    with warnings.catch_warnings():
+        # torch warns about read-only memory (a memmap, an array shared with
+        # worker processes); nothing here ever writes to it.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
+
+
+class Rows(Dataset):
+    """Inputs and packed supervision of the same rows, without a copy of the inputs.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, ...)
+        Inputs; a memmap stays on disk.
+    packed : ndarray of shape (n_samples, n_columns)
+        Packed supervision, see :class:`~sklearn_regkd.supervision.supervision.Supervision`.
+    """
+
+    def __init__(self, X: np.ndarray, packed: np.ndarray):
+        self.X = as_tensor(X)
+        self.packed = as_tensor(packed)
+
+    def __len__(self) -> int:
+        return len(self.packed)
+
+    def __getitem__(self, row: int) -> tuple[Tensor, Tensor]:
+        return self.X[row], self.packed[row]
+
+
+class WholeBatches:
+    """Iterate over rows in memory by whole batches.
+
+    A ``DataLoader`` fetches row by row, which costs more than the training
+    step of a small network. Here a batch is one indexing operation.
+
+    Parameters
+    ----------
+    dataset : Rows or torch.utils.data.Subset of it
+        What to iterate over.
+    batch_size : int
+        Largest batch. Batches are of nearly equal size, so that no batch of
+        one or two rows ends an epoch.
+    shuffle : bool, default=False
+        Whether each pass takes the rows in a new order.
+    seed : int, default=0
+        Seed of the orders.
+    """
+
+    def __init__(self, dataset: Dataset, batch_size: int, shuffle: bool = False, seed: int = 0):
+        self.rows: Tensor | None = None
+        while isinstance(dataset, Subset):
+            indices = torch.as_tensor(np.asarray(dataset.indices), dtype=torch.int64)
+            self.rows = indices if self.rows is None else indices[self.rows]
+            dataset = dataset.dataset
+        if not isinstance(dataset, Rows):
+            raise TypeError(f"WholeBatches takes Rows or a Subset of Rows, got {type(dataset)}")
+        self.dataset = dataset
+        self.n_rows = len(dataset) if self.rows is None else len(self.rows)
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def __len__(self) -> int:
+        return -(-self.n_rows // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        X, packed = self.dataset.X, self.dataset.packed
+        if not self.shuffle and self.rows is None:
+            yield from zip(X.tensor_split(len(self)), packed.tensor_split(len(self)), strict=True)
+            return
+        order = torch.randperm(self.n_rows, generator=self.generator) if self.shuffle else None
+        rows = self.rows if order is None else order if self.rows is None else self.rows[order]
+        for batch in rows.tensor_split(len(self)):  # type: ignore[union-attr]
+            yield X[batch], packed[batch]

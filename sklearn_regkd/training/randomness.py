@@ -1,0 +1,28 @@
+"""Random numbers that depend on `random_state` alone and leave the global generators alone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+MAX_SEED = np.iinfo(np.int32).max
+
+
+def draw_seed(random_state: np.random.RandomState) -> int:
+    """Return a seed for something that takes an integer."""
+    return int(random_state.randint(MAX_SEED))
+
+
+@contextmanager
+def torch_seeded(seed: int, device: str = "cpu") -> Iterator[None]:
+    """Seed torch's global generators inside, and put their states back afterwards.
+
+    For modules of users, whose initial weights and dropout draw from the
+    global generator. The built-in network has a generator of its own and does
+    not come here. Not safe across threads that train users' modules at once.
+    """
+    devices = [torch.device(device)] if torch.device(device).type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,176 @@
+"""One training run: a skorch net, rows and their supervision in; a trained net out."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EpochScoring
+from skorch.utils import to_numpy
+from torch import nn
+
+from sklearn_regkd.losses.criterion import SupervisionCriterion
+from sklearn_regkd.networks.scaling import (
+    OutputScaling,
+    Scaling,
+    attach_input_scaling,
+    fit_input_scaling,
+)
+from sklearn_regkd.supervision.supervision import Supervision, unpack_label
+from sklearn_regkd.training.batches import Rows, as_tensor
+
+
+# Inputs per chunk of a prediction: bounds the memory of the hidden layers, and
+# leaves the overhead of a chunk far below its arithmetic.
+CHUNK_ELEMENTS = 2**17
+
+
+class RawLabel:
+    """Read the labels, in raw units, out of packed supervision.
+
+    Scoring callbacks of a user's own net compare with these.
+    """
+
+    def __init__(self, scaling: Scaling):
+        self.scaling = scaling
+
+    def __call__(self, packed: Any) -> np.ndarray:
+        label = unpack_label(torch.as_tensor(packed), len(self.scaling.center))
+        return to_numpy(label) * self.scaling.scale + self.scaling.center
+
+
+def use_criterion(net: NeuralNet, criterion: dict[str, Any]) -> None:
+    """Replace whatever criterion a net has by the supervision's."""
+    for name in [n for n in net.get_params(deep=False) if n.startswith("criterion__")]:
+        delattr(net, name)
+    net.set_params(
+        criterion=SupervisionCriterion,
+        **{f"criterion__{name}": value for name, value in criterion.items()},
+    )
+
+
+def score_in_raw_units(net: NeuralNet, output: OutputScaling, scaling: Scaling) -> None:
+    """Let a net's `predict` and its scoring callbacks speak the user's units."""
+    net.set_params(predict_nonlinearity=output.forward)
+    for callback in net.callbacks or ():
+        scoring = callback[1] if isinstance(callback, tuple) else callback
+        if isinstance(scoring, EpochScoring) and scoring.target_extractor is to_numpy:
+            scoring.target_extractor = RawLabel(scaling)
+
+
+def train(
+    net: NeuralNet,
+    X: np.ndarray,
+    supervision: Supervision,
+    scaling: Scaling,
+    n_heads: int,
+    extra_callbacks: list[tuple[str, Callback]],
+) -> NeuralNet:
+    """Initialise a net and train it.
+
+    Parameters
+    ----------
+    net : NeuralNet
+        Not initialised, owned by the caller; its criterion is set.
+    X : ndarray of shape (n_samples, ...)
+        Raw inputs, not copied.
+    supervision : Supervision
+        Of the same rows.
+    scaling : Scaling
+        Of the targets.
+    n_heads : {1, 2}
+        Heads that the criterion expects of the network.
+    extra_callbacks : list of (str, Callback)
+        Called after the net's own, and not kept with it.
+
+    Returns
+    -------
+    NeuralNet
+        `net`, trained, in evaluation mode.
+
+    Raises
+    ------
+    ValueError
+        If the module's output does not have the expected width.
+    KeyboardInterrupt
+        If the user interrupts the training. skorch would end it quietly, and
+        leave a half-trained model that looks like a trained one.
+    """
+    net.initialize()
+    attach_input_scaling(net.module_, fit_input_scaling(X, supervision.weight), X.ndim)
+    check_output_width(net.module_, X, len(scaling.center) * n_heads, n_heads)
+    net.callbacks_ = [*net.callbacks_, *extra_callbacks]
+    rows = Rows(X, supervision.packed())
+    try:
+        net.notify("on_train_begin", X=rows, y=None)
+        try:
+            net.fit_loop(rows)
+        except KeyboardInterrupt as interrupt:
+            if not _raised_by_callback(interrupt):
+                raise
+        net.notify("on_train_end", X=rows, y=None)
+    finally:
+        net.callbacks_ = [c for c in net.callbacks_ if c not in extra_callbacks]
+    net.module_.eval()
+    return net
+
+
+def _raised_by_callback(interrupt: BaseException) -> bool:
+    """Tell skorch's way of ending a training early from a user's Ctrl-C."""
+    trace = interrupt.__traceback__
+    while trace is not None:
+        if isinstance(trace.tb_frame.f_locals.get("self"), Callback):
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def check_output_width(module: nn.Module, X: np.ndarray, expected: int, n_heads: int) -> None:
+    """Run two rows through a module and refuse an output of another width than expected.
+
+    A width of 1 may come without its dimension. Two rows, because some modules
+    drop the first dimension of a single one.
+    """
+    module.eval()  # skorch sets the mode anew for each training step
+    output = forward(module, X[:2])
+    n_rows = min(2, len(X))
+    if output.shape == (n_rows, expected) or (expected == 1 and output.shape == (n_rows,)):
+        return
+    heads = f"{n_heads} heads x {expected // n_heads} outputs" if n_heads > 1 else "outputs"
+    raise ValueError(
+        f"module {type(module).__name__} returned shape {tuple(output.shape)} for {n_rows} rows, "
+        f"expected {(n_rows, expected)} ({heads}): build its last layer with n_outputs={expected}"
+    )
+
+
+def forward(
+    module: nn.Module,
+    X: np.ndarray,
+    finish: nn.Module | None = None,
+    **finish_params: Any,
+) -> np.ndarray:
+    """Run a module over an array in chunks, without gradients.
+
+    Parameters
+    ----------
+    module : nn.Module
+        In evaluation mode.
+    X : ndarray of shape (n_samples, ...)
+        Inputs.
+    finish : nn.Module, default=None
+        Applied to each chunk of outputs, with `finish_params`.
+
+    Returns
+    -------
+    ndarray
+        The outputs of all rows.
+    """
+    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+    chunk = max(1, CHUNK_ELEMENTS // max(1, int(np.prod(X.shape[1:]))))
+    with torch.inference_mode():
+        outputs = []
+        for start in range(0, len(X), chunk):
+            output = module(as_tensor(X[start : start + chunk]).to(device))
+            outputs.append(output if finish is None else finish(output, **finish_params))
+        joined = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+        return joined.cpu().numpy()
