@@ -220,9 +220,7 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 X, y, weight = X[counted], y[counted], weight[counted]
             scaling = fit_target_scaling(y, weight)
             label = scaling.standardize(y)
-            supervision = Supervision(
-                label, label, np.ones(y.shape, bool), weight / weight.mean()
-            )
+            supervision = Supervision(label, label, np.ones(y.shape, bool), weight / weight.mean())
             self._learn(X, supervision, scaling, {"loss": self.loss}, context)
         return self
 
@@ -242,6 +240,23 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         X = check_predict_data(self, X, self._input_shape)
         return like_y(self._predict_columns(X, "label"), self._y_ndim)
+
+    @with_callbacks
+    def _learn_from_teacher(
+        self,
+        distiller: BaseEstimator,
+        X: np.ndarray,
+        supervision: Supervision,
+        scaling: Scaling,
+        criterion: dict[str, Any],
+    ) -> None:
+        """Be fitted as the student of a distillation estimator, which has validated X."""
+        self._validate_params_now()
+        context = self._init_callback_context(max_subtasks=None)
+        for name in ("n_features_in_", "feature_names_in_", "_y_ndim"):
+            if hasattr(distiller, name):
+                setattr(self, name, getattr(distiller, name))
+        self._learn(X, supervision, scaling, criterion, context)
 
     def _learn(
         self,

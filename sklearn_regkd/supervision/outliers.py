@@ -133,6 +133,10 @@ class Verdict:
     sigma: np.ndarray
     threshold: np.ndarray
 
+    def keep(self, label: np.ndarray, teacher: np.ndarray) -> np.ndarray:
+        """Return the trusted labels, and the teacher's word in place of the others."""
+        return np.where(self.inlier, label, teacher)
+
 
 class ThresholdRule(BaseEstimator):
     """Reject a label whose distance from the teacher reaches a threshold.
@@ -196,7 +200,7 @@ class ThresholdRule(BaseEstimator):
             of that output are trusted, or if more than half of the labels of
             an output are rejected.
         """
-        self._validate()
+        self.validate()
         known = error if counted is None else error[counted]
         # sigma * 0 + error: one row per output, whatever the number of outputs.
         sigma = np.atleast_1d(robust_sigma(known))
@@ -228,13 +232,16 @@ class ThresholdRule(BaseEstimator):
 
     def _threshold(self, sigma: float, n_samples: int) -> float:
         if self.threshold == "paper":
-            return paper_threshold(sigma, n_samples, 2.0 if self.expected is None else self.expected)
+            return paper_threshold(
+                sigma, n_samples, 2.0 if self.expected is None else self.expected
+            )
         if self.threshold == "chauvenet":
             expected = 0.5 if self.expected is None else self.expected
             return chauvenet_threshold(sigma, n_samples, expected)
         return float(self.threshold * sigma)
 
-    def _validate(self) -> None:
+    def validate(self) -> None:
+        """Raise a ValueError if a parameter is none of the documented values."""
         named = isinstance(self.threshold, str) and self.threshold in THRESHOLDS
         number = isinstance(self.threshold, Real) and not isinstance(self.threshold, bool)
         if not (named or (number and self.threshold > 0)):
@@ -252,7 +259,7 @@ def resolve_rule(outliers) -> ThresholdRule | None:
         return outliers
     if isinstance(outliers, (str, Real)):
         rule = ThresholdRule(outliers)
-        rule._validate()
+        rule.validate()
         return rule
     raise ValueError(
         f"outliers={outliers!r} is unknown; known: None, {', '.join(THRESHOLDS)}, a number > 0, "

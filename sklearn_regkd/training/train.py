@@ -19,7 +19,6 @@ from sklearn_regkd.networks.scaling import (
 from sklearn_regkd.supervision.supervision import Supervision, unpack_label
 from sklearn_regkd.training.batches import Rows, as_tensor
 
-
 # Inputs per chunk of a prediction: bounds the memory of the hidden layers, and
 # leaves the overhead of a chunk far below its arithmetic.
 CHUNK_ELEMENTS = 2**17
@@ -147,6 +146,7 @@ def forward(
     module: nn.Module,
     X: np.ndarray,
     finish: nn.Module | None = None,
+    dtype: torch.dtype | None = None,
     **finish_params: Any,
 ) -> np.ndarray:
     """Run a module over an array in chunks, without gradients.
@@ -159,6 +159,8 @@ def forward(
         Inputs.
     finish : nn.Module, default=None
         Applied to each chunk of outputs, with `finish_params`.
+    dtype : torch.dtype, default=None
+        Type to cast each chunk of inputs to; None leaves it as it is.
 
     Returns
     -------
@@ -170,7 +172,7 @@ def forward(
     with torch.inference_mode():
         outputs = []
         for start in range(0, len(X), chunk):
-            output = module(as_tensor(X[start : start + chunk]).to(device))
+            output = module(as_tensor(X[start : start + chunk]).to(device, dtype))
             outputs.append(output if finish is None else finish(output, **finish_params))
         joined = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
         return joined.cpu().numpy()

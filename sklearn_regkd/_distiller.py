@@ -1,0 +1,281 @@
+"""What the distillation estimators share: from (X, y) and a teacher to a trained student."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.validation import check_is_fitted
+from skorch import NeuralNet
+
+from sklearn_regkd._sklearn import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    all_or_nothing,
+    fill_random_states,
+    validate_parameters,
+    with_callbacks,
+)
+from sklearn_regkd._student import StudentRegressor
+from sklearn_regkd._target import (
+    as_columns,
+    check_fit_data,
+    check_predict_data,
+    check_weight,
+    like_y,
+)
+from sklearn_regkd.networks.scaling import Scaling, fit_target_scaling
+from sklearn_regkd.supervision.outliers import Verdict
+from sklearn_regkd.supervision.supervision import Supervision
+from sklearn_regkd.teachers.cross_fit import TeacherSignal, consult, teacher_rows
+from sklearn_regkd.teachers.kinds import (
+    check_teacher,
+    default_teacher,
+    is_fitted_teacher,
+    own_teacher,
+    weight_params,
+)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """The data of one fit, validated once and handed from room to room.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, ...)
+        In the form that the teacher takes.
+    y : ndarray of shape (n_samples, n_outputs)
+        Labels in raw units.
+    counted : ndarray of bool of shape (n_samples,)
+        Rows of positive weight.
+    teacher_params : dict of ndarray
+        Fit parameters of the teacher, one value per row.
+    scaling : Scaling
+        Of the labels.
+    random_state : RandomState
+        Decides everything that is random.
+    """
+
+    X: Any
+    y: np.ndarray
+    counted: np.ndarray
+    teacher_params: dict[str, np.ndarray]
+    scaling: Scaling
+    random_state: np.random.RandomState
+
+
+class BaseDistiller(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseEstimator, ABC):
+    """Base of the estimators in which a teacher supervises a student.
+
+    A subclass says what the student is told (:meth:`_supervise`) and under
+    which loss (:meth:`_criterion`).
+    """
+
+    # With teacher=None there is nothing for MetaEstimatorMixin to require.
+    _required_parameters: list[str] = []  # noqa: RUF012
+
+    @abstractmethod
+    def _supervise(
+        self, lesson: Lesson, signal: TeacherSignal
+    ) -> tuple[np.ndarray, np.ndarray, Verdict, Any]:
+        """Return label and teacher for the student, the verdict, and the fitted teacher.
+
+        The first two have shape (n_samples, n_outputs) and standard units.
+        """
+
+    @abstractmethod
+    def _criterion(self) -> dict[str, Any]:
+        """Return the arguments of the student's criterion."""
+
+    @with_callbacks
+    def fit(self, X, y, sample_weight=None, teacher_prediction=None):
+        """Ask the teacher, decide which labels to trust, train the student.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs. A data frame reaches the teacher as a data frame.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels, possibly wrong.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row, in the teacher's fit and in every loss.
+        teacher_prediction : array-like of the shape of y, default=None
+            What a teacher says about these rows, if that is known already, in
+            the units of y. Best out-of-fold. Goes with ``teacher=None``.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            Bad data, an unknown parameter value, or a teacher whose
+            predictions have another shape than y or are not finite.
+        RuntimeError
+            If the teacher fails, or the student's loss is no longer finite.
+        """
+        self._validate_params_now()
+        check_teacher(self.teacher)
+        if teacher_prediction is not None and self.teacher is not None:
+            raise ValueError(
+                "both teacher and teacher_prediction were given: set teacher=None to use the "
+                "predictions, or leave teacher_prediction away"
+            )
+        context = self._init_callback_context(max_subtasks=2)
+        with all_or_nothing(self):
+            student = self._own_student()
+            X_array, y, self._y_ndim = check_fit_data(
+                self, X, y, allow_nd=student.module is not None
+            )
+            weight = check_weight(sample_weight, X_array)
+            self._input_shape = X_array.shape[1:]
+            random_state = check_random_state(self.random_state)
+            fill_random_states(student, random_state)
+            self._teach(X, X_array, y, weight, teacher_prediction, student, random_state, context)
+        return self
+
+    def _teach(
+        self, X, X_array, y, weight, teacher_prediction, student, random_state, context
+    ) -> None:
+        n_samples, n_outputs = y.shape
+        counted = np.ones(n_samples, bool) if weight is None else weight > 0
+        positive = np.ones(int(counted.sum())) if weight is None else weight[counted]
+        scaling = fit_target_scaling(y[counted], positive)
+        task = context.subcontext(task_name="teacher")
+        task.call_on_fit_task_begin(estimator=self)
+        if teacher_prediction is not None:
+            given = as_columns(teacher_prediction, n_samples, n_outputs, "teacher_prediction")
+            lesson = Lesson(X, y, counted, {}, scaling, random_state)
+            signal = TeacherSignal(given, None)
+        else:
+            teacher = own_teacher(self.teacher, n_outputs, random_state)
+            rows = teacher_rows(teacher, X, X_array)
+            params = self._teacher_params(teacher, weight)
+            lesson = Lesson(rows, y, counted, params, scaling, random_state)
+            signal = consult(
+                teacher,
+                rows,
+                y,
+                params=params,
+                cv=self.cv,
+                refit=self._refits_on_given_labels,
+                n_jobs=self.n_jobs,
+                random_state=random_state,
+            )
+        label, teacher_says, verdict, fitted_teacher = self._supervise(lesson, signal)
+        task.call_on_fit_task_end(estimator=self)
+
+        supervision = Supervision(
+            label[counted], teacher_says[counted], verdict.inlier[counted],
+            positive / positive.mean(),
+        )  # fmt: skip
+        task = context.subcontext(task_name="student")
+        with task.propagate_callback_context(student):
+            task.call_on_fit_task_begin(estimator=self)
+            student._learn_from_teacher(
+                self,
+                X_array if counted.all() else X_array[counted],
+                supervision,
+                scaling,
+                self._criterion(),
+            )
+        task.call_on_fit_task_end(estimator=self)
+
+        self.teacher_ = fitted_teacher
+        self.student_ = student
+        self.history_ = student.history_
+        self.n_iter_ = student.n_iter_
+        self.n_outputs_ = n_outputs
+        self.teacher_prediction_ = like_y(signal.prediction, self._y_ndim)
+        self.inlier_probability_ = like_y(verdict.inlier_probability, self._y_ndim)
+        self.outlier_mask_ = like_y(~verdict.inlier, self._y_ndim)
+
+    def predict(self, X):
+        """Predict the target with the student.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs, raw as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predictions in the units of y.
+        """
+        check_is_fitted(self)
+        X = check_predict_data(self, X, self._input_shape)
+        return like_y(self.student_._predict_columns(X, self.predict_head), self._y_ndim)
+
+    def _own_student(self) -> StudentRegressor:
+        """Return an unfitted student that belongs to this fit."""
+        if self.student is None:
+            return StudentRegressor(verbose=self.verbose)
+        if isinstance(self.student, NeuralNet):
+            return StudentRegressor(module=self.student, verbose=self.verbose)
+        if isinstance(self.student, StudentRegressor):
+            return clone(self.student)
+        raise TypeError(
+            f"student must be None, a StudentRegressor or a skorch NeuralNet, got "
+            f"{self.student!r}; for a network of your own use StudentRegressor(module=...)"
+        )
+
+    def _teacher_params(self, teacher: Any, weight: np.ndarray | None) -> dict[str, np.ndarray]:
+        if weight is None or is_fitted_teacher(teacher):
+            return {}
+        if get_config()["enable_metadata_routing"]:
+            return dict(process_routing(self, "fit", sample_weight=weight).teacher.fit)
+        return weight_params(teacher, weight)
+
+    def get_metadata_routing(self):
+        """Say which metadata `fit` takes for itself and which it hands to the teacher.
+
+        Returns
+        -------
+        sklearn.utils.metadata_routing.MetadataRouter
+            `sample_weight` and `teacher_prediction` are our own;
+            `sample_weight` goes to the teacher as well if the teacher asks for it.
+        """
+        router = MetadataRouter(owner=self).add_self_request(self)
+        teacher = default_teacher() if self.teacher is None else self.teacher
+        if hasattr(teacher, "get_metadata_routing"):
+            mapping = MethodMapping().add(caller="fit", callee="fit")
+            router.add(teacher=teacher, method_mapping=mapping)
+        return router
+
+    def _validate_params_now(self) -> None:
+        validate_parameters(
+            self,
+            {
+                "heads": [Interval(Integral, 1, 2, closed="both")],
+                "teacher_weight": [Interval(Real, 0, None, closed="left")],
+                "predict_head": [StrOptions({"label", "teacher", "mean"})],
+                "cv": ["cv_object"],
+                "n_jobs": [Integral, None],
+                "random_state": ["random_state"],
+                "verbose": ["verbose"],
+            },
+        )
+        if self.heads == 1 and self.predict_head != "label":
+            raise ValueError(
+                f"predict_head={self.predict_head!r} needs heads=2: a student with one head "
+                "predicts with it"
+            )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        has_module = isinstance(self.student, NeuralNet) or (
+            getattr(self.student, "module", None) is not None
+        )
+        tags.input_tags.three_d_array = has_module
+        return tags

@@ -1,0 +1,1 @@
+"""What the teacher says: out-of-fold, frozen, as a torch module, or beforehand."""

@@ -1,0 +1,209 @@
+"""Ask a teacher about rows that it has not seen."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import KFold, check_cv
+from sklearn.utils.parallel import Parallel, delayed
+from torch.nn import Module
+
+from sklearn_regkd._sklearn import safe_indexing
+from sklearn_regkd._target import as_columns
+from sklearn_regkd.teachers.kinds import is_fitted_teacher, is_torch
+from sklearn_regkd.training.randomness import draw_seed, torch_seeded
+from sklearn_regkd.training.train import forward
+
+
+@dataclass(frozen=True)
+class TeacherSignal:
+    """What the teacher says about the training rows.
+
+    Parameters
+    ----------
+    prediction : ndarray of shape (n_samples, n_outputs)
+        In raw units; out-of-fold if the teacher was fitted here.
+    teacher : object or None
+        The teacher, fitted on all rows where that was asked for; None if only
+        its predictions are known.
+    """
+
+    prediction: np.ndarray
+    teacher: Any
+
+
+def teacher_rows(teacher: Any, X: Any, X_array: np.ndarray) -> Any:
+    """Return the rows in the form that a teacher takes: frames as frames, arrays as arrays."""
+    if is_torch(teacher):
+        return X_array.astype(np.float32, copy=False)
+    return X if hasattr(X, "columns") else X_array
+
+
+def ask(teacher: Any, X: Any, n_outputs: int, who: str) -> np.ndarray:
+    """Return what a fitted teacher says, as (n_samples, n_outputs), checked.
+
+    Parameters
+    ----------
+    teacher : object
+        Fitted.
+    X : array-like of shape (n_samples, ...)
+        In the teacher's form, see :func:`teacher_rows`.
+    n_outputs : int
+        Number of targets.
+    who : str
+        Named in errors.
+    """
+    if isinstance(teacher, Module):
+        dtype = next((p.dtype for p in teacher.parameters()), None)
+        prediction = forward(teacher, X, dtype=dtype)
+    else:
+        prediction = teacher.predict(X)
+    return as_columns(prediction, len(X), n_outputs, who)
+
+
+def fit_teacher(
+    teacher: Any,
+    X: Any,
+    y: np.ndarray,
+    params: dict[str, np.ndarray],
+    rows: np.ndarray | None,
+    seed: int,
+    where: str,
+) -> Any:
+    """Fit a clone of a teacher on some of the rows.
+
+    Parameters
+    ----------
+    teacher : object
+        Unfitted.
+    X : array-like of shape (n_samples, ...)
+        In the teacher's form, see :func:`teacher_rows`.
+    y : ndarray of shape (n_samples, n_outputs)
+        Labels in raw units.
+    params : dict of ndarray
+        Fit parameters, one value per row.
+    rows : ndarray of int, default=None
+        The rows to learn from; None means all.
+    seed : int
+        Of torch teachers, which have no `random_state`.
+    where : str
+        Which fit this is, named in errors.
+
+    Raises
+    ------
+    RuntimeError
+        If the teacher's own fit raises an error.
+    """
+    torch_teacher = is_torch(teacher)
+    target = y.astype(np.float32) if torch_teacher else y[:, 0] if y.shape[1] == 1 else y
+    if rows is not None:
+        X, target = safe_indexing(X, rows), target[rows]
+        params = {name: values[rows] for name, values in params.items()}
+    fitted = clone(teacher)
+    try:
+        if torch_teacher:
+            with torch_seeded(seed):
+                return fitted.fit(X, target, **params)
+        return fitted.fit(X, target, **params)
+    except Exception as error:
+        raise RuntimeError(
+            f"teacher {type(teacher).__name__} failed {where}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _fit_and_ask(teacher, X, y, params, train, test, seed, fold, n_folds):
+    where = f"on fold {fold + 1} of {n_folds}"
+    fitted = fit_teacher(teacher, X, y, params, train, seed, where)
+    who = f"the prediction of teacher {type(teacher).__name__} {where}"
+    return ask(fitted, safe_indexing(X, test), y.shape[1], who)
+
+
+def make_folds(cv: Any, n_samples: int, random_state: np.random.RandomState) -> list[tuple]:
+    """Return pairs of training and test rows in which each row is tested once.
+
+    Raises
+    ------
+    ValueError
+        If the splitter leaves a row out or tests it twice.
+
+    Warns
+    -----
+    UserWarning
+        If an integer `cv` is larger than the number of rows, which is used instead.
+    """
+    if cv is None:
+        cv = 5
+    if isinstance(cv, int | np.integer):
+        if cv > n_samples:
+            warnings.warn(
+                f"cv={cv}, but there are only {n_samples} rows: using {n_samples} folds",
+                stacklevel=2,
+            )
+        cv = KFold(min(int(cv), n_samples), shuffle=True, random_state=draw_seed(random_state))
+    folds = list(check_cv(cv).split(np.arange(n_samples)))
+    tested = np.zeros(n_samples, int)
+    for _, test in folds:
+        tested[test] += 1
+    if np.any(tested != 1):
+        raise ValueError(
+            "cv must test each row exactly once, as KFold does: "
+            f"{np.sum(tested == 0)} rows are never tested, {np.sum(tested > 1)} more than once"
+        )
+    return folds
+
+
+def consult(
+    teacher: Any,
+    X: Any,
+    y: np.ndarray,
+    *,
+    params: dict[str, np.ndarray],
+    cv: Any,
+    refit: bool,
+    n_jobs: int | None,
+    random_state: np.random.RandomState,
+) -> TeacherSignal:
+    """Get a teacher's opinion of rows: out-of-fold, or as it is if it came fitted.
+
+    Parameters
+    ----------
+    teacher : object
+        Owned by the caller, see :func:`~sklearn_regkd.teachers.kinds.own_teacher`.
+    X : array-like of shape (n_samples, ...)
+        In the teacher's form, see :func:`teacher_rows`.
+    y : ndarray of shape (n_samples, n_outputs)
+        Labels in raw units.
+    params : dict of ndarray
+        Fit parameters, one value per row.
+    cv : int, splitter, iterable of splits or None
+        How rows are held out.
+    refit : bool
+        Whether to fit the teacher on all rows as well.
+    n_jobs : int or None
+        Fits at a time.
+    random_state : RandomState
+        Decides the folds and the seeds of torch teachers.
+
+    Returns
+    -------
+    TeacherSignal
+        Its `teacher` is the one given if neither fitted nor refitted here.
+    """
+    if is_fitted_teacher(teacher):
+        who = f"the prediction of teacher {type(teacher).__name__}"
+        return TeacherSignal(ask(teacher, X, y.shape[1], who), teacher)
+    folds = make_folds(cv, len(y), random_state)
+    seeds = [draw_seed(random_state) for _ in range(len(folds) + 1)]
+    tasks = [
+        delayed(_fit_and_ask)(teacher, X, y, params, train, test, seed, fold, len(folds))
+        for fold, ((train, test), seed) in enumerate(zip(folds, seeds, strict=False))
+    ]
+    if refit:
+        tasks.append(delayed(fit_teacher)(teacher, X, y, params, None, seeds[-1], "on all rows"))
+    said = Parallel(n_jobs=n_jobs)(tasks)
+    prediction = np.empty(y.shape)
+    for (_, test), values in zip(folds, said, strict=False):
+        prediction[test] = values
+    return TeacherSignal(prediction, said[-1] if refit else teacher)

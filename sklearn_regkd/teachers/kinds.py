@@ -1,0 +1,128 @@
+"""The kinds of teachers that users hand over, and what each of them takes."""
+
+import copy
+import inspect
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn import config_context
+from sklearn.base import BaseEstimator, clone
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from skorch import NeuralNet
+
+from sklearn_regkd._sklearn import fill_random_states
+
+KINDS = (
+    "None (the default teacher), an unfitted regressor, a FrozenEstimator around a fitted one, "
+    "a skorch net, or a torch.nn.Module"
+)
+
+
+def default_teacher() -> BaseEstimator:
+    """Return the teacher of those who name none: boosted trees with absolute loss.
+
+    The absolute loss, because a teacher that is to judge labels must not bend
+    to the wrong ones itself.
+    """
+    teacher = HistGradientBoostingRegressor(loss="absolute_error")
+    with config_context(enable_metadata_routing=True):  # else a request cannot be set
+        return teacher.set_fit_request(sample_weight=True)
+
+
+def is_fitted_teacher(teacher: Any) -> bool:
+    """Whether a teacher is used as it is, instead of being fitted here."""
+    return isinstance(teacher, FrozenEstimator | torch.nn.Module)
+
+
+def check_teacher(teacher: Any) -> None:
+    """Refuse what cannot teach, before anything is computed.
+
+    Raises
+    ------
+    TypeError
+        If the teacher is none of the known kinds.
+    NotFittedError
+        If a FrozenEstimator holds an unfitted estimator.
+    """
+    if teacher is None or isinstance(teacher, torch.nn.Module):
+        return
+    if isinstance(teacher, type) or not (hasattr(teacher, "fit") and hasattr(teacher, "predict")):
+        raise TypeError(f"teacher={teacher!r} cannot be used; expected {KINDS}")
+    if isinstance(teacher, FrozenEstimator):
+        try:
+            check_is_fitted(teacher)
+        except NotFittedError as error:
+            raise NotFittedError(
+                f"teacher is a FrozenEstimator around an unfitted "
+                f"{type(teacher.estimator).__name__}: fit it first, or pass it without "
+                "FrozenEstimator to have it fitted out-of-fold here"
+            ) from error
+
+
+def own_teacher(teacher: Any, n_outputs: int, random_state: np.random.RandomState) -> Any:
+    """Return a copy of a teacher that belongs to one fit and speaks of all outputs.
+
+    Unfitted teachers are cloned and get seeds where they have none; those that
+    take a single target are repeated for each output.
+    """
+    if isinstance(teacher, torch.nn.Module):
+        return copy.deepcopy(teacher).eval()
+    if isinstance(teacher, FrozenEstimator):
+        return teacher
+    if isinstance(teacher, NeuralNet):
+        # clone would reset what a fitted net has learned, but share its callbacks' state.
+        return clone(teacher)
+    own = fill_random_states(default_teacher() if teacher is None else clone(teacher), random_state)
+    if n_outputs > 1 and not _takes_many_outputs(own):
+        return MultiOutputRegressor(own)
+    return own
+
+
+def _takes_many_outputs(teacher: Any) -> bool:
+    return is_torch(teacher) or bool(get_tags(teacher).target_tags.multi_output)
+
+
+def is_torch(teacher: Any) -> bool:
+    """Whether a teacher, or the last step of it, computes with torch in single precision."""
+    if isinstance(teacher, FrozenEstimator):
+        return is_torch(teacher.estimator)
+    if isinstance(teacher, Pipeline):
+        return is_torch(teacher.steps[-1][1])
+    return isinstance(teacher, NeuralNet | torch.nn.Module)
+
+
+def weight_params(teacher: Any, weight: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Return the fit parameters by which a teacher takes the weights of rows.
+
+    Raises
+    ------
+    ValueError
+        If the teacher takes none.
+    """
+    if weight is None or is_fitted_teacher(teacher):
+        return {}
+    name, target = "sample_weight", teacher
+    if isinstance(teacher, MultiOutputRegressor):
+        target = teacher.estimator
+    while isinstance(target, Pipeline):
+        step, target = target.steps[-1]
+        name = f"{step}__{name}"
+    takes_any = any(
+        p.kind is inspect.Parameter.VAR_KEYWORD
+        for p in inspect.signature(target.fit).parameters.values()
+    )
+    if isinstance(target, NeuralNet) or not (
+        takes_any or has_fit_parameter(target, "sample_weight")
+    ):
+        raise ValueError(
+            f"teacher {type(target).__name__} does not take sample_weight; choose one that does, "
+            "or leave the weights away"
+        )
+    return {name: weight}
