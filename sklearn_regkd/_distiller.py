@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn import get_config
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
-from sklearn.utils import check_random_state
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
@@ -41,6 +40,7 @@ from sklearn_regkd.teachers.kinds import (
     own_teacher,
     weight_params,
 )
+from sklearn_regkd.training.randomness import own_random_state
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,12 @@ class Lesson:
     random_state: np.random.RandomState
 
 
-class BaseDistiller(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, BaseEstimator, ABC):
+class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
     """Base of the estimators in which a teacher supervises a student.
 
     A subclass says what the student is told (:meth:`_supervise`) and under
     which loss (:meth:`_criterion`).
     """
-
-    # With teacher=None there is nothing for MetaEstimatorMixin to require.
-    _required_parameters: list[str] = []  # noqa: RUF012
 
     @abstractmethod
     def _supervise(
@@ -138,7 +135,7 @@ class BaseDistiller(CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, Ba
             )
             weight = check_weight(sample_weight, X_array)
             self._input_shape = X_array.shape[1:]
-            random_state = check_random_state(self.random_state)
+            random_state = own_random_state(self.random_state)
             fill_random_states(student, random_state)
             self._teach(X, X_array, y, weight, teacher_prediction, student, random_state, context)
         return self

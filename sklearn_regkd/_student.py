@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_random_state
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping
@@ -29,7 +28,7 @@ from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.training.callbacks import OneCycle, ReportProgress, StopOnDivergence
 from sklearn_regkd.training.device import resolve_device
 from sklearn_regkd.training.net import StudentNet
-from sklearn_regkd.training.randomness import draw_seed, torch_seeded
+from sklearn_regkd.training.randomness import draw_seed, own_random_state, torch_seeded
 from sklearn_regkd.training.train import forward, score_in_raw_units, train, use_criterion
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
@@ -269,7 +268,7 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         """Train on validated rows under any supervision and set all fitted attributes."""
         n_heads = criterion.get("n_heads", 1)
         n_outputs = len(scaling.center)
-        random_state = check_random_state(self.random_state)
+        random_state = own_random_state(self.random_state)
         net = self._build_net(X, n_outputs * n_heads, random_state)
         use_criterion(net, {"n_outputs": n_outputs, **criterion})
         output = OutputScaling(scaling, n_heads)
@@ -297,7 +296,7 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     ) -> NeuralNet:
         """Return an uninitialised net that nobody else holds."""
         if isinstance(self.module, NeuralNet):
-            net = copy.deepcopy(self.module)
+            net = clone(self.module)
             return net.set_params(verbose=0) if self.verbose == 0 else net
         params: dict[str, Any] = {
             "module__n_outputs": n_columns,
@@ -333,11 +332,11 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             callbacks = [("early_stopping", stop)]
         else:
             callbacks = [("one_cycle", OneCycle())]
-        theirs = dict(self.net_params or {})
+        theirs = copy.deepcopy(self.net_params or {})
         params["callbacks"] = callbacks + list(theirs.pop("callbacks", None) or [])
         if "iterator_train" in theirs:
             del params["iterator_train__seed"]
-        return StudentNet(**{**params, "criterion": torch.nn.Module, **copy.deepcopy(theirs)})
+        return StudentNet(**{**params, "criterion": torch.nn.Module, **theirs})
 
     def _optimizer_params(self) -> dict[str, Any]:
         if not isinstance(self.optimizer, str):
@@ -394,8 +393,14 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             },
         )
         widths = tuple(self.hidden_layer_sizes)
-        if not all(isinstance(w, Integral) and w > 0 for w in widths):
+        if not all(isinstance(w, int | np.integer) and w > 0 for w in widths):
             raise ValueError(f"hidden_layer_sizes must hold integers > 0, got {widths}")
+        net_params = self.net_params or {}
+        if "criterion" in net_params or isinstance(net_params.get("callbacks"), str):
+            raise ValueError(
+                "net_params: the criterion follows from loss, and callbacks must be a list; got "
+                f"{net_params}"
+            )
         if isinstance(self.module, torch.nn.Module):
             raise TypeError(
                 f"module is an instance of {type(self.module).__name__}; pass its class or a "

@@ -82,15 +82,15 @@ def tor_loss(
     tensor([0.2500, 0.0000])
     """
     check_same_shape(prediction, label=label, teacher=teacher)
-    if (threshold is None) == (inlier is None):
-        raise ValueError("give exactly one of threshold and inlier")
     if not smoothing > 0:
         raise ValueError(f"smoothing must be positive, got {smoothing!r}")
-    if inlier is None:
+    if threshold is not None and inlier is None:
         inlier = (label - teacher).abs() < threshold
-    else:
+    elif inlier is not None and threshold is None:
         check_same_shape(prediction, inlier=inlier)
         inlier = inlier.bool()
+    else:
+        raise ValueError("give exactly one of threshold and inlier")
     # Each distance is 0 where the other branch holds: an infinite value, or
     # gradient, of the branch that is not taken would otherwise spoil the one
     # that is (0 * inf is NaN).

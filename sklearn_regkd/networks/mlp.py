@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -62,7 +63,7 @@ class MLP(nn.Sequential):
         generator = torch.Generator().manual_seed(seed)
         widths = [n_features, *hidden_layer_sizes]
         layers: list[nn.Module] = []
-        for n_in, n_out in zip(widths, widths[1:], strict=False):
+        for n_in, n_out in pairwise(widths):
             layers += [seeded_linear(n_in, n_out, generator), ACTIVATIONS[activation]()]
         super().__init__(*layers, seeded_linear(widths[-1], n_outputs, generator))
 

@@ -6,6 +6,7 @@ Targets are centred and scaled robustly: a few wild labels must not decide the
 units in which all others are learned.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,11 @@ def fit_target_scaling(y: np.ndarray, weight: np.ndarray) -> Scaling:
     weight : ndarray of shape (n_samples,)
         Positive weights.
 
+    Warns
+    -----
+    UserWarning
+        If a target is the same in all rows; it will be predicted exactly.
+
     Returns
     -------
     Scaling
@@ -73,6 +79,12 @@ def fit_target_scaling(y: np.ndarray, weight: np.ndarray) -> Scaling:
     deviation = np.sqrt(np.average((y - center) ** 2, axis=0, weights=weight))
     scale = np.where(scale > 0, scale, deviation)
     constant = y.min(axis=0) == y.max(axis=0)
+    for output in np.flatnonzero(constant):
+        warnings.warn(
+            f"output {output} of y is {y[0, output]:g} in every row: the student will predict just "
+            "that",
+            stacklevel=2,
+        )
     return Scaling(center, np.where(scale > 0, scale, 1.0), constant)
 
 
@@ -166,12 +178,16 @@ class OutputScaling(nn.Module):
         """Return predictions (n_samples, n_outputs) of a head: "label", "teacher" or "mean"."""
         standard = standard.reshape(len(standard), -1)
         k = self.n_outputs
-        if self.n_heads == 1 or head == "label":
+        if head == "label":
             chosen = standard[:, :k]
+        elif self.n_heads == 1:
+            raise ValueError(f"predict_head={head!r}, but the student has one head")
         elif head == "teacher":
             chosen = standard[:, k:]
-        else:
+        elif head == "mean":
             chosen = (standard[:, :k] + standard[:, k:]) / 2
+        else:
+            raise ValueError(f"predict_head={head!r} is unknown; known: label, teacher, mean")
         return chosen * self.scale + self.center
 
 

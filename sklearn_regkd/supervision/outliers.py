@@ -69,7 +69,7 @@ def paper_threshold(sigma: float, n_samples: int, expected: float = 2.0) -> floa
     --------
     >>> from sklearn_regkd.supervision.outliers import paper_threshold
     >>> round(paper_threshold(0.1, 1000), 3)
-    0.389
+    0.39
     """
     share = np.sqrt(2 * np.pi) * sigma * expected / n_samples
     if sigma <= 0:

@@ -76,9 +76,6 @@ def own_teacher(teacher: Any, n_outputs: int, random_state: np.random.RandomStat
         return copy.deepcopy(teacher).eval()
     if isinstance(teacher, FrozenEstimator):
         return teacher
-    if isinstance(teacher, NeuralNet):
-        # clone would reset what a fitted net has learned, but share its callbacks' state.
-        return clone(teacher)
     own = fill_random_states(default_teacher() if teacher is None else clone(teacher), random_state)
     if n_outputs > 1 and not _takes_many_outputs(own):
         return MultiOutputRegressor(own)

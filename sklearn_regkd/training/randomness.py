@@ -5,8 +5,16 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from sklearn.utils import check_random_state
 
 MAX_SEED = np.iinfo(np.int32).max
+
+
+def own_random_state(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
+    """Return a generator for one fit; None means fresh entropy, not NumPy's global generator."""
+    if random_state is None:
+        return np.random.RandomState()
+    return check_random_state(random_state)
 
 
 def draw_seed(random_state: np.random.RandomState) -> int:

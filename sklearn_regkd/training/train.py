@@ -34,6 +34,7 @@ class RawLabel:
         self.scaling = scaling
 
     def __call__(self, packed: Any) -> np.ndarray:
+        """Return labels (n_samples, n_outputs) in raw units."""
         label = unpack_label(torch.as_tensor(packed), len(self.scaling.center))
         return to_numpy(label) * self.scaling.scale + self.scaling.center
 
