@@ -37,6 +37,8 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
 }
 FUSED = ("adamw", "adam")
+AUTO_STEPS = 2000
+AUTO_MIN_EPOCHS = 10
 STUDENT_LOSSES = {"squared_error", "absolute_error", "huber", "tukey"}
 
 
@@ -61,12 +63,14 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         labels; ``"huber"`` and ``"tukey"`` take the scale of an ordinary
         residual from the batches (1.4826 MAD, averaged over batches). As a
         student of a distillation estimator, that estimator's loss holds.
-    lr : float, default=0.01
+    lr : float, default=0.02
         Learning rate; without early stopping the peak of a one-cycle
         schedule, with it constant.
-    max_epochs : int, default=100
-        Passes over the training rows.
-    batch_size : int, default=64
+    max_epochs : int or "auto", default="auto"
+        Passes over the training rows. ``"auto"`` takes as many as make 2,000
+        training steps, and at least 10: what a small network needs is steps,
+        whether the rows are many or few.
+    batch_size : int, default=128
         Rows per training step, at most; batches are of nearly equal size.
     optimizer : {"adamw", "adam", "sgd"} or torch.optim.Optimizer class, default="adamw"
         Optimizer.
@@ -150,9 +154,9 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         *,
         activation="silu",
         loss="squared_error",
-        lr=0.01,
-        max_epochs=100,
-        batch_size=64,
+        lr=0.02,
+        max_epochs="auto",
+        batch_size=128,
         optimizer="adamw",
         weight_decay=1e-3,
         early_stopping=False,
@@ -300,7 +304,7 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             return net.set_params(verbose=0) if self.verbose == 0 else net
         params: dict[str, Any] = {
             "module__n_outputs": n_columns,
-            "max_epochs": self.max_epochs,
+            "max_epochs": self._epochs(len(X)),
             "lr": self.lr,
             "batch_size": self.batch_size,
             "iterator_train__shuffle": True,
@@ -337,6 +341,12 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         if "iterator_train" in theirs:
             del params["iterator_train__seed"]
         return StudentNet(**{**params, "criterion": torch.nn.Module, **theirs})
+
+    def _epochs(self, n_samples: int) -> int:
+        if self.max_epochs != "auto":
+            return self.max_epochs
+        steps_per_epoch = -(-n_samples // self.batch_size)
+        return max(AUTO_MIN_EPOCHS, round(AUTO_STEPS / steps_per_epoch))
 
     def _optimizer_params(self) -> dict[str, Any]:
         if not isinstance(self.optimizer, str):
@@ -378,7 +388,7 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 "activation": [StrOptions(set(ACTIVATIONS))],
                 "loss": [StrOptions(STUDENT_LOSSES)],
                 "lr": [Interval(Real, 0, None, closed="neither")],
-                "max_epochs": [Interval(Integral, 1, None, closed="left")],
+                "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
                 "batch_size": [Interval(Integral, 1, None, closed="left")],
                 "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
                 "weight_decay": [Interval(Real, 0, None, closed="left")],

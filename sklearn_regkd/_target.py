@@ -79,14 +79,14 @@ def check_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
     if sample_weight is None:
         return None
     weight = check_sample_weight(sample_weight, X, dtype=np.float64)
+    if not np.any(weight):  # newer versions of scikit-learn have raised by now
+        raise ValueError("Sample weights must contain at least one non-zero number.")
     if np.any(weight < 0):
         row = int(np.flatnonzero(weight < 0)[0])
         raise ValueError(
             f"sample_weight must not be negative, got {weight[row]:g} in row {row}; "
             "give rows that should not count the weight 0"
         )
-    if not np.any(weight > 0):
-        raise ValueError("sample_weight is 0 in all rows: at least one must be positive")
     return weight
 
 

@@ -32,12 +32,12 @@ class RunningScale(nn.Module):
         Columns of the residuals.
     momentum : float, default=0.1
         Weight of the newest batch.
-    floor : float, default=1e-3
-        Smallest scale, in standardised units: below a thousandth of the
-        target's spread the losses are simply quadratic.
+    floor : float, default=0.05
+        Smallest scale, in standardised units, so that on clean labels the scale does not
+        shrink around the rows that are easy until all others look like outliers.
     """
 
-    def __init__(self, n_outputs: int, momentum: float = 0.1, floor: float = 1e-3):
+    def __init__(self, n_outputs: int, momentum: float = 0.1, floor: float = 0.05):
         super().__init__()
         self.momentum = momentum
         self.floor = floor

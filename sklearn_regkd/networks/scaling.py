@@ -19,6 +19,7 @@ from torch import Tensor, nn
 BLOCK_ELEMENTS = 2**20
 IQR_TO_SIGMA = 1 / 1.349
 P90_TO_SIGMA = 1 / 3.29
+MEAN_DEVIATION_TO_SIGMA = 1.2533
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,10 @@ def weighted_quantile(values: np.ndarray, q: float, weight: np.ndarray) -> np.nd
 def fit_target_scaling(y: np.ndarray, weight: np.ndarray) -> Scaling:
     """Learn median and spread of each target.
 
-    The spread is that of the middle half of the labels (as a Gaussian's
-    standard deviation), of their middle 90 % where half of them are equal, and
-    the standard deviation where nearly all of them are.
+    The spread is that of the middle half of the labels, of their middle 90 %
+    where half of them are equal, and their mean absolute deviation where
+    nearly all of them are; each as the standard deviation that a Gaussian of
+    that spread would have.
 
     Parameters
     ----------
@@ -76,7 +78,7 @@ def fit_target_scaling(y: np.ndarray, weight: np.ndarray) -> Scaling:
     for low, to_sigma in ((0.25, IQR_TO_SIGMA), (0.05, P90_TO_SIGMA)):
         spread = weighted_quantile(y, 1 - low, weight) - weighted_quantile(y, low, weight)
         scale = np.where(scale > 0, scale, spread * to_sigma)
-    deviation = np.sqrt(np.average((y - center) ** 2, axis=0, weights=weight))
+    deviation = MEAN_DEVIATION_TO_SIGMA * np.average(np.abs(y - center), axis=0, weights=weight)
     scale = np.where(scale > 0, scale, deviation)
     constant = y.min(axis=0) == y.max(axis=0)
     for output in np.flatnonzero(constant):

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from skorch.dataset import Dataset
 from torch import Tensor
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Subset
 
 
 def as_tensor(array: np.ndarray) -> Tensor:
@@ -19,7 +20,7 @@ def as_tensor(array: np.ndarray) -> Tensor:
 
 
 class Rows(Dataset):
-    """Inputs and packed supervision of the same rows, without a copy of the inputs.
+    """A skorch dataset of inputs and packed supervision, without a copy of the inputs.
 
     Parameters
     ----------
@@ -30,14 +31,7 @@ class Rows(Dataset):
     """
 
     def __init__(self, X: np.ndarray, packed: np.ndarray):
-        self.X = as_tensor(X)
-        self.packed = as_tensor(packed)
-
-    def __len__(self) -> int:
-        return len(self.packed)
-
-    def __getitem__(self, row: int) -> tuple[Tensor, Tensor]:
-        return self.X[row], self.packed[row]
+        super().__init__(as_tensor(X), as_tensor(packed))
 
 
 class WholeBatches:
@@ -77,7 +71,7 @@ class WholeBatches:
         return -(-self.n_rows // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        X, packed = self.dataset.X, self.dataset.packed
+        X, packed = self.dataset.X, self.dataset.y
         if not self.shuffle and self.rows is None:
             yield from zip(X.tensor_split(len(self)), packed.tensor_split(len(self)), strict=True)
             return

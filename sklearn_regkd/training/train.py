@@ -102,13 +102,13 @@ def train(
     net.callbacks_ = [*net.callbacks_, *extra_callbacks]
     rows = Rows(X, supervision.packed())
     try:
-        net.notify("on_train_begin", X=rows, y=None)
+        net.notify("on_train_begin", X=rows.X, y=rows.y)
         try:
             net.fit_loop(rows)
         except KeyboardInterrupt as interrupt:
             if not _raised_by_callback(interrupt):
                 raise
-        net.notify("on_train_end", X=rows, y=None)
+        net.notify("on_train_end", X=rows.X, y=rows.y)
     finally:
         net.callbacks_ = [c for c in net.callbacks_ if c not in extra_callbacks]
     net.module_.eval()

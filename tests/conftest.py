@@ -1,0 +1,36 @@
+"""Data and helpers that many tests share."""
+
+import numpy as np
+import pytest
+import torch
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Small networks gain nothing from threads, and parallel test workers fight for them."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def table():
+    """A smooth function of three features, 120 rows."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (120, 3))
+    return X, 3 * X[:, 0] + np.sin(3 * X[:, 1]) + 10
+
+
+@pytest.fixture
+def wrong_labels(table):
+    """The same table with 15 labels far off, and which ones."""
+    X, y = table
+    y = y.copy()
+    mask = np.zeros(len(y), bool)
+    mask[::8] = True
+    y[mask] += 40.0
+    return X, y, mask
+
+
+@pytest.fixture
+def two_outputs(table):
+    X, y = table
+    return X, np.column_stack([y, 100 * X[:, 2] - 5])
