@@ -27,8 +27,6 @@ EXPECTED_FAILURES = {
 }
 
 
-@parametrize_with_checks(
-    ESTIMATORS, expected_failed_checks=lambda estimator: EXPECTED_FAILURES
-)
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=lambda estimator: EXPECTED_FAILURES)
 def test_sklearn_checks(estimator, check):
     check(estimator)
