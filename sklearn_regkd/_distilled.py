@@ -3,7 +3,7 @@
 from numbers import Real
 from typing import Any
 
-from sklearn_regkd._distiller import BaseDistiller
+from sklearn_regkd._distiller import BaseDistiller, Instruction
 from sklearn_regkd._sklearn import Interval, StrOptions, validate_parameters
 from sklearn_regkd.supervision.mixing import mix
 from sklearn_regkd.supervision.outliers import resolve_rule, trust_all
@@ -158,7 +158,7 @@ class DistilledRegressor(BaseDistiller):
             )
             who = f"the prediction of teacher {type(teacher).__name__}"
             imitated = scaling.standardize(ask(teacher, lesson.X, lesson.y.shape[1], who))
-        return mix(repaired, imitated, self.alpha), imitated, verdict, teacher
+        return Instruction(mix(repaired, imitated, self.alpha), imitated, verdict, teacher)
 
     def _criterion(self) -> dict[str, Any]:
         return {"loss": self.loss, "n_heads": self.heads, "teacher_weight": self.teacher_weight}

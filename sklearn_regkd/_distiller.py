@@ -18,6 +18,7 @@ from sklearn_regkd._sklearn import (
     StrOptions,
     all_or_nothing,
     fill_random_states,
+    fit_task,
     validate_parameters,
     with_callbacks,
 )
@@ -71,6 +72,26 @@ class Lesson:
     random_state: np.random.RandomState
 
 
+@dataclass(frozen=True)
+class Instruction:
+    """What a distillation estimator has decided to tell its student.
+
+    Parameters
+    ----------
+    label, teacher : ndarray of shape (n_samples, n_outputs)
+        What the student's heads are to say, in standard units.
+    verdict : Verdict
+        Which labels are trusted.
+    fitted_teacher : object or None
+        The teacher after all of its fits.
+    """
+
+    label: np.ndarray
+    teacher: np.ndarray
+    verdict: Verdict
+    fitted_teacher: Any
+
+
 class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
     """Base of the estimators in which a teacher supervises a student.
 
@@ -79,18 +100,14 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
     """
 
     @abstractmethod
-    def _supervise(
-        self, lesson: Lesson, signal: TeacherSignal
-    ) -> tuple[np.ndarray, np.ndarray, Verdict, Any]:
-        """Return label and teacher for the student, the verdict, and the fitted teacher.
-
-        The first two have shape (n_samples, n_outputs) and standard units.
-        """
+    def _supervise(self, lesson: Lesson, signal: TeacherSignal) -> Instruction:
+        """Decide what the student is told, given what the teacher says."""
 
     @abstractmethod
     def _criterion(self) -> dict[str, Any]:
         """Return the arguments of the student's criterion."""
 
+    @all_or_nothing
     @with_callbacks
     def fit(self, X, y, sample_weight=None, teacher_prediction=None):
         """Ask the teacher, decide which labels to trust, train the student.
@@ -127,74 +144,61 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
                 "both teacher and teacher_prediction were given: set teacher=None to use the "
                 "predictions, or leave teacher_prediction away"
             )
-        context = self._init_callback_context(max_subtasks=2)
-        with all_or_nothing(self):
-            student = self._own_student()
-            X_array, y, self._y_ndim = check_fit_data(
-                self, X, y, allow_nd=student.module is not None
-            )
-            weight = check_weight(sample_weight, X_array)
-            self._input_shape = X_array.shape[1:]
-            random_state = own_random_state(self.random_state)
-            fill_random_states(student, random_state)
-            self._teach(X, X_array, y, weight, teacher_prediction, student, random_state, context)
-        return self
-
-    def _teach(
-        self, X, X_array, y, weight, teacher_prediction, student, random_state, context
-    ) -> None:
-        n_samples, n_outputs = y.shape
-        counted = np.ones(n_samples, bool) if weight is None else weight > 0
-        positive = np.ones(int(counted.sum())) if weight is None else weight[counted]
+        student = self._own_student()
+        X_array, y, self._y_ndim = check_fit_data(self, X, y, allow_nd=student.module is not None)
+        weight = check_weight(sample_weight, X_array)
+        counted = np.ones(len(y), bool) if weight is None else weight > 0
+        positive = np.ones(len(y)) if weight is None else weight[counted]
         scaling = fit_target_scaling(y[counted], positive)
-        task = context.subcontext(task_name="teacher")
-        task.call_on_fit_task_begin(estimator=self)
-        if teacher_prediction is not None:
-            given = as_columns(teacher_prediction, n_samples, n_outputs, "teacher_prediction")
-            lesson = Lesson(X, y, counted, {}, scaling, random_state)
-            signal = TeacherSignal(given, None)
-        else:
-            teacher = own_teacher(self.teacher, n_outputs, random_state)
-            rows = teacher_rows(teacher, X, X_array)
-            params = self._teacher_params(teacher, weight)
-            lesson = Lesson(rows, y, counted, params, scaling, random_state)
-            signal = consult(
-                teacher,
-                rows,
-                y,
-                params=params,
-                cv=self.cv,
-                refit=self._refits_on_given_labels,
-                n_jobs=self.n_jobs,
-                random_state=random_state,
+        random_state = own_random_state(self.random_state)
+        fill_random_states(student, random_state)
+        context = self._init_callback_context(max_subtasks=2)
+        with fit_task(context, self):
+            with fit_task(context.subcontext(task_name="teacher"), self):
+                if teacher_prediction is None:
+                    teacher = own_teacher(self.teacher, y.shape[1], random_state)
+                    params = self._teacher_params(teacher, weight)
+                    rows = teacher_rows(teacher, X, X_array)
+                    lesson = Lesson(rows, y, counted, params, scaling, random_state)
+                    signal = self._consult(teacher, lesson)
+                else:
+                    given = as_columns(teacher_prediction, len(y), y.shape[1], "teacher_prediction")
+                    lesson = Lesson(X, y, counted, {}, scaling, random_state)
+                    signal = TeacherSignal(given, None)
+                told = self._supervise(lesson, signal)
+            supervision = Supervision(
+                told.label[counted],
+                told.teacher[counted],
+                told.verdict.inlier[counted],
+                positive / positive.mean(),
             )
-        label, teacher_says, verdict, fitted_teacher = self._supervise(lesson, signal)
-        task.call_on_fit_task_end(estimator=self)
+            task = context.subcontext(task_name="student")
+            with task.propagate_callback_context(student), fit_task(task, self):
+                seen = X_array if counted.all() else X_array[counted]
+                student._learn_from_teacher(self, seen, supervision, scaling, self._criterion())
 
-        supervision = Supervision(
-            label[counted], teacher_says[counted], verdict.inlier[counted],
-            positive / positive.mean(),
-        )  # fmt: skip
-        task = context.subcontext(task_name="student")
-        with task.propagate_callback_context(student):
-            task.call_on_fit_task_begin(estimator=self)
-            student._learn_from_teacher(
-                self,
-                X_array if counted.all() else X_array[counted],
-                supervision,
-                scaling,
-                self._criterion(),
-            )
-        task.call_on_fit_task_end(estimator=self)
-
-        self.teacher_ = fitted_teacher
+        self.teacher_ = told.fitted_teacher
         self.student_ = student
         self.history_ = student.history_
         self.n_iter_ = student.n_iter_
-        self.n_outputs_ = n_outputs
+        self.n_outputs_ = y.shape[1]
         self.teacher_prediction_ = like_y(signal.prediction, self._y_ndim)
-        self.inlier_probability_ = like_y(verdict.inlier_probability, self._y_ndim)
-        self.outlier_mask_ = like_y(~verdict.inlier, self._y_ndim)
+        self.inlier_probability_ = like_y(told.verdict.inlier_probability, self._y_ndim)
+        self.outlier_mask_ = like_y(~told.verdict.inlier, self._y_ndim)
+        self._input_shape = X_array.shape[1:]
+        return self
+
+    def _consult(self, teacher: Any, lesson: Lesson) -> TeacherSignal:
+        return consult(
+            teacher,
+            lesson.X,
+            lesson.y,
+            params=lesson.teacher_params,
+            cv=self.cv,
+            refit=self._refits_on_given_labels,
+            n_jobs=self.n_jobs,
+            random_state=lesson.random_state,
+        )
 
     def predict(self, X):
         """Predict the target with the student.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ __all__ = [
     "all_or_nothing",
     "check_sample_weight",
     "fill_random_states",
+    "fit_task",
     "safe_indexing",
     "validate_parameters",
     "with_callbacks",
@@ -84,13 +86,28 @@ def fill_random_states(estimator: Any, random_state: np.random.RandomState) -> A
     return estimator.set_params(**unset)
 
 
+def all_or_nothing(method):
+    """Make a method put its estimator back as it was if it fails or is interrupted.
+
+    The outermost decorator of `fit`: what other decorators clean up comes first.
+    """
+
+    @wraps(method)
+    def guarded(estimator, *args, **kwargs):
+        before = dict(vars(estimator))
+        try:
+            return method(estimator, *args, **kwargs)
+        except BaseException:
+            vars(estimator).clear()
+            vars(estimator).update(before)
+            raise
+
+    return guarded
+
+
 @contextmanager
-def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
-    """Put an estimator back as it was if what happens inside fails or is interrupted."""
-    before = dict(estimator.__dict__)
-    try:
-        yield
-    except BaseException:
-        estimator.__dict__.clear()
-        estimator.__dict__.update(before)
-        raise
+def fit_task(context: Any, estimator: BaseEstimator) -> Iterator[None]:
+    """Tell an estimator's callbacks that a task begins, and that it has ended well."""
+    context.call_on_fit_task_begin(estimator=estimator)
+    yield
+    context.call_on_fit_task_end(estimator=estimator)

@@ -1,6 +1,7 @@
 """A small neural network as a scikit-learn regressor: the baseline, and the student."""
 
 import copy
+from contextlib import nullcontext
 from numbers import Integral, Real
 from typing import Any
 
@@ -18,6 +19,7 @@ from sklearn_regkd._sklearn import (
     Interval,
     StrOptions,
     all_or_nothing,
+    fit_task,
     validate_parameters,
     with_callbacks,
 )
@@ -187,6 +189,7 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    @all_or_nothing
     @with_callbacks
     def fit(self, X, y, sample_weight=None):
         """Train the network on labels.
@@ -213,18 +216,17 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             If the loss is no longer finite.
         """
         self._validate_params_now()
-        context = self._init_callback_context(max_subtasks=None)
-        with all_or_nothing(self):
-            X, y, self._y_ndim = check_fit_data(self, X, y, allow_nd=self.module is not None)
-            weight = check_weight(sample_weight, X)
-            weight = np.ones(len(y)) if weight is None else weight
-            counted = weight > 0
-            if not counted.all():
-                X, y, weight = X[counted], y[counted], weight[counted]
-            scaling = fit_target_scaling(y, weight)
-            label = scaling.standardize(y)
-            supervision = Supervision(label, label, np.ones(y.shape, bool), weight / weight.mean())
-            self._learn(X, supervision, scaling, {"loss": self.loss}, context)
+        X, y, self._y_ndim = check_fit_data(self, X, y, allow_nd=self.module is not None)
+        weight = check_weight(sample_weight, X)
+        weight = np.ones(len(y)) if weight is None else weight
+        counted = weight > 0
+        if not counted.all():
+            X, y, weight = X[counted], y[counted], weight[counted]
+        scaling = fit_target_scaling(y, weight)
+        label = scaling.standardize(y)
+        trusted = np.ones(y.shape, bool)
+        supervision = Supervision(label, label, trusted, weight / weight.mean())
+        self._learn(X, supervision, scaling, {"loss": self.loss})
         return self
 
     def predict(self, X):
@@ -255,11 +257,10 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     ) -> None:
         """Be fitted as the student of a distillation estimator, which has validated X."""
         self._validate_params_now()
-        context = self._init_callback_context(max_subtasks=None)
         for name in ("n_features_in_", "feature_names_in_", "_y_ndim"):
             if hasattr(distiller, name):
                 setattr(self, name, getattr(distiller, name))
-        self._learn(X, supervision, scaling, criterion, context)
+        self._learn(X, supervision, scaling, criterion)
 
     def _learn(
         self,
@@ -267,7 +268,6 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         supervision: Supervision,
         scaling: Scaling,
         criterion: dict[str, Any],
-        context: Any,
     ) -> None:
         """Train on validated rows under any supervision and set all fitted attributes."""
         n_heads = criterion.get("n_heads", 1)
@@ -277,22 +277,22 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         use_criterion(net, {"n_outputs": n_outputs, **criterion})
         output = OutputScaling(scaling, n_heads)
         score_in_raw_units(net, output, scaling)
+        context = self._init_callback_context(max_subtasks=net.max_epochs)
         extra = [
             ("divergence", StopOnDivergence()),
             ("progress", ReportProgress(self, context, bar=self.verbose == 1)),
         ]
-        if self.module is None:
+        foreign = self.module is not None
+        seeded = torch_seeded(draw_seed(random_state), net.device) if foreign else nullcontext()
+        with fit_task(context, self), seeded:
             train(net, X, supervision, scaling, n_heads, extra)
-        else:
-            with torch_seeded(draw_seed(random_state), net.device or "cpu"):
-                train(net, X, supervision, scaling, n_heads, extra)
         self.net_ = net
         self.history_ = net.history_
         self.n_iter_ = len(net.history_)
         self.n_outputs_ = n_outputs
         self.n_parameters_ = sum(p.numel() for p in net.module_.parameters())
         self._input_shape = X.shape[1:]
-        self._output = output.to(net.device or "cpu")
+        self._output = output.to(next(net.module_.parameters()).device)
         self._in_double = self._double_network()
 
     def _build_net(

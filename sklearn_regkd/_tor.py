@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sklearn_regkd._distiller import BaseDistiller
+from sklearn_regkd._distiller import BaseDistiller, Instruction
 from sklearn_regkd.supervision.outliers import ThresholdRule
 
 
@@ -140,7 +140,7 @@ class TORRegressor(BaseDistiller):
         verdict = self._rule().judge(label - teacher, lesson.counted)
         # A rejected label never enters the loss, but a huge one would not fit
         # into single precision.
-        return verdict.keep(label, teacher), teacher, verdict, signal.teacher
+        return Instruction(verdict.keep(label, teacher), teacher, verdict, signal.teacher)
 
     def _rule(self) -> ThresholdRule:
         return ThresholdRule(self.threshold, self.expected_outliers)

@@ -158,7 +158,7 @@ def test_alpha_is_the_weight_of_the_teacher(table):
 
 
 def test_distilled_teacher_is_refitted_on_repaired_labels(log, wrong_labels):
-    X, y, mask = wrong_labels
+    X, y, _ = wrong_labels
     fitted = build(DistilledRegressor, Recorder(), student=student(max_epochs=1)).fit(X, y)
     fits = [entry for entry in log if entry[0] == "fit"]
     assert len(fits) == 6
@@ -318,9 +318,8 @@ def _trust_all(Distiller):
 
 
 @pytest.mark.parametrize("Distiller", DISTILLERS)
-def test_rows_of_weight_zero_do_not_teach(wrong_labels, table, Distiller):
+def test_rows_of_weight_zero_do_not_teach(wrong_labels, Distiller):
     X, noisy, mask = wrong_labels
-    _, y = table
     fitted = build(Distiller, Ridge()).fit(X, noisy, sample_weight=(~mask).astype(float))
     moved = noisy.copy()
     moved[mask] = -1e6
@@ -525,3 +524,37 @@ def test_folds_by_number_are_shuffled_and_reproducible():
 def test_quiet_by_default(table, Distiller, capfd):
     build(Distiller, RandomForestRegressor(5), student=student(max_epochs=2)).fit(*table)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("Distiller", DISTILLERS)
+def test_scikit_learn_callbacks_hear_of_teacher_and_student(table, Distiller):
+    pytest.importorskip("sklearn.callback")
+
+    class Listener:
+        """Propagated to the student, as scikit-learn's progress bar is."""
+
+        max_propagation_depth = None
+
+        def setup(self, estimator, context):
+            self.begun, self.ended = [], []
+
+        def on_fit_task_begin(self, estimator, context):
+            self.begun.append(f"{type(estimator).__name__}:{context.task_name}")
+
+        def on_fit_task_end(self, estimator, context):
+            self.ended.append(f"{type(estimator).__name__}:{context.task_name}")
+
+        def teardown(self, estimator, context):
+            self.ended.append("teardown")
+
+    listener, name = Listener(), Distiller.__name__
+    build(Distiller, Ridge(), student=student(max_epochs=2)).set_callbacks(listener).fit(*table)
+    assert listener.ended == [
+        f"{name}:teacher",
+        "StudentRegressor:epoch",
+        "StudentRegressor:epoch",
+        "StudentRegressor:fit",
+        f"{name}:fit",
+        "teardown",
+    ]
+    assert sorted(listener.begun) == sorted(listener.ended[:-1])

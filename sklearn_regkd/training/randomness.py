@@ -23,14 +23,14 @@ def draw_seed(random_state: np.random.RandomState) -> int:
 
 
 @contextmanager
-def torch_seeded(seed: int, device: str = "cpu") -> Iterator[None]:
+def torch_seeded(seed: int, device: str | None = None) -> Iterator[None]:
     """Seed torch's global generators inside, and put their states back afterwards.
 
     For modules of users, whose initial weights and dropout draw from the
     global generator. The built-in network has a generator of its own and does
     not come here. Not safe across threads that train users' modules at once.
     """
-    devices = [torch.device(device)] if torch.device(device).type == "cuda" else []
+    devices = [] if device is None or torch.device(device).type != "cuda" else [device]
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield
