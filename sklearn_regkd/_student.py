@@ -1,7 +1,6 @@
 """A small neural network as a scikit-learn regressor: the baseline, and the student."""
 
 import copy
-from contextlib import nullcontext
 from numbers import Integral, Real
 from typing import Any
 
@@ -28,7 +27,7 @@ from sklearn_regkd.networks.mlp import ACTIVATIONS, MLP
 from sklearn_regkd.networks.scaling import OutputScaling, Scaling, fit_target_scaling
 from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.training.callbacks import OneCycle, ReportProgress, StopOnDivergence
-from sklearn_regkd.training.device import resolve_device
+from sklearn_regkd.training.device import one_thread, resolve_device
 from sklearn_regkd.training.net import StudentNet
 from sklearn_regkd.training.randomness import draw_seed, own_random_state, torch_seeded
 from sklearn_regkd.training.train import forward, score_in_raw_units, train, use_criterion
@@ -282,9 +281,11 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             ("divergence", StopOnDivergence()),
             ("progress", ReportProgress(self, context, bar=self.verbose == 1)),
         ]
-        foreign = self.module is not None
-        seeded = torch_seeded(draw_seed(random_state), net.device) if foreign else nullcontext()
-        with fit_task(context, self), seeded:
+        if self.module is None:
+            around = one_thread()
+        else:
+            around = torch_seeded(draw_seed(random_state), net.device)
+        with fit_task(context, self), around:
             train(net, X, supervision, scaling, n_heads, extra)
         self.net_ = net
         self.history_ = net.history_

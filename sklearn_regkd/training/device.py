@@ -1,5 +1,8 @@
 """Where to compute."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 
@@ -28,3 +31,19 @@ def resolve_device(device: str | torch.device) -> str:
             f"device={device!r}, but PyTorch sees no CUDA device; use device='auto' or 'cpu'"
         )
     return str(resolved)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute with one thread inside.
+
+    A layer of 64 units is done before a second thread has woken up. With other
+    work on the machine, threads that wait for each other cost many times more
+    than they bring.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
