@@ -9,7 +9,7 @@ demo: $(READY)
 	$(BIN)/python examples/1-start/concrete.py $(ARGS)
 
 test: $(READY) lint
-	$(BIN)/python -m pytest -q -n 2 $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 $(ARGS)  # one thread for each of two workers
 
 lint: $(READY)
 	$(BIN)/ruff check .

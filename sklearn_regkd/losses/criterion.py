@@ -47,7 +47,7 @@ class RunningScale(nn.Module):
     def forward(self, residual: Tensor) -> Tensor:
         """Return the scale (n_outputs,) that goes with residuals (n_samples, n_outputs)."""
         if self.training or self.scale.isnan().any():
-            detached = residual.detach()
+            detached = residual.detach().to(self.scale.dtype)
             mad = (detached - detached.median(dim=0).values).abs().median(dim=0).values
             batch = (1.4826 * mad).clamp(min=self.floor)
             first = self.scale.isnan()
@@ -150,4 +150,5 @@ class SupervisionCriterion(nn.Module):
             by_output = by_output + self.teacher_weight * squared_error(prediction[:, k:], teacher)
         # Weights have mean 1 over the training set. Dividing by the rows, not
         # by the weights of this batch, keeps the gradient unbiased.
-        return (weight * by_output.mean(dim=1)).mean()
+        by_row = by_output.mean(dim=1)
+        return torch.where(weight > 0, weight * by_row, torch.zeros_like(by_row)).mean()

@@ -40,14 +40,29 @@ def reduce_loss(loss: Tensor, weight: Tensor | None = None, reduction: str = "no
         raise ValueError(
             f"weight has shape {tuple(weight.shape)}, but the loss has {loss.shape[0]} rows"
         )
-    by_element = weight.reshape(-1, *[1] * (loss.ndim - 1)).expand_as(loss)
-    # A row of weight 0 is absent: its loss may be infinite, and 0 * inf would be NaN.
-    weighted = torch.where(by_element > 0, by_element * loss, torch.zeros_like(loss))
+    weighted = by_element(weight, loss) * loss
     if reduction == "none":
         return weighted
     if reduction == "sum":
         return weighted.sum()
-    return weighted.sum() / by_element.sum()
+    return weighted.sum() / by_element(weight, loss).sum()
+
+
+def by_element(weight: Tensor, like: Tensor) -> Tensor:
+    """Return the weight of each row as that of each of its elements."""
+    return weight.reshape(-1, *[1] * (like.ndim - 1)).expand_as(like)
+
+
+def difference(prediction: Tensor, other: Tensor, weight: Tensor | None) -> Tensor:
+    """Return ``prediction - other``, and 0 in rows of weight 0.
+
+    Such a row is absent however far off it is. Multiplying its loss by 0
+    later would give NaN if the loss, or its gradient, is infinite.
+    """
+    distance = prediction - other
+    if weight is None or weight.shape != distance.shape[:1]:  # reduce_loss names the shape
+        return distance
+    return torch.where(by_element(weight, distance) > 0, distance, torch.zeros_like(distance))
 
 
 def check_same_shape(prediction: Tensor, **others: Tensor) -> None:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from sklearn_regkd.losses.reduction import check_same_shape, reduce_loss
+from sklearn_regkd.losses.reduction import check_same_shape, difference, reduce_loss
 
 # Both keep 95 % of the efficiency of least squares when the errors are Gaussian.
 HUBER_DELTA = 1.345
@@ -42,7 +42,7 @@ def squared_error(
     tensor([0., 4.])
     """
     check_same_shape(prediction, label=label)
-    return reduce_loss((prediction - label).square(), weight, reduction)
+    return reduce_loss(difference(prediction, label, weight).square(), weight, reduction)
 
 
 def absolute_error(
@@ -65,7 +65,7 @@ def absolute_error(
     tensor(1.)
     """
     check_same_shape(prediction, label=label)
-    return reduce_loss((prediction - label).abs(), weight, reduction)
+    return reduce_loss(difference(prediction, label, weight).abs(), weight, reduction)
 
 
 def huber_loss(
@@ -111,7 +111,7 @@ def huber_loss(
     tensor([0.2500, 5.0000])
     """
     check_same_shape(prediction, label=label)
-    distance = (prediction - label).abs()
+    distance = difference(prediction, label, weight).abs()
     # |d| is clipped before it is squared, so that a far label cannot overflow.
     near = torch.minimum(distance, torch.as_tensor(delta, dtype=distance.dtype).to(distance.device))
     return reduce_loss(near * (2 * distance - near), weight, reduction)
@@ -163,5 +163,7 @@ def tukey_loss(
     """
     check_same_shape(prediction, label=label)
     cut = torch.as_tensor(c * scale, dtype=prediction.dtype).to(prediction.device)
-    ratio = torch.clamp((prediction - label).abs() / cut, max=1.0)
-    return reduce_loss(cut.square() / 3 * (1 - (1 - ratio.square()) ** 3), weight, reduction)
+    distance = difference(prediction, label, weight).abs()
+    u = torch.clamp(distance / cut, max=1.0).square()
+    # 1 - (1 - u)^3, without the cancellation that small distances would suffer.
+    return reduce_loss(cut.square() / 3 * u * (3 - 3 * u + u.square()), weight, reduction)

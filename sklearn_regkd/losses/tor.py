@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from sklearn_regkd.losses.reduction import check_same_shape, reduce_loss
+from sklearn_regkd.losses.reduction import check_same_shape, difference, reduce_loss
 
 SMOOTHING = 1e-2
 
@@ -95,8 +95,8 @@ def tor_loss(
     # gradient, of the branch that is not taken would otherwise spoil the one
     # that is (0 * inf is NaN).
     zero = torch.zeros_like(prediction)
-    to_label = torch.where(inlier, prediction - label, zero)
-    to_teacher = torch.where(inlier, zero, prediction - teacher)
+    to_label = torch.where(inlier, difference(prediction, label, weight), zero)
+    to_teacher = torch.where(inlier, zero, difference(prediction, teacher, weight))
     eps = torch.as_tensor(smoothing, dtype=prediction.dtype, device=prediction.device)
     root = torch.hypot(to_teacher, eps.expand_as(to_teacher)).sqrt() - eps.sqrt()
     return reduce_loss(torch.where(inlier, to_label.square(), root), weight, reduction)

@@ -218,7 +218,7 @@ class ThresholdRule(BaseEstimator):
         distance = np.abs(error)
         inlier = distance < threshold
         safe = np.where(sigma > 0, sigma, 1.0)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             log_odds = ((threshold / safe) ** 2 - (distance / safe) ** 2) / 2
         probability = np.where(np.isinf(threshold), 1.0, expit(log_odds))
         rejected = 1 - np.mean(inlier if counted is None else inlier[counted], axis=0)
@@ -244,7 +244,7 @@ class ThresholdRule(BaseEstimator):
         """Raise a ValueError if a parameter is none of the documented values."""
         named = isinstance(self.threshold, str) and self.threshold in THRESHOLDS
         number = isinstance(self.threshold, Real) and not isinstance(self.threshold, bool)
-        if not (named or (number and self.threshold > 0)):
+        if not (named or (number and 0 < self.threshold < np.inf)):
             raise ValueError(
                 f"threshold={self.threshold!r} is unknown; known: {', '.join(THRESHOLDS)}, "
                 "or a number > 0 of robust standard deviations"
