@@ -32,12 +32,12 @@ class RunningScale(nn.Module):
         Columns of the residuals.
     momentum : float, default=0.1
         Weight of the newest batch.
-    floor : float, default=0.05
+    floor : float, default=0.1
         Smallest scale, in standardised units, so that on clean labels the scale does not
         shrink around the rows that are easy until all others look like outliers.
     """
 
-    def __init__(self, n_outputs: int, momentum: float = 0.1, floor: float = 0.05):
+    def __init__(self, n_outputs: int, momentum: float = 0.1, floor: float = 0.1):
         super().__init__()
         self.momentum = momentum
         self.floor = floor
