@@ -6,12 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
-from skorch.callbacks import EarlyStopping
-from skorch.dataset import ValidSplit
-from skorch.utils import noop
 
 from sklearn_regkd._sklearn import (
     CallbackSupportMixin,
@@ -23,23 +20,15 @@ from sklearn_regkd._sklearn import (
     with_callbacks,
 )
 from sklearn_regkd._target import check_fit_data, check_predict_data, check_weight, like_y
-from sklearn_regkd.networks.mlp import ACTIVATIONS, MLP
+from sklearn_regkd.networks.mlp import ACTIVATIONS
 from sklearn_regkd.networks.scaling import OutputScaling, Scaling, fit_target_scaling
 from sklearn_regkd.supervision.supervision import Supervision
-from sklearn_regkd.training.callbacks import OneCycle, ReportProgress, StopOnDivergence
-from sklearn_regkd.training.device import one_thread, resolve_device
-from sklearn_regkd.training.net import StudentNet
+from sklearn_regkd.training.build import OPTIMIZERS, build_net
+from sklearn_regkd.training.callbacks import ReportProgress, StopOnDivergence
+from sklearn_regkd.training.device import device_of, one_thread
 from sklearn_regkd.training.randomness import draw_seed, own_random_state, torch_seeded
 from sklearn_regkd.training.train import forward, score_in_raw_units, train, use_criterion
 
-OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
-    "adamw": torch.optim.AdamW,
-    "adam": torch.optim.Adam,
-    "sgd": torch.optim.SGD,
-}
-FUSED = ("adamw", "adam")
-AUTO_STEPS = 1000
-AUTO_MIN_EPOCHS = 10
 STUDENT_LOSSES = {"squared_error", "absolute_error", "huber", "tukey"}
 
 
@@ -273,7 +262,7 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         n_heads = criterion.get("n_heads", 1)
         n_outputs = len(scaling.center)
         random_state = own_random_state(self.random_state)
-        net = self._build_net(X, n_outputs * n_heads, random_state)
+        net = build_net(self, X.shape, n_outputs * n_heads, random_state)
         use_criterion(net, {"n_outputs": n_outputs, **criterion})
         output = OutputScaling(scaling, n_heads)
         score_in_raw_units(net, output, scaling)
@@ -294,71 +283,8 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.n_outputs_ = n_outputs
         self.n_parameters_ = sum(p.numel() for p in net.module_.parameters())
         self._input_shape = X.shape[1:]
-        self._output = output.to(next(net.module_.parameters()).device)
+        self._output = output.to(device_of(net.module_))
         self._in_double = self._double_network()
-
-    def _build_net(
-        self, X: np.ndarray, n_columns: int, random_state: np.random.RandomState
-    ) -> NeuralNet:
-        """Return an uninitialised net that nobody else holds."""
-        if isinstance(self.module, NeuralNet):
-            net = clone(self.module)
-            return net.set_params(verbose=0) if self.verbose == 0 else net
-        params: dict[str, Any] = {
-            "module__n_outputs": n_columns,
-            "max_epochs": self._epochs(len(X)),
-            "lr": self.lr,
-            "batch_size": self.batch_size,
-            "iterator_train__shuffle": True,
-            "iterator_train__seed": draw_seed(random_state),
-            "train_split": None,
-            "device": resolve_device(self.device),
-            "verbose": max(0, self.verbose - 1),
-            **self._optimizer_params(),
-        }
-        if self.module is None:
-            params |= {
-                "module": MLP,
-                "module__n_features": X.shape[1],
-                "module__hidden_layer_sizes": tuple(self.hidden_layer_sizes),
-                "module__activation": self.activation,
-                "module__seed": draw_seed(random_state),
-            }
-        else:
-            size = {"n_features": X.shape[1]} if X.ndim == 2 else {"input_shape": X.shape[1:]}
-            given = {**size, **(self.module_params or {})}
-            params |= {"module": self.module, **{f"module__{k}": v for k, v in given.items()}}
-        if self.early_stopping:
-            params["train_split"] = ValidSplit(
-                self.validation_fraction, random_state=draw_seed(random_state)
-            )
-            stop = EarlyStopping(
-                patience=self.n_iter_no_change, threshold=0.0, load_best=True, sink=noop
-            )
-            callbacks = [("early_stopping", stop)]
-        else:
-            callbacks = [("one_cycle", OneCycle())]
-        theirs = copy.deepcopy(self.net_params or {})
-        params["callbacks"] = callbacks + list(theirs.pop("callbacks", None) or [])
-        if "iterator_train" in theirs:
-            del params["iterator_train__seed"]
-        return StudentNet(**{**params, "criterion": torch.nn.Module, **theirs})
-
-    def _epochs(self, n_samples: int) -> int:
-        if self.max_epochs != "auto":
-            return self.max_epochs
-        steps_per_epoch = -(-n_samples // self.batch_size)
-        return max(AUTO_MIN_EPOCHS, round(AUTO_STEPS / steps_per_epoch))
-
-    def _optimizer_params(self) -> dict[str, Any]:
-        if not isinstance(self.optimizer, str):
-            return {"optimizer": self.optimizer, "optimizer__weight_decay": self.weight_decay}
-        return {
-            "optimizer": OPTIMIZERS[self.optimizer],
-            "optimizer__weight_decay": self.weight_decay,
-            "optimizer__param_groups": [("*bias", {"weight_decay": 0.0})],
-            **({"optimizer__fused": True} if self.optimizer in FUSED else {}),
-        }
 
     def _predict_columns(self, X: np.ndarray, head: str) -> np.ndarray:
         """Predict validated rows, shape (n_samples, n_outputs)."""

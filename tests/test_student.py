@@ -324,6 +324,13 @@ def test_predict_of_the_inner_net_is_in_raw_units(table):
     )
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", torch.optim.RMSprop, torch.optim.LBFGS])
+def test_other_optimizers(table, optimizer):
+    params = {} if optimizer is torch.optim.LBFGS else {"max_epochs": 300}
+    fitted = student(optimizer=optimizer, lr=0.02, weight_decay=0.0, **params).fit(*table)
+    assert fitted.score(*table) > 0.8
+
+
 # --- what it refuses ------------------------------------------------------------------
 
 

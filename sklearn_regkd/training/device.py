@@ -33,6 +33,11 @@ def resolve_device(device: str | torch.device) -> str:
     return str(resolved)
 
 
+def device_of(module: torch.nn.Module) -> torch.device:
+    """Return the device of a module's parameters; the CPU if it has none."""
+    return next((p.device for p in module.parameters()), torch.device("cpu"))
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Let torch compute with one thread inside.

@@ -18,6 +18,7 @@ from sklearn_regkd.networks.scaling import (
 )
 from sklearn_regkd.supervision.supervision import Supervision, unpack_label
 from sklearn_regkd.training.batches import Rows, as_tensor
+from sklearn_regkd.training.device import device_of
 
 # Inputs per chunk of a prediction: bounds the memory of the hidden layers, and
 # leaves the overhead of a chunk far below its arithmetic.
@@ -168,7 +169,7 @@ def forward(
     ndarray
         The outputs of all rows.
     """
-    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+    device = device_of(module)
     chunk = max(1, CHUNK_ELEMENTS // max(1, int(np.prod(X.shape[1:]))))
     with torch.inference_mode():
         outputs = []

@@ -1,0 +1,121 @@
+"""From the parameters of a student to a skorch net."""
+
+import copy
+import inspect
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, clone
+from skorch import NeuralNet
+from skorch.callbacks import EarlyStopping
+from skorch.dataset import ValidSplit
+from skorch.utils import noop
+
+from sklearn_regkd.networks.mlp import MLP
+from sklearn_regkd.training.callbacks import OneCycle
+from sklearn_regkd.training.device import resolve_device
+from sklearn_regkd.training.net import StudentNet
+from sklearn_regkd.training.randomness import draw_seed
+
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "sgd": torch.optim.SGD,
+}
+FUSED = ("adamw", "adam")
+AUTO_STEPS = 1000
+AUTO_MIN_EPOCHS = 10
+
+
+def build_net(
+    student: BaseEstimator,
+    shape: tuple[int, ...],
+    n_columns: int,
+    random_state: np.random.RandomState,
+) -> NeuralNet:
+    """Return an uninitialised net that nobody else holds, without its criterion.
+
+    Parameters
+    ----------
+    student : StudentRegressor
+        Whose parameters, already validated, say what the net is like.
+    shape : tuple of int
+        Shape of the inputs, samples first.
+    n_columns : int
+        Width of the network's output, all heads together.
+    random_state : RandomState
+        Decides initial weights, order of rows and held-out rows.
+    """
+    if isinstance(student.module, NeuralNet):
+        net = clone(student.module)
+        return net.set_params(verbose=0) if student.verbose == 0 else net
+    params: dict[str, Any] = {
+        "criterion": torch.nn.Module,  # replaced by the caller
+        "max_epochs": count_epochs(student.max_epochs, shape[0], student.batch_size),
+        "lr": student.lr,
+        "batch_size": student.batch_size,
+        "iterator_train__shuffle": True,
+        "iterator_train__seed": draw_seed(random_state),
+        "train_split": None,
+        "device": resolve_device(student.device),
+        "verbose": max(0, student.verbose - 1),
+        **_module_params(student, shape, n_columns, random_state),
+        **_optimizer_params(student),
+    }
+    callbacks: list[Any] = [("one_cycle", OneCycle())]
+    if student.early_stopping:
+        seed = draw_seed(random_state)
+        params["train_split"] = ValidSplit(student.validation_fraction, random_state=seed)
+        stop = EarlyStopping(
+            patience=student.n_iter_no_change, threshold=0.0, load_best=True, sink=noop
+        )
+        # The best epoch of a schedule is nearly always its last: with early
+        # stopping the learning rate stays where it is.
+        callbacks = [("early_stopping", stop)]
+    theirs = copy.deepcopy(student.net_params or {})
+    callbacks += theirs.pop("callbacks", None) or []
+    if "iterator_train" in theirs:
+        del params["iterator_train__seed"]
+    return StudentNet(**{**params, **theirs, "callbacks": callbacks})
+
+
+def count_epochs(max_epochs: int | str, n_samples: int, batch_size: int) -> int:
+    """Return the number of epochs; ``"auto"`` makes about 1,000 steps of them."""
+    if max_epochs != "auto":
+        return int(max_epochs)
+    steps_per_epoch = -(-n_samples // batch_size)
+    return max(AUTO_MIN_EPOCHS, round(AUTO_STEPS / steps_per_epoch))
+
+
+def _module_params(
+    student: BaseEstimator,
+    shape: tuple[int, ...],
+    n_columns: int,
+    random_state: np.random.RandomState,
+) -> dict[str, Any]:
+    size = {"n_features": shape[1]} if len(shape) == 2 else {"input_shape": shape[1:]}
+    if student.module is None:
+        given = {
+            "hidden_layer_sizes": tuple(student.hidden_layer_sizes),
+            "activation": student.activation,
+            "seed": draw_seed(random_state),
+        }
+    else:
+        given = student.module_params or {}
+    given = {"n_outputs": n_columns, **size, **given}
+    return {
+        "module": MLP if student.module is None else student.module,
+        **{f"module__{name}": value for name, value in given.items()},
+    }
+
+
+def _optimizer_params(student: BaseEstimator) -> dict[str, Any]:
+    optimizer = OPTIMIZERS.get(student.optimizer, student.optimizer)
+    params: dict[str, Any] = {"optimizer": optimizer}
+    if "weight_decay" in inspect.signature(optimizer).parameters:
+        params["optimizer__weight_decay"] = student.weight_decay
+        params["optimizer__param_groups"] = [("*bias", {"weight_decay": 0.0})]
+    if student.optimizer in FUSED:
+        params["optimizer__fused"] = True
+    return params
