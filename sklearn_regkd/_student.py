@@ -63,8 +63,8 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         large clean tables, and let it learn wrong labels by heart on small ones.
     batch_size : int, default=128
         Rows per training step, at most; batches are of nearly equal size.
-    optimizer : {"adamw", "adam", "sgd"} or torch.optim.Optimizer class, default="adamw"
-        Optimizer.
+    optimizer : {"adamw", "sgd"} or torch.optim.Optimizer class, default="adamw"
+        Optimizer. There is no ``"adam"``: with ``weight_decay=0`` AdamW is Adam.
     weight_decay : float, default=0.03
         Decay of the weights; biases are left alone.
     early_stopping : bool, default=False

@@ -20,10 +20,8 @@ from sklearn_regkd.training.randomness import draw_seed
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
-    "adam": torch.optim.Adam,
     "sgd": torch.optim.SGD,
 }
-FUSED = ("adamw", "adam")
 AUTO_STEPS = 1000
 AUTO_MIN_EPOCHS = 10
 
@@ -116,6 +114,6 @@ def _optimizer_params(student: BaseEstimator) -> dict[str, Any]:
     if "weight_decay" in inspect.signature(optimizer).parameters:
         params["optimizer__weight_decay"] = student.weight_decay
         params["optimizer__param_groups"] = [("*bias", {"weight_decay": 0.0})]
-    if student.optimizer in FUSED:
+    if student.optimizer == "adamw":
         params["optimizer__fused"] = True
     return params

@@ -234,7 +234,7 @@ class TestRunningScale:
     @settings(max_examples=20, deadline=None)
     @given(st.lists(residuals, min_size=1, max_size=5), st.integers(-3, 20))
     def test_scale_equivariant_above_the_floor(self, batches, exponent):
-        plain, scaled = RunningScale(2), RunningScale(2)
+        plain, scaled = RunningScale(2, floor=1e-6), RunningScale(2, floor=1e-6)
         for batch in batches:
             plain(batch)
             scaled(2.0**exponent * batch)
