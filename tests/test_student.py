@@ -324,7 +324,9 @@ def test_predict_of_the_inner_net_is_in_raw_units(table):
     )
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", torch.optim.Adam, torch.optim.RMSprop, torch.optim.LBFGS])
+@pytest.mark.parametrize(
+    "optimizer", ["sgd", torch.optim.Adam, torch.optim.RMSprop, torch.optim.LBFGS]
+)
 def test_other_optimizers(table, optimizer):
     params = {} if optimizer is torch.optim.LBFGS else {"max_epochs": 300}
     fitted = student(optimizer=optimizer, lr=0.02, weight_decay=0.0, **params).fit(*table)
