@@ -20,7 +20,7 @@ from sklearn_regkd._sklearn import (
     with_callbacks,
 )
 from sklearn_regkd._target import check_fit_data, check_predict_data, check_weight, like_y
-from sklearn_regkd.networks.mlp import ACTIVATIONS
+from sklearn_regkd.networks.mlp import ACTIVATIONS, layer_widths
 from sklearn_regkd.networks.scaling import OutputScaling, Scaling, fit_target_scaling
 from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.training.build import OPTIMIZERS, build_net
@@ -44,8 +44,9 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    hidden_layer_sizes : tuple of int, default=(64, 64)
-        Width of each hidden layer. Not used with `module`.
+    hidden_layer_sizes : int or tuple of int, default=(64, 64)
+        Width of each hidden layer; an integer means one layer, ``()`` a linear
+        model. Not used with `module`.
     activation : {"silu", "relu", "gelu", "tanh"}, default="silu"
         Activation of the hidden layers. Not used with `module`.
     loss : {"squared_error", "absolute_error", "huber", "tukey"}, default="squared_error"
@@ -283,7 +284,8 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.n_outputs_ = n_outputs
         self.n_parameters_ = sum(p.numel() for p in net.module_.parameters())
         self._input_shape = X.shape[1:]
-        self._output = output.to(device_of(net.module_))
+        # A copy: skorch applies its own on the CPU, wherever the module is.
+        self._output = copy.deepcopy(output).to(device_of(net.module_))
         self._in_double = self._double_network()
 
     def _predict_columns(self, X: np.ndarray, head: str) -> np.ndarray:
@@ -312,7 +314,7 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         validate_parameters(
             self,
             {
-                "hidden_layer_sizes": ["array-like"],
+                "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
                 "activation": [StrOptions(set(ACTIVATIONS))],
                 "loss": [StrOptions(STUDENT_LOSSES)],
                 "lr": [Interval(Real, 0, None, closed="neither")],
@@ -330,9 +332,7 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 "verbose": ["verbose"],
             },
         )
-        widths = tuple(self.hidden_layer_sizes)
-        if not all(isinstance(w, int | np.integer) and w > 0 for w in widths):
-            raise ValueError(f"hidden_layer_sizes must hold integers > 0, got {widths}")
+        layer_widths(self.hidden_layer_sizes)
         net_params = self.net_params or {}
         if "criterion" in net_params or isinstance(net_params.get("callbacks"), str):
             raise ValueError(

@@ -204,6 +204,7 @@ def test_frozen_teacher_is_used_as_it_is(log, table, Distiller):
     assert fitted.teacher_ is teacher
 
 
+@pytest.mark.filterwarnings("ignore:the teacher rejects")  # it is untrained
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 def test_torch_module_teaches_in_evaluation_mode(table, Distiller):
     X, y = table

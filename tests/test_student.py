@@ -163,6 +163,11 @@ def test_trains_from_a_memmap_without_a_copy(table, tmp_path, monkeypatch):
     assert np.shares_memory(seen[0], mapped)
 
 
+@pytest.mark.parametrize(("sizes", "n_parameters"), [((), 4), (5, 26), ([5, 2], 35)])
+def test_hidden_layer_sizes(table, sizes, n_parameters):
+    assert student(hidden_layer_sizes=sizes, max_epochs=1).fit(*table).n_parameters_ == n_parameters
+
+
 # --- early stopping -------------------------------------------------------------------
 
 
@@ -356,6 +361,7 @@ def test_nan_and_infinity_are_refused(table, where, value):
         ({"sample_weight": np.r_[-1.0, np.ones(119)]}, "must not be negative, got -1 in row 0"),
         ({"sample_weight": np.zeros(120)}, "at least one non-zero"),
         ({"X": np.zeros((120, 0))}, "0 feature"),
+        ({"X": np.random.default_rng(0).normal(0, 1e300, (120, 3))}, "feature 0 of X"),
     ],
 )
 def test_bad_data_is_refused(table, change, message):

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -26,6 +27,21 @@ def seeded_linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linea
     nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
     nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
     return layer
+
+
+def layer_widths(hidden_layer_sizes: int | Sequence[int]) -> tuple[int, ...]:
+    """Return the width of each hidden layer; a single integer is one layer.
+
+    Raises
+    ------
+    ValueError
+        If a width is not an integer > 0.
+    """
+    single = isinstance(hidden_layer_sizes, int | np.integer)
+    widths = (hidden_layer_sizes,) if single else tuple(hidden_layer_sizes)  # type: ignore[arg-type]
+    if not all(isinstance(w, int | np.integer) and w > 0 for w in widths):
+        raise ValueError(f"hidden_layer_sizes must hold integers > 0, got {widths}")
+    return tuple(int(w) for w in widths)  # type: ignore[arg-type]
 
 
 class MLP(nn.Sequential):

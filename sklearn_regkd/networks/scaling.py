@@ -119,15 +119,27 @@ def fit_input_scaling(X: np.ndarray, weight: np.ndarray) -> Scaling:
     -------
     Scaling
         Of shape (n_features,).
+
+    Raises
+    ------
+    ValueError
+        If the variance of a feature overflows.
     """
     scaler = StandardScaler()
     per_row = int(np.prod(X.shape[1:]))
     inner = per_row // X.shape[1]
-    for rows in gen_batches(len(X), max(1, BLOCK_ELEMENTS // per_row)):
-        if not weight[rows].any():
-            continue
-        block = np.moveaxis(X[rows], 1, -1).reshape(-1, X.shape[1])
-        scaler.partial_fit(block, sample_weight=np.repeat(weight[rows], inner))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for rows in gen_batches(len(X), max(1, BLOCK_ELEMENTS // per_row)):
+            if not weight[rows].any():
+                continue
+            block = np.moveaxis(X[rows], 1, -1).reshape(-1, X.shape[1])
+            scaler.partial_fit(block, sample_weight=np.repeat(weight[rows], inner))
+    unbounded = np.flatnonzero(~np.isfinite(scaler.scale_))
+    if len(unbounded):
+        raise ValueError(
+            f"the values of feature {unbounded[0]} of X are so large that their variance is not a "
+            "finite number; take their logarithm, or another unit"
+        )
     return Scaling(scaler.mean_, scaler.scale_, scaler.var_ == 0)
 
 

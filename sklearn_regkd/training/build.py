@@ -12,7 +12,7 @@ from skorch.callbacks import EarlyStopping
 from skorch.dataset import ValidSplit
 from skorch.utils import noop
 
-from sklearn_regkd.networks.mlp import MLP
+from sklearn_regkd.networks.mlp import MLP, layer_widths
 from sklearn_regkd.training.callbacks import OneCycle
 from sklearn_regkd.training.device import resolve_device
 from sklearn_regkd.training.net import StudentNet
@@ -95,7 +95,7 @@ def _module_params(
     size = {"n_features": shape[1]} if len(shape) == 2 else {"input_shape": shape[1:]}
     if student.module is None:
         given = {
-            "hidden_layer_sizes": tuple(student.hidden_layer_sizes),
+            "hidden_layer_sizes": layer_widths(student.hidden_layer_sizes),
             "activation": student.activation,
             "seed": draw_seed(random_state),
         }
