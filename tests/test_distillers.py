@@ -270,6 +270,15 @@ def test_frames_reach_the_teacher_as_frames(table, frame):
     assert list(fitted.feature_names_in_) == list(fitted.student_.feature_names_in_) == list("abc")
 
 
+def test_frame_reaches_a_pipeline_that_ends_in_a_net(table):
+    X, y = table
+    frame = pd.DataFrame(X.astype(np.float32), columns=list("abc"))
+    net = NeuralNetRegressor(nn.Linear(2, 1), max_epochs=2, verbose=0)
+    teacher = make_pipeline(make_column_transformer((StandardScaler(), ["a", "b"])), net)
+    fitted = build(TORRegressor, teacher, student=student(max_epochs=1)).fit(frame, y)
+    assert fitted.teacher_prediction_.shape == y.shape
+
+
 def test_own_skorch_net_as_student(table):
     net = NeuralNetRegressor(
         nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 2)),

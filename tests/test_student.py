@@ -318,15 +318,12 @@ def test_own_skorch_net_is_left_alone(table):
     assert not isinstance(scoring.target_extractor, RawLabel)
 
 
-def test_predict_of_the_inner_net_is_in_raw_units(table):
+@pytest.mark.parametrize("own", [False, True])
+def test_predict_of_the_inner_net_is_in_raw_units(table, own):
     X, y = table
-    fitted = student(max_epochs=5).fit(X.astype(np.float32), y)
-    inner = fitted.net_.forward_iter  # skorch's own path, batch by batch
-    assert inner is not None
-    prediction = fitted._output(fitted.net_.module_(torch.from_numpy(X.astype(np.float32))))
-    np.testing.assert_allclose(
-        prediction.detach().numpy()[:, 0], fitted.predict(X.astype(np.float32)), rtol=1e-5
-    )
+    X = X.astype(np.float32)
+    fitted = student(max_epochs=5, module=own_net() if own else None).fit(X, y)
+    np.testing.assert_allclose(fitted.net_.predict(X)[:, 0], fitted.predict(X), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -393,6 +390,21 @@ def test_unknown_options_are_named(table, params, message):
 def test_module_of_the_wrong_width_is_named(table):
     with pytest.raises(ValueError, match=r"WrongWidth returned shape \(2, 2\).*expected \(2, 1\)"):
         student(module=WrongWidth).fit(*table)
+
+
+def test_module_that_cannot_take_the_rows_is_named(table):
+    X, y = table
+    with pytest.raises(ValueError, match=r"TwoLayers cannot take rows of shape \(2,\)"):
+        StudentRegressor(module=own_net()).fit(X[:, :2], y)
+
+
+def test_module_that_returns_no_tensor_is_named(table):
+    class Pair(TwoLayers):
+        def forward(self, X):
+            return super().forward(X), X
+
+    with pytest.raises(TypeError, match="Pair must return a tensor, got tuple"):
+        student(module=Pair).fit(*table)
 
 
 def test_module_instance_is_refused(table):

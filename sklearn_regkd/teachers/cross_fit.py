@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import KFold, check_cv
 from sklearn.utils.parallel import Parallel, delayed
+from skorch import NeuralNet
 from torch.nn import Module
 
 from sklearn_regkd._sklearn import safe_indexing
@@ -36,9 +37,10 @@ class TeacherSignal:
 
 def teacher_rows(teacher: Any, X: Any, X_array: np.ndarray) -> Any:
     """Return the rows in the form that a teacher takes: frames as frames, arrays as arrays."""
-    if is_torch(teacher):
-        return X_array.astype(np.float32, copy=False)
-    return X if hasattr(X, "columns") else X_array
+    first = getattr(teacher, "estimator", teacher) if is_fitted_teacher(teacher) else teacher
+    if hasattr(X, "columns") and not isinstance(first, NeuralNet | Module):
+        return X
+    return X_array.astype(np.float32, copy=False) if is_torch(teacher) else X_array
 
 
 def ask(teacher: Any, X: Any, n_outputs: int, who: str) -> np.ndarray:

@@ -26,11 +26,14 @@ class Rows(Dataset):
     ----------
     X : ndarray of shape (n_samples, ...)
         Inputs; a memmap stays on disk.
-    packed : ndarray of shape (n_samples, n_columns)
-        Packed supervision, see :class:`~sklearn_regkd.supervision.supervision.Supervision`.
+    packed : ndarray of shape (n_samples, n_columns), default=None
+        Packed supervision, see :class:`~sklearn_regkd.supervision.supervision.Supervision`;
+        no columns if only the inputs are known.
     """
 
-    def __init__(self, X: np.ndarray, packed: np.ndarray):
+    def __init__(self, X: np.ndarray, packed: np.ndarray | None = None):
+        if packed is None:
+            packed = np.empty((len(X), 0), np.float32)
         super().__init__(as_tensor(X), as_tensor(packed))
 
 

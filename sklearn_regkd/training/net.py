@@ -4,7 +4,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from skorch.dataset import get_len
 
-from sklearn_regkd.training.batches import WholeBatches
+from sklearn_regkd.training.batches import Rows, WholeBatches
 
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
@@ -17,9 +17,20 @@ class StudentNet(NeuralNet):
     skorch's as well.
     """
 
-    def __init__(self, *args, iterator_train=WholeBatches, iterator_valid=WholeBatches, **kwargs):
+    def __init__(
+        self,
+        *args,
+        dataset=Rows,
+        iterator_train=WholeBatches,
+        iterator_valid=WholeBatches,
+        **kwargs,
+    ):
         super().__init__(
-            *args, iterator_train=iterator_train, iterator_valid=iterator_valid, **kwargs
+            *args,
+            dataset=dataset,
+            iterator_train=iterator_train,
+            iterator_valid=iterator_valid,
+            **kwargs,
         )
 
     def _watches_batches(self) -> bool:

@@ -133,13 +133,21 @@ def check_output_width(module: nn.Module, X: np.ndarray, expected: int, n_heads:
     drop the first dimension of a single one.
     """
     module.eval()  # skorch sets the mode anew for each training step
-    output = forward(module, X[:2])
-    n_rows = min(2, len(X))
+    name, n_rows = type(module).__name__, min(2, len(X))
+    try:
+        with torch.inference_mode():
+            output = module(as_tensor(X[:2]).to(device_of(module)))
+    except RuntimeError as error:
+        raise ValueError(
+            f"module {name} cannot take rows of shape {X.shape[1:]}: {error}"
+        ) from error
+    if not isinstance(output, torch.Tensor):
+        raise TypeError(f"module {name} must return a tensor, got {type(output).__name__}")
     if output.shape == (n_rows, expected) or (expected == 1 and output.shape == (n_rows,)):
         return
     heads = f"{n_heads} heads x {expected // n_heads} outputs" if n_heads > 1 else "outputs"
     raise ValueError(
-        f"module {type(module).__name__} returned shape {tuple(output.shape)} for {n_rows} rows, "
+        f"module {name} returned shape {tuple(output.shape)} for {n_rows} rows, "
         f"expected {(n_rows, expected)} ({heads}): build its last layer with n_outputs={expected}"
     )
 
