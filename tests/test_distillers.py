@@ -270,6 +270,7 @@ def test_frames_reach_the_teacher_as_frames(table, frame):
     assert list(fitted.feature_names_in_) == list(fitted.student_.feature_names_in_) == list("abc")
 
 
+@pytest.mark.filterwarnings("ignore:the teacher rejects")  # it is hardly trained
 def test_frame_reaches_a_pipeline_that_ends_in_a_net(table):
     X, y = table
     frame = pd.DataFrame(X.astype(np.float32), columns=list("abc"))
