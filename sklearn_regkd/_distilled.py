@@ -4,12 +4,13 @@ from numbers import Real
 from typing import Any
 
 from sklearn_regkd._distiller import BaseDistiller, Instruction
+from sklearn_regkd._random import draw_seed
 from sklearn_regkd._sklearn import Interval, StrOptions, validate_parameters
+from sklearn_regkd.losses.criterion import LOSSES
 from sklearn_regkd.supervision.mixing import mix
 from sklearn_regkd.supervision.outliers import resolve_rule, trust_all
 from sklearn_regkd.teachers.cross_fit import ask, fit_teacher
 from sklearn_regkd.teachers.kinds import is_fitted_teacher
-from sklearn_regkd.training.randomness import draw_seed
 
 
 class DistilledRegressor(BaseDistiller):
@@ -156,8 +157,7 @@ class DistilledRegressor(BaseDistiller):
                 draw_seed(lesson.random_state),
                 "on all rows with repaired labels",
             )
-            who = f"the prediction of teacher {type(teacher).__name__}"
-            imitated = scaling.standardize(ask(teacher, lesson.X, lesson.y.shape[1], who))
+            imitated = scaling.standardize(ask(teacher, lesson.X, lesson.y.shape[1]))
         return Instruction(mix(repaired, imitated, self.alpha), imitated, verdict, teacher)
 
     def _criterion(self) -> dict[str, Any]:
@@ -165,14 +165,11 @@ class DistilledRegressor(BaseDistiller):
 
     def _validate_params_now(self) -> None:
         super()._validate_params_now()
-        losses = {"huber", "tor", "squared_error", "absolute_error", "tukey"}
         validate_parameters(
             self,
             {
                 "alpha": [Interval(Real, None, None, closed="neither")],
-                "loss": [StrOptions(losses)],
+                "loss": [StrOptions(set(LOSSES))],
             },
         )
-        rule = resolve_rule(self.outliers)
-        if rule is not None:
-            rule.validate()
+        resolve_rule(self.outliers)

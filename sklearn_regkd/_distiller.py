@@ -12,12 +12,12 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 
+from sklearn_regkd._random import fill_random_states, own_random_state
 from sklearn_regkd._sklearn import (
     CallbackSupportMixin,
     Interval,
     StrOptions,
     all_or_nothing,
-    fill_random_states,
     fit_task,
     validate_parameters,
     with_callbacks,
@@ -41,7 +41,6 @@ from sklearn_regkd.teachers.kinds import (
     own_teacher,
     weight_params,
 )
-from sklearn_regkd.training.randomness import own_random_state
 
 
 @dataclass(frozen=True)
@@ -98,6 +97,9 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
     A subclass says what the student is told (:meth:`_supervise`) and under
     which loss (:meth:`_criterion`).
     """
+
+    # Whether the teacher is fitted on all rows before the labels are judged.
+    _refits_on_given_labels: bool
 
     @abstractmethod
     def _supervise(self, lesson: Lesson, signal: TeacherSignal) -> Instruction:
@@ -222,7 +224,7 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
         if self.student is None:
             return StudentRegressor(verbose=self.verbose)
         if isinstance(self.student, NeuralNet):
-            return StudentRegressor(module=self.student, verbose=self.verbose)
+            return StudentRegressor(module=clone(self.student), verbose=self.verbose)
         if isinstance(self.student, StudentRegressor):
             return clone(self.student)
         raise TypeError(

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
-import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import (
@@ -52,7 +51,6 @@ __all__ = [
     "StrOptions",
     "all_or_nothing",
     "check_sample_weight",
-    "fill_random_states",
     "fit_task",
     "safe_indexing",
     "validate_parameters",
@@ -70,20 +68,6 @@ def validate_parameters(estimator: BaseEstimator, constraints: dict[str, list[An
     """
     values = {name: getattr(estimator, name) for name in constraints}
     validate_parameter_constraints(constraints, values, type(estimator).__name__)
-
-
-def fill_random_states(estimator: Any, random_state: np.random.RandomState) -> Any:
-    """Set every `random_state` of an estimator that is None, nested ones too; return it.
-
-    Seeds that a user has set are left as they are.
-    """
-    params = estimator.get_params(deep=True)
-    unset = {
-        name: int(random_state.randint(np.iinfo(np.int32).max))
-        for name in sorted(params)
-        if (name == "random_state" or name.endswith("__random_state")) and params[name] is None
-    }
-    return estimator.set_params(**unset)
 
 
 def all_or_nothing(method):

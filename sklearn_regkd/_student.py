@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 
+from sklearn_regkd._random import draw_seed, own_random_state
 from sklearn_regkd._sklearn import (
     CallbackSupportMixin,
     Interval,
@@ -20,16 +21,17 @@ from sklearn_regkd._sklearn import (
     with_callbacks,
 )
 from sklearn_regkd._target import check_fit_data, check_predict_data, check_weight, like_y
+from sklearn_regkd.losses.criterion import LOSSES
 from sklearn_regkd.networks.mlp import ACTIVATIONS, layer_widths
 from sklearn_regkd.networks.scaling import OutputScaling, Scaling, fit_target_scaling
 from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.training.build import OPTIMIZERS, build_net
 from sklearn_regkd.training.callbacks import ReportProgress, StopOnDivergence
 from sklearn_regkd.training.device import device_of, one_thread
-from sklearn_regkd.training.randomness import draw_seed, own_random_state, torch_seeded
+from sklearn_regkd.training.randomness import torch_seeded
 from sklearn_regkd.training.train import forward, score_in_raw_units, train, use_criterion
 
-STUDENT_LOSSES = {"squared_error", "absolute_error", "huber", "tukey"}
+STUDENT_LOSSES = set(LOSSES) - {"tor"}  # which needs a teacher
 
 
 class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):

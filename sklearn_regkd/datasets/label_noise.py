@@ -5,7 +5,8 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
+
+from sklearn_regkd._random import own_random_state
 
 Corruption = Callable[[np.ndarray, np.ndarray, float, np.random.RandomState], np.ndarray]
 
@@ -86,8 +87,7 @@ def corrupt_labels(
         raise ValueError(f"share must be a number in [0, 1], got {share!r}")
     if not (_is_number(magnitude) and np.isfinite(magnitude)):
         raise ValueError(f"magnitude must be a finite number, got {magnitude!r}")
-    # check_random_state(None) is NumPy's global generator, which belongs to the user.
-    rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
+    rng = own_random_state(random_state)
 
     n_samples = len(label)
     if kind == "gaussian":

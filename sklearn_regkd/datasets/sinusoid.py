@@ -3,8 +3,8 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import check_random_state
 
+from sklearn_regkd._random import own_random_state
 from sklearn_regkd.datasets.label_noise import corrupt_labels
 
 
@@ -67,8 +67,7 @@ def make_sinusoid(
         raise ValueError(f"n_samples must be an integer > 0, got {n_samples!r}")
     if not isinstance(noise, Real) or isinstance(noise, bool) or not 0 <= noise < np.inf:
         raise ValueError(f"noise must be a finite number >= 0, got {noise!r}")
-    # check_random_state(None) is NumPy's global generator, which belongs to the user.
-    rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
+    rng = own_random_state(random_state)
     X = rng.uniform(size=(int(n_samples), 1))
     y_true = np.sin(2 * np.pi * X[:, 0])
     y_good = y_true + noise * rng.standard_normal(len(X))

@@ -14,6 +14,7 @@ from sklearn_regkd.losses.robust import (
     tukey_loss,
 )
 from sklearn_regkd.losses.tor import tor_loss
+from sklearn_regkd.supervision.outliers import MAD_TO_SIGMA
 from sklearn_regkd.supervision.supervision import unpack
 
 ElementLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
@@ -49,7 +50,7 @@ class RunningScale(nn.Module):
         if self.training or self.scale.isnan().any():
             detached = residual.detach().to(self.scale.dtype)
             mad = (detached - detached.median(dim=0).values).abs().median(dim=0).values
-            batch = (1.4826 * mad).clamp(min=self.floor)
+            batch = (MAD_TO_SIGMA * mad).clamp(min=self.floor)
             first = self.scale.isnan()
             self.scale = torch.where(first, batch, torch.lerp(self.scale, batch, self.momentum))
         return self.scale
@@ -91,18 +92,21 @@ def _tor(prediction: Tensor, label: Tensor, teacher: Tensor, inlier: Tensor) -> 
     return tor_loss(prediction, label, teacher, inlier=inlier)
 
 
+# Each makes a loss for that many outputs, fresh for one training run.
+LOSSES: dict[str, Callable[[int], ElementLoss]] = {
+    "squared_error": lambda n_outputs: _squared,
+    "absolute_error": lambda n_outputs: _absolute,
+    "huber": HuberLoss,
+    "tukey": TukeyLoss,
+    "tor": lambda n_outputs: _tor,
+}
+
+
 def element_loss(name: str, n_outputs: int) -> ElementLoss:
     """Return the elementwise loss of that name, fresh for one training run."""
-    made: dict[str, Callable[[], ElementLoss]] = {
-        "squared_error": lambda: _squared,
-        "absolute_error": lambda: _absolute,
-        "huber": lambda: HuberLoss(n_outputs),
-        "tukey": lambda: TukeyLoss(n_outputs),
-        "tor": lambda: _tor,
-    }
-    if name not in made:
-        raise ValueError(f"loss={name!r} is unknown; known: {', '.join(sorted(made))}")
-    return made[name]()
+    if name not in LOSSES:
+        raise ValueError(f"loss={name!r} is unknown; known: {', '.join(sorted(LOSSES))}")
+    return LOSSES[name](n_outputs)
 
 
 class SupervisionCriterion(nn.Module):

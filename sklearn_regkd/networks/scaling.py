@@ -15,9 +15,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 from torch import Tensor, nn
 
+from sklearn_regkd.supervision.outliers import MAD_TO_SIGMA
+
 # Enough for good throughput, little against the memory of any X worth mentioning.
 BLOCK_ELEMENTS = 2**20
-MAD_TO_SIGMA = 1.4826
 P90_TO_SIGMA = 1 / 3.29
 MEAN_DEVIATION_TO_SIGMA = 1.2533
 SHARE_TOLERANCE = 1e-9

@@ -202,8 +202,7 @@ class ThresholdRule(BaseEstimator):
         """
         self.validate()
         known = error if counted is None else error[counted]
-        # sigma * 0 + error: one row per output, whatever the number of outputs.
-        sigma = np.atleast_1d(robust_sigma(known))
+        sigma = robust_sigma(known)
         threshold = np.array([self._threshold(s, len(known)) for s in sigma])
         for output in np.flatnonzero(sigma == 0):
             threshold[output] = np.inf
@@ -254,11 +253,11 @@ class ThresholdRule(BaseEstimator):
 
 
 def resolve_rule(outliers) -> ThresholdRule | None:
-    """Turn the short name of an outlier rule, or a rule, into a rule of its own."""
-    if outliers is None or isinstance(outliers, ThresholdRule):
-        return outliers
-    if isinstance(outliers, (str, Real)):
-        rule = ThresholdRule(outliers)
+    """Turn the short name of an outlier rule, or a rule, into a valid rule; None stays None."""
+    if outliers is None:
+        return None
+    if isinstance(outliers, str | Real | ThresholdRule):
+        rule = outliers if isinstance(outliers, ThresholdRule) else ThresholdRule(outliers)
         rule.validate()
         return rule
     raise ValueError(

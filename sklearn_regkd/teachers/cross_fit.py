@@ -11,10 +11,11 @@ from sklearn.utils.parallel import Parallel, delayed
 from skorch import NeuralNet
 from torch.nn import Module
 
+from sklearn_regkd._random import draw_seed
 from sklearn_regkd._sklearn import safe_indexing
 from sklearn_regkd._target import as_columns
 from sklearn_regkd.teachers.kinds import is_fitted_teacher, is_torch
-from sklearn_regkd.training.randomness import draw_seed, torch_seeded
+from sklearn_regkd.training.randomness import torch_seeded
 from sklearn_regkd.training.train import forward
 
 
@@ -43,7 +44,7 @@ def teacher_rows(teacher: Any, X: Any, X_array: np.ndarray) -> Any:
     return X_array.astype(np.float32, copy=False) if is_torch(teacher) else X_array
 
 
-def ask(teacher: Any, X: Any, n_outputs: int, who: str) -> np.ndarray:
+def ask(teacher: Any, X: Any, n_outputs: int, where: str = "") -> np.ndarray:
     """Return what a fitted teacher says, as (n_samples, n_outputs), checked.
 
     Parameters
@@ -54,14 +55,15 @@ def ask(teacher: Any, X: Any, n_outputs: int, who: str) -> np.ndarray:
         In the teacher's form, see :func:`teacher_rows`.
     n_outputs : int
         Number of targets.
-    who : str
-        Named in errors.
+    where : str, default=""
+        Which fit of the teacher speaks, named in errors.
     """
     if isinstance(teacher, Module):
         dtype = next((p.dtype for p in teacher.parameters()), None)
         prediction = forward(teacher, X, dtype=dtype)
     else:
         prediction = teacher.predict(X)
+    who = f"the prediction of teacher {type(teacher).__name__} {where}".rstrip()
     return as_columns(prediction, len(X), n_outputs, who)
 
 
@@ -118,8 +120,7 @@ def fit_teacher(
 def _fit_and_ask(teacher, X, y, params, train, test, seed, fold, n_folds):
     where = f"on fold {fold + 1} of {n_folds}"
     fitted = fit_teacher(teacher, X, y, params, train, seed, where)
-    who = f"the prediction of teacher {type(teacher).__name__} {where}"
-    return ask(fitted, safe_indexing(X, test), y.shape[1], who)
+    return ask(fitted, safe_indexing(X, test), y.shape[1], where)
 
 
 def make_folds(cv: Any, n_samples: int, random_state: np.random.RandomState) -> list[tuple]:
@@ -194,8 +195,7 @@ def consult(
         Its `teacher` is the one given if neither fitted nor refitted here.
     """
     if is_fitted_teacher(teacher):
-        who = f"the prediction of teacher {type(teacher).__name__}"
-        return TeacherSignal(ask(teacher, X, y.shape[1], who), teacher)
+        return TeacherSignal(ask(teacher, X, y.shape[1]), teacher)
     folds = make_folds(cv, len(y), random_state)
     seeds = [draw_seed(random_state) for _ in range(len(folds) + 1)]
     tasks = [

@@ -1,25 +1,9 @@
-"""Random numbers that depend on `random_state` alone and leave the global generators alone."""
+"""torch's random numbers: seeded for one training run, the global generators left alone."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import numpy as np
 import torch
-from sklearn.utils import check_random_state
-
-MAX_SEED = np.iinfo(np.int32).max
-
-
-def own_random_state(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
-    """Return a generator for one fit; None means fresh entropy, not NumPy's global generator."""
-    if random_state is None:
-        return np.random.RandomState()
-    return check_random_state(random_state)
-
-
-def draw_seed(random_state: np.random.RandomState) -> int:
-    """Return a seed for something that takes an integer."""
-    return int(random_state.randint(MAX_SEED))
 
 
 @contextmanager
