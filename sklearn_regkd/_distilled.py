@@ -3,14 +3,19 @@
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from sklearn_regkd._distiller import BaseDistiller, Instruction
+from sklearn_regkd._judgement import judge_by_evidence, judge_by_rule
 from sklearn_regkd._random import draw_seed
 from sklearn_regkd._sklearn import Interval, StrOptions, validate_parameters
+from sklearn_regkd._student import StudentRegressor
 from sklearn_regkd.losses.criterion import LOSSES
 from sklearn_regkd.supervision.mixing import mix
-from sklearn_regkd.supervision.outliers import resolve_rule, trust_all
+from sklearn_regkd.supervision.rules import resolve_rule
+from sklearn_regkd.teachers.council import Council
 from sklearn_regkd.teachers.cross_fit import ask, fit_teacher
-from sklearn_regkd.teachers.kinds import is_fitted_teacher
+from sklearn_regkd.teachers.peers import Peers
 
 
 class DistilledRegressor(BaseDistiller):
@@ -102,16 +107,13 @@ class DistilledRegressor(BaseDistiller):
     True
     """
 
-    # The teacher is refitted on repaired labels, once it is known which are wrong.
-    _refits_on_given_labels = False
-
     def __init__(
         self,
         teacher=None,
         student=None,
         *,
-        outliers=3.0,
-        alpha=0.5,
+        outliers="auto",
+        alpha="auto",
         loss="huber",
         heads=1,
         teacher_weight=1.0,
@@ -134,31 +136,62 @@ class DistilledRegressor(BaseDistiller):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _supervise(self, lesson, signal):
+    def _supervise(self, lesson):
+        council = self._council(lesson)
+        if isinstance(self.outliers, str) and self.outliers == "auto":
+            finding = judge_by_evidence(council)
+        else:
+            rule = resolve_rule(self.outliers)
+            finding = judge_by_rule(rule, council, self.alpha == "auto")
         scaling = lesson.scaling
-        label = scaling.standardize(lesson.y)
-        out_of_fold = scaling.standardize(signal.prediction)
-        rule = resolve_rule(self.outliers)
-        if rule is None:
-            verdict = trust_all(label.shape)
-        else:
-            verdict = rule.judge(label - out_of_fold, lesson.counted)
-        repaired = verdict.keep(label, out_of_fold)
-        if signal.teacher is None or is_fitted_teacher(signal.teacher):
-            teacher, imitated = signal.teacher, out_of_fold
-        else:
-            repaired_y = verdict.keep(lesson.y, signal.prediction)
+        repaired = mix(finding.opinion, scaling.standardize(lesson.y), finding.trust)
+        teacher, imitated = lesson.teacher, finding.teacher
+        if lesson.prediction is None:
             teacher = fit_teacher(
-                signal.teacher,
-                lesson.X,
-                repaired_y,
+                finding.unfitted,
+                lesson.rows,
+                scaling.restore(repaired),
                 lesson.teacher_params,
                 None,
                 draw_seed(lesson.random_state),
                 "on all rows with repaired labels",
             )
-            imitated = scaling.standardize(ask(teacher, lesson.X, lesson.y.shape[1]))
-        return Instruction(mix(repaired, imitated, self.alpha), imitated, verdict, teacher)
+            imitated = scaling.standardize(ask(teacher, lesson.rows, lesson.y.shape[1]))
+        imitated = mix(imitated, finding.opinion, finding.second)
+        alpha = finding.alpha if self.alpha == "auto" else self.alpha
+        self.alpha_ = np.broadcast_to(alpha, finding.alpha.shape).copy()
+        self.decisions_ = finding.decisions
+        said = scaling.restore(finding.teacher)
+        told = mix(repaired, imitated, alpha)
+        return Instruction(told, imitated, finding.verdict, said, teacher, repaired)
+
+    def _council(self, lesson) -> Council:
+        peers = None
+        if lesson.X.ndim == 2:
+            plain = lesson.student.module is None
+            peers = Peers(
+                lesson.student if plain else StudentRegressor(),
+                lesson.X,
+                lesson.scaling.standardize(lesson.y),
+                lesson.weight,
+                lesson.folds,
+                draw_seed(lesson.random_state),
+            )
+        return Council(
+            lesson.teacher,
+            lesson.rows,
+            lesson.X,
+            lesson.y,
+            lesson.weight,
+            lesson.scaling,
+            lesson.teacher_params,
+            lesson.prediction,
+            peers,
+            lesson.folds,
+            self.teacher is None and lesson.prediction is None,
+            self.n_jobs,
+            lesson.random_state,
+        )
 
     def _criterion(self) -> dict[str, Any]:
         return {"loss": self.loss, "n_heads": self.heads, "teacher_weight": self.teacher_weight}
@@ -168,8 +201,9 @@ class DistilledRegressor(BaseDistiller):
         validate_parameters(
             self,
             {
-                "alpha": [Interval(Real, None, None, closed="neither")],
+                "alpha": [Interval(Real, None, None, closed="neither"), StrOptions({"auto"})],
                 "loss": [StrOptions(set(LOSSES))],
             },
         )
-        resolve_rule(self.outliers)
+        if not (isinstance(self.outliers, str) and self.outliers == "auto"):
+            resolve_rule(self.outliers)

@@ -33,7 +33,7 @@ from sklearn_regkd._target import (
 from sklearn_regkd.networks.scaling import Scaling, fit_target_scaling
 from sklearn_regkd.supervision.outliers import Verdict
 from sklearn_regkd.supervision.supervision import Supervision
-from sklearn_regkd.teachers.cross_fit import TeacherSignal, consult, teacher_rows
+from sklearn_regkd.teachers.cross_fit import TeacherSignal, ask, consult, make_folds, teacher_rows
 from sklearn_regkd.teachers.kinds import (
     check_teacher,
     default_teacher,
@@ -49,26 +49,47 @@ class Lesson:
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, ...)
-        In the form that the teacher takes.
+    X : ndarray of shape (n_samples, ...)
+        Inputs.
     y : ndarray of shape (n_samples, n_outputs)
         Labels in raw units.
-    counted : ndarray of bool of shape (n_samples,)
-        Rows of positive weight.
-    teacher_params : dict of ndarray
-        Fit parameters of the teacher, one value per row.
+    weight : ndarray of shape (n_samples,)
+        Weights of the rows.
     scaling : Scaling
         Of the labels.
+    student : StudentRegressor
+        Not fitted.
+    teacher : object or None
+        Owned by this fit, not yet fitted unless it came so; None if only its
+        predictions are known.
+    rows : array-like of shape (n_samples, ...)
+        Inputs in the form that the teacher takes.
+    teacher_params : dict of ndarray
+        Fit parameters of the teacher, one value per row.
+    prediction : ndarray of shape (n_samples, n_outputs) or None
+        What the teacher says in raw units, where it is not fitted here.
+    folds : list of (train, test)
+        By which rows are left out.
     random_state : RandomState
         Decides everything that is random.
     """
 
-    X: Any
+    X: np.ndarray
     y: np.ndarray
-    counted: np.ndarray
-    teacher_params: dict[str, np.ndarray]
+    weight: np.ndarray
     scaling: Scaling
+    student: StudentRegressor
+    teacher: Any
+    rows: Any
+    teacher_params: dict[str, np.ndarray]
+    prediction: np.ndarray | None
+    folds: list[tuple]
     random_state: np.random.RandomState
+
+    @property
+    def counted(self) -> np.ndarray:
+        """Rows of positive weight, ndarray of bool of shape (n_samples,)."""
+        return self.weight > 0
 
 
 @dataclass(frozen=True)
@@ -81,14 +102,20 @@ class Instruction:
         What the student's heads are to say, in standard units.
     verdict : Verdict
         Which labels are trusted.
+    opinion : ndarray of shape (n_samples, n_outputs)
+        What the teacher said of rows that it had not seen, in raw units.
     fitted_teacher : object or None
         The teacher after all of its fits.
+    judged : ndarray of shape (n_samples, n_outputs), default=None
+        See :class:`~sklearn_regkd.supervision.supervision.Supervision`.
     """
 
     label: np.ndarray
     teacher: np.ndarray
     verdict: Verdict
+    opinion: np.ndarray
     fitted_teacher: Any
+    judged: np.ndarray | None = None
 
 
 class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
@@ -98,12 +125,9 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
     which loss (:meth:`_criterion`).
     """
 
-    # Whether the teacher is fitted on all rows before the labels are judged.
-    _refits_on_given_labels: bool
-
     @abstractmethod
-    def _supervise(self, lesson: Lesson, signal: TeacherSignal) -> Instruction:
-        """Decide what the student is told, given what the teacher says."""
+    def _supervise(self, lesson: Lesson) -> Instruction:
+        """Ask the teacher and decide what the student is told."""
 
     @abstractmethod
     def _criterion(self) -> dict[str, Any]:
@@ -149,8 +173,9 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
         student = self._own_student()
         X_array, y, self._y_ndim = check_fit_data(self, X, y, allow_nd=student.module is not None)
         weight = check_weight(sample_weight, X_array)
-        counted = np.ones(len(y), bool) if weight is None else weight > 0
-        positive = np.ones(len(y)) if weight is None else weight[counted]
+        everywhere = np.ones(len(y)) if weight is None else weight
+        counted = everywhere > 0
+        positive = everywhere[counted]
         scaling = fit_target_scaling(y[counted], positive)
         random_state = own_random_state(self.random_state)
         fill_random_states(student, random_state)
@@ -160,19 +185,33 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
                 if teacher_prediction is None:
                     teacher = own_teacher(self.teacher, y.shape[1], random_state)
                     params = self._teacher_params(teacher, weight)
-                    rows = teacher_rows(teacher, X, X_array)
-                    lesson = Lesson(rows, y, counted, params, scaling, random_state)
-                    signal = self._consult(teacher, lesson)
+                    rows, given = teacher_rows(teacher, X, X_array), None
+                    if is_fitted_teacher(teacher):
+                        given = ask(teacher, rows, y.shape[1])
                 else:
                     given = as_columns(teacher_prediction, len(y), y.shape[1], "teacher_prediction")
-                    lesson = Lesson(X, y, counted, {}, scaling, random_state)
-                    signal = TeacherSignal(given, None)
-                told = self._supervise(lesson, signal)
+                    teacher, params, rows = None, {}, X
+                told = self._supervise(
+                    Lesson(
+                        X_array,
+                        y,
+                        everywhere,
+                        scaling,
+                        student,
+                        teacher,
+                        rows,
+                        params,
+                        given,
+                        make_folds(self.cv, len(y), random_state),
+                        random_state,
+                    )
+                )
             supervision = Supervision(
                 told.label[counted],
                 told.teacher[counted],
                 told.verdict.inlier[counted],
                 positive / positive.mean(),
+                None if told.judged is None else told.judged[counted],
             )
             task = context.subcontext(task_name="student")
             with task.propagate_callback_context(student), fit_task(task, self):
@@ -184,20 +223,23 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
         self.history_ = student.history_
         self.n_iter_ = student.n_iter_
         self.n_outputs_ = y.shape[1]
-        self.teacher_prediction_ = like_y(signal.prediction, self._y_ndim)
+        self.teacher_prediction_ = like_y(told.opinion, self._y_ndim)
         self.inlier_probability_ = like_y(told.verdict.inlier_probability, self._y_ndim)
         self.outlier_mask_ = like_y(~told.verdict.inlier, self._y_ndim)
         self._input_shape = X_array.shape[1:]
         return self
 
-    def _consult(self, teacher: Any, lesson: Lesson) -> TeacherSignal:
+    def _consult(self, lesson: Lesson, refit: bool) -> TeacherSignal:
+        """Ask the teacher of a lesson; fit it on all rows as well where `refit`."""
+        if lesson.prediction is not None:
+            return TeacherSignal(lesson.prediction, lesson.teacher)
         return consult(
-            teacher,
-            lesson.X,
+            lesson.teacher,
+            lesson.rows,
             lesson.y,
             params=lesson.teacher_params,
-            cv=self.cv,
-            refit=self._refits_on_given_labels,
+            folds=lesson.folds,
+            refit=refit,
             n_jobs=self.n_jobs,
             random_state=lesson.random_state,
         )

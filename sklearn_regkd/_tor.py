@@ -104,9 +104,6 @@ class TORRegressor(BaseDistiller):
     True
     """
 
-    # The teacher is fitted once on the labels as they came.
-    _refits_on_given_labels = True
-
     def __init__(
         self,
         teacher=None,
@@ -134,13 +131,16 @@ class TORRegressor(BaseDistiller):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _supervise(self, lesson, signal):
+    def _supervise(self, lesson):
+        # The teacher is fitted once on the labels as they came.
+        signal = self._consult(lesson, refit=True)
         label = lesson.scaling.standardize(lesson.y)
         teacher = lesson.scaling.standardize(signal.prediction)
         verdict = self._rule().judge(label - teacher, lesson.counted)
         # A rejected label never enters the loss, but a huge one would not fit
         # into single precision.
-        return Instruction(verdict.keep(label, teacher), teacher, verdict, signal.teacher)
+        kept = verdict.keep(label, teacher)
+        return Instruction(kept, teacher, verdict, signal.prediction, signal.teacher)
 
     def _rule(self) -> ThresholdRule:
         return ThresholdRule(self.threshold, self.expected_outliers)

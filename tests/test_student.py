@@ -165,7 +165,8 @@ def test_trains_from_a_memmap_without_a_copy(table, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("sizes", "n_parameters"), [((), 4), (5, 26), ([5, 2], 35)])
 def test_hidden_layer_sizes(table, sizes, n_parameters):
-    assert student(hidden_layer_sizes=sizes, max_epochs=1).fit(*table).n_parameters_ == n_parameters
+    plain = student(hidden_layer_sizes=sizes, max_epochs=1, embedding=None)
+    assert plain.fit(*table).n_parameters_ == n_parameters
 
 
 # --- early stopping -------------------------------------------------------------------
@@ -331,7 +332,9 @@ def test_predict_of_the_inner_net_is_in_raw_units(table, own):
 )
 def test_other_optimizers(table, optimizer):
     params = {} if optimizer is torch.optim.LBFGS else {"max_epochs": 300}
-    fitted = student(optimizer=optimizer, lr=0.02, weight_decay=0.0, **params).fit(*table)
+    fitted = student(optimizer=optimizer, lr=0.02, weight_decay=0.0, embedding=None, **params).fit(
+        *table
+    )
     assert fitted.score(*table) > 0.8
 
 
@@ -364,7 +367,7 @@ def test_nan_and_infinity_are_refused(table, where, value):
 def test_bad_data_is_refused(table, change, message):
     X, y = table
     with pytest.raises(ValueError, match=message):
-        student().fit(**{"X": X, "y": y, **change})
+        student(input_transform="standard").fit(**{"X": X, "y": y, **change})
 
 
 @pytest.mark.parametrize(

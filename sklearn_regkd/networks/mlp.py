@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sklearn_regkd.networks.embedding import PeriodicEmbedding
+
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "silu": nn.SiLU,
@@ -50,13 +52,16 @@ class MLP(nn.Sequential):
     Parameters
     ----------
     n_features : int
-        Inputs.
+        Inputs, standardised or normal scores.
     n_outputs : int
         Outputs; a student with two heads has twice as many as there are targets.
     hidden_layer_sizes : sequence of int, default=(64, 64)
         Width of each hidden layer; empty for a linear model.
     activation : {"relu", "silu", "gelu", "tanh"}, default="silu"
         What follows each hidden layer.
+    n_frequencies : int, default=0
+        Frequencies of a :class:`~sklearn_regkd.networks.embedding.PeriodicEmbedding`
+        before the first layer; 0 for none.
     seed : int, default=0
         Seed of the initial weights.
 
@@ -74,11 +79,16 @@ class MLP(nn.Sequential):
         n_outputs: int,
         hidden_layer_sizes: Sequence[int] = (64, 64),
         activation: str = "silu",
+        n_frequencies: int = 0,
         seed: int = 0,
     ):
         generator = torch.Generator().manual_seed(seed)
-        widths = [n_features, *hidden_layer_sizes]
         layers: list[nn.Module] = []
+        if n_frequencies:
+            embedding = PeriodicEmbedding(n_features, n_frequencies)
+            layers.append(embedding)
+            n_features = embedding.n_outputs
+        widths = [n_features, *hidden_layer_sizes]
         for n_in, n_out in pairwise(widths):
             layers += [seeded_linear(n_in, n_out, generator), ACTIVATIONS[activation]()]
         super().__init__(*layers, seeded_linear(widths[-1], n_outputs, generator))

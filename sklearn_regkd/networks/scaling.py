@@ -44,6 +44,10 @@ class Scaling:
         """Return raw values (n_samples, n_columns) in standard units."""
         return (values - self.center) / self.scale
 
+    def restore(self, values: np.ndarray) -> np.ndarray:
+        """Return standard values (n_samples, n_columns) in raw units."""
+        return values * self.scale + self.center
+
 
 def weighted_quantile(values: np.ndarray, q: float, weight: np.ndarray) -> np.ndarray:
     """Return a quantile of each column, in which weight 2 counts like two rows.

@@ -252,20 +252,6 @@ class ThresholdRule(BaseEstimator):
             raise ValueError(f"expected must be None or a number > 0, got {self.expected!r}")
 
 
-def resolve_rule(outliers) -> ThresholdRule | None:
-    """Turn the short name of an outlier rule, or a rule, into a valid rule; None stays None."""
-    if outliers is None:
-        return None
-    if isinstance(outliers, str | Real | ThresholdRule):
-        rule = outliers if isinstance(outliers, ThresholdRule) else ThresholdRule(outliers)
-        rule.validate()
-        return rule
-    raise ValueError(
-        f"outliers={outliers!r} is unknown; known: None, {', '.join(THRESHOLDS)}, a number > 0, "
-        "or a ThresholdRule"
-    )
-
-
 def trust_all(shape: tuple[int, int]) -> Verdict:
     """Return the verdict of no rule at all: every label is trusted."""
     n_outputs = shape[1]

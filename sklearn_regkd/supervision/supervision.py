@@ -21,12 +21,16 @@ class Supervision:
         Which labels are trusted.
     weight : ndarray of shape (n_samples,)
         Weight of each row, of mean 1.
+    judged : ndarray of shape (n_samples, n_outputs), default=None
+        The label before a teacher was mixed into it, by which settings of the
+        student are chosen; None means `label`.
     """
 
     label: np.ndarray
     teacher: np.ndarray
     inlier: np.ndarray
     weight: np.ndarray
+    judged: np.ndarray | None = None
 
     def packed(self) -> np.ndarray:
         """Return one float32 array (n_samples, 3 * n_outputs + 1).

@@ -146,6 +146,7 @@ def make_folds(cv: Any, n_samples: int, random_state: np.random.RandomState) -> 
             )
         cv = KFold(min(int(cv), n_samples), shuffle=True, random_state=draw_seed(random_state))
     folds = list(check_cv(cv).split(np.arange(n_samples)))
+    folds = [tuple(np.arange(n_samples)[rows] for rows in fold) for fold in folds]  # from masks
     tested = np.zeros(n_samples, int)
     for _, test in folds:
         tested[test] += 1
@@ -157,16 +158,21 @@ def make_folds(cv: Any, n_samples: int, random_state: np.random.RandomState) -> 
     return folds
 
 
+def _among(rows: np.ndarray, kept: np.ndarray | None) -> np.ndarray:
+    return rows if kept is None or not kept[rows].any() else rows[kept[rows]]
+
+
 def consult(
     teacher: Any,
     X: Any,
     y: np.ndarray,
     *,
     params: dict[str, np.ndarray],
-    cv: Any,
+    folds: list[tuple],
     refit: bool,
     n_jobs: int | None,
     random_state: np.random.RandomState,
+    kept: np.ndarray | None = None,
 ) -> TeacherSignal:
     """Get a teacher's opinion of rows: out-of-fold, or as it is if it came fitted.
 
@@ -180,14 +186,16 @@ def consult(
         Labels in raw units.
     params : dict of ndarray
         Fit parameters, one value per row.
-    cv : int, splitter, iterable of splits or None
-        How rows are held out.
+    folds : list of (train, test)
+        See :func:`make_folds`.
     refit : bool
         Whether to fit the teacher on all rows as well.
     n_jobs : int or None
         Fits at a time.
     random_state : RandomState
-        Decides the folds and the seeds of torch teachers.
+        Decides the seeds of torch teachers.
+    kept : ndarray of bool of shape (n_samples,), default=None
+        The rows to learn from; a fold without any learns from all of its rows.
 
     Returns
     -------
@@ -196,10 +204,11 @@ def consult(
     """
     if is_fitted_teacher(teacher):
         return TeacherSignal(ask(teacher, X, y.shape[1]), teacher)
-    folds = make_folds(cv, len(y), random_state)
     seeds = [draw_seed(random_state) for _ in range(len(folds) + 1)]
     tasks = [
-        delayed(_fit_and_ask)(teacher, X, y, params, train, test, seed, fold, len(folds))
+        delayed(_fit_and_ask)(
+            teacher, X, y, params, _among(train, kept), test, seed, fold, len(folds)
+        )
         for fold, ((train, test), seed) in enumerate(zip(folds, seeds, strict=False))
     ]
     if refit:

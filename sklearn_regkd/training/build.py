@@ -13,6 +13,7 @@ from skorch.dataset import ValidSplit
 from skorch.utils import noop
 
 from sklearn_regkd._random import draw_seed
+from sklearn_regkd.networks.embedding import count_frequencies
 from sklearn_regkd.networks.mlp import MLP, layer_widths
 from sklearn_regkd.training.callbacks import OneCycle
 from sklearn_regkd.training.device import resolve_device
@@ -23,6 +24,7 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
 }
 AUTO_STEPS = 1000
+AUTO_ROWS = 4000
 AUTO_MIN_EPOCHS = 10
 
 
@@ -30,6 +32,7 @@ def build_net(
     student: BaseEstimator,
     shape: tuple[int, ...],
     n_columns: int,
+    weight_decay: float,
     random_state: np.random.RandomState,
 ) -> NeuralNet:
     """Return an uninitialised net that nobody else holds, without its criterion.
@@ -39,9 +42,11 @@ def build_net(
     student : StudentRegressor
         Whose parameters, already validated, say what the net is like.
     shape : tuple of int
-        Shape of the inputs, samples first.
+        Shape of what the network sees, samples first.
     n_columns : int
         Width of the network's output, all heads together.
+    weight_decay : float
+        Of the weights.
     random_state : RandomState
         Decides initial weights, order of rows and held-out rows.
     """
@@ -59,7 +64,7 @@ def build_net(
         "device": resolve_device(student.device),
         "verbose": max(0, student.verbose - 1),
         **_module_params(student, shape, n_columns, random_state),
-        **_optimizer_params(student),
+        **_optimizer_params(student, weight_decay),
     }
     callbacks: list[Any] = [("one_cycle", OneCycle())]
     if student.early_stopping:
@@ -79,11 +84,17 @@ def build_net(
 
 
 def count_epochs(max_epochs: int | str, n_samples: int, batch_size: int) -> int:
-    """Return the number of epochs; ``"auto"`` makes about 1,000 steps of them."""
+    """Return the number of epochs; ``"auto"`` makes 1,000 steps of them, or more for many rows.
+
+    Above 4,000 rows the steps grow with the square root of the rows: what more
+    rows have to say takes longer to learn, while on few rows longer training
+    learns noise by heart.
+    """
     if max_epochs != "auto":
         return int(max_epochs)
+    steps = AUTO_STEPS * max(1.0, (n_samples / AUTO_ROWS) ** 0.5)
     steps_per_epoch = -(-n_samples // batch_size)
-    return max(AUTO_MIN_EPOCHS, round(AUTO_STEPS / steps_per_epoch))
+    return max(AUTO_MIN_EPOCHS, round(steps / steps_per_epoch))
 
 
 def _module_params(
@@ -97,6 +108,7 @@ def _module_params(
         given = {
             "hidden_layer_sizes": layer_widths(student.hidden_layer_sizes),
             "activation": student.activation,
+            "n_frequencies": count_frequencies(shape[1]) if student.embedding else 0,
             "seed": draw_seed(random_state),
         }
     else:
@@ -108,11 +120,11 @@ def _module_params(
     }
 
 
-def _optimizer_params(student: BaseEstimator) -> dict[str, Any]:
+def _optimizer_params(student: BaseEstimator, weight_decay: float) -> dict[str, Any]:
     optimizer = OPTIMIZERS.get(student.optimizer, student.optimizer)
     params: dict[str, Any] = {"optimizer": optimizer}
     if "weight_decay" in inspect.signature(optimizer).parameters:
-        params["optimizer__weight_decay"] = student.weight_decay
+        params["optimizer__weight_decay"] = weight_decay
         params["optimizer__param_groups"] = [("*bias", {"weight_decay": 0.0})]
     if student.optimizer == "adamw":
         params["optimizer__fused"] = True

@@ -10,12 +10,9 @@ from skorch.utils import to_numpy
 from torch import nn
 
 from sklearn_regkd.losses.criterion import SupervisionCriterion
-from sklearn_regkd.networks.scaling import (
-    OutputScaling,
-    Scaling,
-    attach_input_scaling,
-    fit_input_scaling,
-)
+from sklearn_regkd.networks.inputs import attach_inputs
+from sklearn_regkd.networks.quantile import Quantiles
+from sklearn_regkd.networks.scaling import OutputScaling, Scaling
 from sklearn_regkd.supervision.supervision import Supervision, unpack_label
 from sklearn_regkd.training.batches import Rows, as_tensor
 from sklearn_regkd.training.device import device_of
@@ -65,6 +62,7 @@ def train(
     supervision: Supervision,
     scaling: Scaling,
     n_heads: int,
+    inputs: Quantiles | Scaling,
     extra_callbacks: list[tuple[str, Callback]],
 ) -> NeuralNet:
     """Initialise a net and train it.
@@ -81,6 +79,8 @@ def train(
         Of the targets.
     n_heads : {1, 2}
         Heads that the criterion expects of the network.
+    inputs : Quantiles or Scaling
+        How X enters the network.
     extra_callbacks : list of (str, Callback)
         Called after the net's own, and not kept with it.
 
@@ -98,7 +98,7 @@ def train(
         leave a half-trained model that looks like a trained one.
     """
     net.initialize()
-    attach_input_scaling(net.module_, fit_input_scaling(X, supervision.weight), X.ndim)
+    attach_inputs(net.module_, inputs, X.ndim)
     check_output_width(net.module_, X, len(scaling.center) * n_heads, n_heads)
     net.callbacks_ = [*net.callbacks_, *extra_callbacks]
     rows = Rows(X, supervision.packed())

@@ -1,0 +1,236 @@
+"""From opinions to a verdict: by the rule that the user names, or by evidence."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sklearn_regkd._random import draw_seed
+from sklearn_regkd.supervision.auto import Investigator, default_threshold
+from sklearn_regkd.supervision.evidence import (
+    DAMAGE_Z,
+    flags_auc,
+    is_suspicious,
+    measure_damage,
+    required_damage,
+)
+from sklearn_regkd.supervision.mixing import best_blend, mix
+from sklearn_regkd.supervision.outliers import Verdict, robust_sigma, trust_all
+from sklearn_regkd.teachers.council import Council, with_loss
+from sklearn_regkd.teachers.peers import MOST_SIGMA
+
+# Without a second opinion: the compromise that was best on average.
+DEFAULT_ALPHA = 0.5
+FLAG_SIGMA = 3.0
+# Where labels are wrong, left-out opinions are as good a guide as the fitted teacher.
+SECOND_OPINION = 0.5
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided about the labels of one output, and why.
+
+    Parameters
+    ----------
+    rule : str
+        ``"none"`` if all labels are trusted, else the rule that judged them.
+    rejected : float
+        Share of the labels that were rejected.
+    alpha : float
+        Weight of the teacher in what the student learns.
+    reasons : tuple of str
+        The evidence, in words.
+    scores : dict of str to float
+        Out-of-fold absolute error of each candidate that was tried, relative
+        to the first.
+    """
+
+    rule: str
+    rejected: float
+    alpha: float
+    reasons: tuple[str, ...]
+    scores: dict[str, float]
+
+    def __str__(self) -> str:
+        head = f"rule: {self.rule}; {self.rejected:.1%} rejected; alpha {self.alpha:.2f}"
+        return "\n- ".join([head, *self.reasons])
+
+
+@dataclass(frozen=True)
+class Finding:
+    """All that follows from the opinions.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        Which labels are trusted.
+    trust : ndarray of shape (n_samples, n_outputs)
+        Weight of each label against what stands in its place.
+    opinion : ndarray of shape (n_samples, n_outputs)
+        What stands in the place of a rejected label, standardised.
+    teacher : ndarray of shape (n_samples, n_outputs)
+        What the teacher alone says out-of-fold, standardised.
+    alpha : ndarray of shape (n_outputs,)
+        Best weight of the teacher.
+    second : ndarray of shape (n_outputs,)
+        Share of `opinion` in what is imitated; the rest is the fitted teacher's.
+    unfitted : object or None
+        The teacher to be fitted on repaired labels.
+    decisions : list of Decision
+        One per output.
+    """
+
+    verdict: Verdict
+    trust: np.ndarray
+    opinion: np.ndarray
+    teacher: np.ndarray
+    alpha: np.ndarray
+    second: np.ndarray
+    unfitted: Any
+    decisions: list[Decision]
+
+
+def judge_by_rule(rule: Any, council: Council, blends: bool) -> Finding:
+    """Apply the user's rule to the teacher's errors.
+
+    Parameters
+    ----------
+    rule : ThresholdRule, MixtureRule or None
+        None trusts all labels.
+    council : Council
+        Who is asked.
+    blends : bool
+        Whether the weight of the teacher is to be found; it is 0.5 otherwise,
+        and where no peers can be asked.
+    """
+    label, counted = council.label, council.weight > 0
+    unfitted = council.teacher
+    if rule is None and council.is_default:
+        unfitted = with_loss(unfitted, "squared_error")
+    teacher = council.ask_teacher(unfitted if rule is None and council.is_default else None)
+    verdict = trust_all(label.shape) if rule is None else rule.judge(label - teacher, counted)
+    alpha = np.full(label.shape[1], DEFAULT_ALPHA)
+    if blends and council.peers is not None:
+        student = council.peers.ask(label, verdict.inlier * 1.0, ["squared_error"])[0]
+        for output in range(len(alpha)):
+            known = verdict.inlier[:, output] & counted
+            columns = (v[known, output] for v in (label, student, teacher))
+            alpha[output] = best_blend(*columns)
+    name = "none" if rule is None else repr(rule)
+    decisions = [
+        Decision(name, float(share), float(a), ("the rule was given",), {})
+        for share, a in zip(1 - verdict.inlier[counted].mean(axis=0), alpha, strict=True)
+    ]
+    trust, second = verdict.inlier * 1.0, np.zeros(len(alpha))
+    return Finding(verdict, trust, teacher, teacher, alpha, second, unfitted, decisions)
+
+
+def judge_by_evidence(council: Council) -> Finding:
+    """Ask whether labels are wrong at all, and if so, by which rule to tell them.
+
+    Parameters
+    ----------
+    council : Council
+        Who is asked.
+    """
+    if council.peers is None:
+        warnings.warn(
+            "outliers='auto' needs a table of numbers to gather evidence; labels farther than 3 "
+            "robust standard deviations from the teacher are rejected instead",
+            stacklevel=2,
+        )
+        return judge_by_rule(default_threshold(), council, False)
+    label, counted = council.label, council.weight > 0
+    believer, sceptic = council.peers.ask(label, None, ["squared_error", "absolute_error"])
+    credulous = council.ask_witness("squared_error")
+    wary = council.ask_teacher() if council.is_default else council.ask_witness("absolute_error")
+    teacher = wary if council.is_default else council.ask_teacher()
+    _warn_of_a_bad_teacher(label[counted], teacher[counted])
+    proven, reasons = [], []
+    for output in range(label.shape[1]):
+        found, why = _are_labels_wrong(
+            council,
+            label[:, output],
+            (believer + credulous)[:, output] / 2,
+            (sceptic + wary)[:, output] / 2,
+            counted,
+        )
+        proven.append(found)
+        reasons.append(why)
+    unfitted = council.teacher
+    if council.is_default and not any(proven):
+        unfitted, teacher = with_loss(unfitted, "squared_error"), credulous
+    investigator = Investigator(label, counted, default_threshold(), council.ask, council.spread)
+    shape = label.shape
+    trust, probability, opinion = np.ones(shape), np.ones(shape), np.empty(shape)
+    alpha, sigma = np.empty(shape[1]), np.full(shape[1], np.nan)
+    limit = np.full(shape[1], np.inf)
+    decisions, losses = [], set()
+    for output in range(shape[1]):
+        if proven[output]:
+            case = investigator.investigate(output, sceptic[:, output], teacher[:, output])
+            verdict = investigator.judge(output, case)
+            opinion[:, output], alpha[output] = case.candidate.opinion, DEFAULT_ALPHA
+            probability[:, output] = verdict.inlier_probability[:, 0]
+            sigma[output], limit[output] = verdict.sigma[0], verdict.threshold[0]
+            losses.add(case.loss)
+            hard = case.rule is investigator.threshold
+            trust[:, output] = (verdict.inlier if hard else verdict.inlier_probability)[:, 0]
+            rule, scores = case.candidate.name, {c.name: c.absolute for c in case.tried}
+            reasons[output] += case.reasons
+        else:
+            columns = (v[counted, output] for v in (label, believer, teacher))
+            alpha[output] = best_blend(*columns)
+            opinion[:, output] = mix(believer[:, output], teacher[:, output], alpha[output])
+            # Trusted, yet ranked: whoever wants to check labels begins with the least likely.
+            error = (label[:, output] - opinion[:, output])[:, None]
+            ranking = default_threshold().judge(error, counted).inlier_probability[:, 0]
+            # Evidence or not, no good label is a thousand standard deviations away.
+            trust[:, output] = np.abs(error[:, 0]) < MOST_SIGMA
+            probability[:, output] = trust[:, output] * (1 + ranking) / 2
+            rule, scores = "none", {}
+        rejected = float(np.mean(probability[counted, output] < 0.5))
+        why_all = tuple(reasons[output])
+        decisions.append(Decision(rule, rejected, float(alpha[output]), why_all, scores))
+    verdict = Verdict(probability >= 0.5, probability, sigma, limit)
+    if council.is_default and losses == {"squared_error"}:
+        unfitted = with_loss(unfitted, "squared_error")
+    second = np.where(proven, SECOND_OPINION, 0.0)
+    return Finding(verdict, trust, opinion, teacher, alpha, second, unfitted, decisions)
+
+
+def _warn_of_a_bad_teacher(label: np.ndarray, teacher: np.ndarray) -> None:
+    typical = np.median(np.abs(label - np.median(label, axis=0)), axis=0)
+    for output in np.flatnonzero(np.median(np.abs(label - teacher), axis=0) > 3 * typical):
+        if typical[output] > 0:
+            warnings.warn(
+                f"the teacher is farther from the labels of output {output} than their median is: "
+                "is it biased, or does it predict in other units than y?",
+                stacklevel=2,
+            )
+
+
+def _are_labels_wrong(council, label, believer, sceptic, counted) -> tuple[bool, list[str]]:
+    """Decide for one output, and say why."""
+    damage = measure_damage(label[counted], believer[counted], sceptic[counted])
+    words = (
+        "models of the squared error predict left-out labels "
+        f"{damage.relative:+.1%} worse in absolute error than models of the absolute error "
+        f"({damage.z:.1f} standard errors)"
+    )
+    if not is_suspicious(damage):
+        return False, [words, "which clean labels do as well: all are trusted"]
+    error = np.abs(label - sceptic)
+    flagged = error > FLAG_SIGMA * robust_sigma((label - sceptic)[counted])
+    seed = draw_seed(council.random_state)
+    auc = flags_auc(council.X[counted], flagged[counted], council.peers.fold[counted], seed)
+    required = required_damage(auc)
+    found = damage.relative > required and damage.z > DAMAGE_Z
+    verdict = "more than" if found else "not more than"
+    return found, [
+        words,
+        f"where large errors occur is predicted from X with an AUC of {auc:.2f}, so that "
+        f"{required:.1%} and {DAMAGE_Z:.0f} standard errors are asked for: {verdict} "
+        "clean labels do",
+    ]

@@ -1,0 +1,220 @@
+"""``outliers="auto"``: which rule, if any, decides about the labels.
+
+Whole candidates are compared: a rule, the labels that it trusts, and two models
+refitted on these out-of-fold. Candidates are scored by the absolute error
+against *all* given labels, so that none is rewarded for what it threw away.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from sklearn_regkd.supervision.mixing import best_blend, mix
+from sklearn_regkd.supervision.mixture import MixtureRule, fit_mixture
+from sklearn_regkd.supervision.outliers import ThresholdRule, Verdict, robust_sigma
+
+# Trust (n_samples, n_outputs) and a loss in; what student and teacher, refitted
+# on the trusted labels, say of rows that were left out.
+Ask = Callable[[np.ndarray, str], tuple[np.ndarray, np.ndarray]]
+# Errors (n_samples, n_outputs) in; how large an ordinary one is in each row, median 1.
+Spread = Callable[[np.ndarray], np.ndarray]
+
+# Wrong labels are taken to be on one side if the second kind of errors stands
+# clear of the first and hardly any rejected label lies on the other side.
+SEPARATION, ONE_SIDED, FEWEST = 3.5, 0.95, 0.05
+# The mixture rejects a lot, and clean labels of few values attract it: where
+# errors are on both sides it has to be clearly better than the threshold.
+MIXTURE_MARGIN, MIXTURE_MOST = 0.01, 0.4
+ROUND_MARGIN = 0.003
+CAP_IN_SIGMA = 2.0
+
+
+@dataclass
+class Candidate:
+    """A rule and what follows from it, for one output.
+
+    Parameters
+    ----------
+    name : str
+        Of the rule, and the round.
+    opinion : ndarray of shape (n_samples,)
+        Out-of-fold blend of student and teacher.
+    alpha : float
+        The teacher's share in it.
+    absolute, capped : float
+        Mean absolute error against all labels, and the same with errors
+        capped at two robust standard deviations of the first candidate,
+        relative to the first candidate.
+    """
+
+    name: str
+    opinion: np.ndarray
+    alpha: float
+    absolute: float = 1.0
+    capped: float = 1.0
+
+
+@dataclass
+class Investigation:
+    """What was found for one output.
+
+    Parameters
+    ----------
+    candidate : Candidate
+        The chosen one.
+    rule : ThresholdRule or MixtureRule
+        The rule that gives the final verdict.
+    tried : list of Candidate
+        All of them.
+    reasons : list of str
+        In words.
+    loss : str
+        By which the chosen candidate was fitted.
+    """
+
+    candidate: Candidate
+    rule: BaseEstimator
+    tried: list[Candidate]
+    reasons: list[str] = field(default_factory=list)
+    loss: str = "absolute_error"
+
+
+class Investigator:
+    """Choose among outlier rules for labels of which some are known to be wrong.
+
+    Parameters
+    ----------
+    label : ndarray of shape (n_samples, n_outputs)
+        Standardised.
+    counted : ndarray of bool of shape (n_samples,)
+        Rows of positive weight; the others are judged but not learned from.
+    threshold : ThresholdRule
+        The rule for errors on both sides.
+    ask, spread : callable
+        See :data:`Ask` and :data:`Spread`.
+    """
+
+    def __init__(self, label, counted, threshold: BaseEstimator, ask: Ask, spread: Spread):
+        self.label, self.counted = label, counted
+        self.threshold, self.mixture = threshold, MixtureRule(max_share=1.0)
+        self.ask, self.spread = ask, spread
+        self.local = np.ones(label.shape)
+
+    def investigate(self, output: int, student: np.ndarray, teacher: np.ndarray) -> Investigation:
+        """Find the rule for one output.
+
+        Parameters
+        ----------
+        output : int
+            Column of the labels.
+        student, teacher : ndarray of shape (n_samples,)
+            Out-of-fold opinions after training on all labels with the absolute error.
+        """
+        label = self.label[:, output]
+        every = np.ones(len(label), bool)
+        first = self._candidate("all labels, absolute error", label, student, teacher, every, None)
+        error = label - first.opinion
+        self.local[:, output] = self.spread(error[:, None])[:, 0]
+        bound = self.mixture.judge(error[:, None], self.counted).inlier_probability[:, 0]
+        by_threshold = self._refit("threshold", self.threshold, output, first, first)
+        by_mixture = self._refit("mixture", self.mixture, output, first, first)
+        tried = [first, by_threshold, by_mixture]
+        shape = fit_mixture(error[self.counted])
+        rejected = (bound < 0.5) & self.counted
+        share = rejected.sum() / self.counted.sum()
+        above = np.mean(error[rejected] > shape.location) if rejected.any() else 0.5
+        side = max(above, 1 - above)
+        reasons = [
+            f"the mixture rejects {share:.0%} of the labels, {side:.0%} of these on one side, "
+            f"{shape.separation:.1f} robust standard deviations away"
+        ]
+        one_sided = side > ONE_SIDED and shape.separation >= SEPARATION and share > FEWEST
+        if one_sided and by_mixture.capped < by_threshold.capped:
+            reasons.append("errors stand apart on one side: the mixture decides")
+            second = self._refit("mixture, round 2", self.mixture, output, by_mixture, first)
+            tried.append(second)
+            best = second if second.capped < by_mixture.capped else by_mixture
+            return self._settle(output, Investigation(best, self.mixture, tried, reasons))
+        best, rule = (by_threshold, self.threshold) if by_threshold.absolute < 1 else (first, None)
+        if by_mixture.absolute < best.absolute - MIXTURE_MARGIN and share < MIXTURE_MOST:
+            best, rule = by_mixture, self.mixture
+        if rule is None:
+            reasons.append("no refit on trusted labels predicts left-out labels better")
+            return self._settle(output, Investigation(first, self.threshold, tried, reasons))
+        name = "threshold" if rule is self.threshold else "mixture"
+        reasons.append(
+            f"the model refitted by the {name} predicts left-out labels best "
+            f"({best.absolute - 1:+.1%} absolute error)"
+        )
+        second = self._refit(f"{name}, round 2", rule, output, best, first)
+        tried.append(second)
+        if second.absolute < best.absolute - ROUND_MARGIN:
+            best = second
+        return self._settle(output, Investigation(best, rule, tried, reasons))
+
+    def _settle(self, output: int, found: Investigation) -> Investigation:
+        """Refit with the squared error once labels are sorted, and keep what is better.
+
+        Of skewed good labels the mean is wanted, not the median; what is left
+        of wrong ones speaks for the median.
+        """
+        trust = np.ones(self.label.shape)
+        trust[:, output] = self._trust(output, found.rule, found.candidate)
+        student, teacher = (opinion[:, output] for opinion in self.ask(trust, "squared_error"))
+        label, weight = self.label[:, output], trust[:, output] * self.counted
+        name = f"{found.candidate.name}, squared error"
+        mean = self._candidate(name, label, student, teacher, weight >= 0.5, found.tried[0])
+        found.tried.append(mean)
+        cost = [
+            np.average((label - candidate.opinion) ** 2, weights=weight)
+            for candidate in (found.candidate, mean)
+        ]
+        if cost[1] < cost[0]:
+            found.candidate, found.loss = mean, "squared_error"
+            found.reasons.append("trusted labels are predicted better by their mean")
+        else:
+            found.reasons.append("trusted labels are predicted better by their median")
+        return found
+
+    def judge(self, output: int, found: Investigation) -> Verdict:
+        """Return the verdict on one output, columns of length 1."""
+        return self._apply(found.rule, output, found.candidate)
+
+    def _trust(self, output: int, rule, candidate: Candidate) -> np.ndarray:
+        verdict = self._apply(rule, output, candidate)
+        hard = rule is self.threshold
+        return (verdict.inlier * 1.0 if hard else verdict.inlier_probability)[:, 0]
+
+    def _apply(self, rule, output, candidate: Candidate) -> Verdict:
+        error = self.label[:, [output]] - candidate.opinion[:, None]
+        # A mixture looks for a second kind of errors at one distance; a
+        # threshold must not mistake the noisier rows for wrong ones.
+        local = self.local[:, [output]] if rule is self.threshold else 1.0
+        return rule.judge(error / local, self.counted)
+
+    def _refit(self, name, rule, output, before: Candidate, first: Candidate) -> Candidate:
+        trust = np.ones(self.label.shape)
+        trust[:, output] = self._trust(output, rule, before)
+        student, teacher = (opinion[:, output] for opinion in self.ask(trust, "absolute_error"))
+        label = self.label[:, output]
+        return self._candidate(name, label, student, teacher, trust[:, output] >= 0.5, first)
+
+    def _candidate(self, name, label, student, teacher, trusted, first) -> Candidate:
+        known = trusted & self.counted
+        alpha = best_blend(label[known], student[known], teacher[known])
+        candidate = Candidate(name, mix(student, teacher, alpha), alpha)
+        if first is not None:
+            cap = CAP_IN_SIGMA * robust_sigma((label - first.opinion)[self.counted])
+            error = np.abs(label - candidate.opinion)[self.counted]
+            base = np.abs(label - first.opinion)[self.counted]
+            candidate.absolute = float(error.mean() / max(base.mean(), 1e-300))
+            capped = np.minimum(error, cap).mean() / max(np.minimum(base, cap).mean(), 1e-300)
+            candidate.capped = float(capped)
+        return candidate
+
+
+def default_threshold() -> ThresholdRule:
+    """Return the rule for errors on both sides: 3 robust standard deviations."""
+    return ThresholdRule(3.0)

@@ -1,0 +1,119 @@
+"""Are there wrong labels at all? Evidence from predictions of rows that were left out.
+
+Wrong labels hurt the model that believes them. A model trained with the
+squared error follows every label, one trained with the absolute error follows
+the majority; if the first predicts left-out labels clearly worse than the
+second *in absolute error*, then some labels were not worth believing. On clean
+labels, skewed and two-humped ones too, the two are close: on twelve tables the
+first was at most 3 % worse without wrong labels, and at least 4 % worse with
+20 % of them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+
+from sklearn_regkd.supervision.outliers import robust_sigma
+
+# What clean labels do not reach.
+DAMAGE, DAMAGE_Z = 0.03, 4.0
+# Below these nothing more is asked.
+SUSPICION, SUSPICION_Z = 0.02, 3.0
+CAP_IN_SIGMA = 20.0
+FREE_AUC, AUC_PRICE = 0.6, 0.1
+FEWEST_FLAGGED = 10
+
+
+@dataclass(frozen=True)
+class Damage:
+    """How much worse a believer predicts left-out labels than a sceptic.
+
+    Parameters
+    ----------
+    relative : float
+        Difference of their mean absolute errors, relative to the sceptic's.
+    z : float
+        The difference in its standard errors, rows taken as pairs.
+    """
+
+    relative: float
+    z: float
+
+
+def measure_damage(label: np.ndarray, believer: np.ndarray, sceptic: np.ndarray) -> Damage:
+    """Compare two out-of-fold predictions by the absolute error, capped at 20 robust sigma.
+
+    The absolute error, because the squared one rewards a model for leaning
+    towards errors that are all on one side.
+
+    Parameters
+    ----------
+    label, believer, sceptic : ndarray of shape (n_samples,)
+        Labels, and predictions of models of squared and of absolute error.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_regkd.supervision.evidence import measure_damage
+    >>> label = np.zeros(4)
+    >>> measure_damage(label, np.array([1.0, 2.0, 3.0, 2.0]), np.ones(4)).relative
+    1.0
+    """
+    errors = np.abs(np.stack([label - sceptic, label - believer]))
+    # One absurd label would hide in the noise that it makes itself.
+    cap = CAP_IN_SIGMA * robust_sigma(label - sceptic)
+    error, deceived = np.minimum(errors, cap) if cap > 0 else errors
+    worse = deceived - error
+    typical, noise = error.mean(), worse.std()
+    return Damage(
+        float(worse.mean() / typical) if typical > 0 else 0.0,
+        float(worse.mean() / noise * np.sqrt(len(label))) if noise > 0 else 0.0,
+    )
+
+
+def is_suspicious(damage: Damage) -> bool:
+    """Whether it is worth looking further."""
+    return damage.relative > SUSPICION and damage.z > SUSPICION_Z
+
+
+def required_damage(auc: float) -> float:
+    """Return the relative damage that proves wrong labels, given how predictable flags are.
+
+    Wrong labels fall anywhere; the large errors of skewed, two-humped or
+    unevenly noisy clean labels have their places. The better the flags are
+    predicted from X, the more damage is asked for.
+    """
+    return DAMAGE + AUC_PRICE * max(0.0, auc - FREE_AUC)
+
+
+def flags_auc(X: np.ndarray, flagged: np.ndarray, fold: np.ndarray, seed: int) -> float:
+    """Return how well X predicts which labels are flagged, as area under the ROC curve.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Inputs.
+    flagged : ndarray of bool of shape (n_samples,)
+        Labels far from what was expected.
+    fold : ndarray of int of shape (n_samples,)
+        Each row is predicted by a classifier that has not seen its fold.
+    seed : int
+        Of the boosted trees.
+
+    Returns
+    -------
+    float
+        0.5 where too few are flagged to tell.
+    """
+    if min(flagged.sum(), (~flagged).sum()) < FEWEST_FLAGGED:
+        return 0.5
+    chance = np.empty(len(X))
+    for left_out in np.unique(fold):
+        test = fold == left_out
+        if not 0 < flagged[~test].sum() < (~test).sum():
+            return 0.5
+        trees = HistGradientBoostingClassifier(max_iter=40, early_stopping=False, random_state=seed)
+        chance[test] = trees.fit(X[~test], flagged[~test]).predict_proba(X[test])[:, 1]
+    return float(roc_auc_score(flagged, chance))

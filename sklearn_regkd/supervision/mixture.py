@@ -1,0 +1,187 @@
+"""Which labels are wrong where they crowd on one side: a mixture of two kinds of errors."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm, t
+from sklearn.base import BaseEstimator
+
+from sklearn_regkd.supervision.outliers import Verdict
+
+DEGREES_OF_FREEDOM = 5
+ROUNDS = 60
+# |e| has its 0.35 quantile there, for Student's t of 5 degrees and scale 1.
+CENTRAL_QUANTILE, CENTRAL_VALUE = 0.35, 0.4822
+LARGEST_SHARE = 0.5
+
+
+def half_sample_mode(values: np.ndarray) -> float:
+    """Return the mode by repeated halving: the shortest half of the shortest half, and so on.
+
+    The median moves towards outliers that are all on one side; the mode stays
+    with the majority.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples,)
+        In any order.
+
+    References
+    ----------
+    .. [1] D. R. Bickel, R. Frühwirth, "On a fast, robust estimator of the
+       mode", Computational Statistics & Data Analysis 50, 2006.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_regkd.supervision.mixture import half_sample_mode
+    >>> half_sample_mode(np.array([0.0, 0.9, 1.0, 1.1, 7.0, 8.0, 9.5]))
+    0.95
+    """
+    ranked = np.sort(values)
+    while len(ranked) > 3:
+        half = (len(ranked) + 1) // 2
+        width = ranked[half - 1 :] - ranked[: len(ranked) - half + 1]
+        # Of equally short halves the middle one, so that -e has minus the mode of e.
+        shortest = np.flatnonzero(width == width.min())
+        start = shortest[len(shortest) // 2]
+        ranked = ranked[start : start + half]
+    return float(np.median(ranked))
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Two kinds of errors: those of good labels and those of wrong ones.
+
+    Parameters
+    ----------
+    share : float
+        Of the wrong labels.
+    location, scale : float
+        Student's t distribution (5 degrees of freedom) of good labels' errors.
+    outlier_location, outlier_scale : float
+        Normal distribution of wrong labels' errors.
+    """
+
+    share: float
+    location: float
+    scale: float
+    outlier_location: float
+    outlier_scale: float
+
+    @property
+    def separation(self) -> float:
+        """Distance between the two kinds, in scales of the good one."""
+        return abs(self.outlier_location - self.location) / self.scale
+
+    def inlier_probability(self, error: np.ndarray) -> np.ndarray:
+        """Return the probability that each label is a good one."""
+        with np.errstate(over="ignore", under="ignore"):
+            good = t.logpdf((error - self.location) / self.scale, DEGREES_OF_FREEDOM)
+            good += np.log((1 - self.share) / self.scale)
+            wrong = norm.logpdf((error - self.outlier_location) / self.outlier_scale)
+            wrong += np.log(self.share / self.outlier_scale)
+            return 1 / (1 + np.exp(np.clip(wrong - good, -700, 700)))
+
+
+def fit_mixture(error: np.ndarray) -> Mixture:
+    """Fit the two kinds of errors by expectation maximisation.
+
+    It starts from the half-sample mode and the spread around it. Good errors
+    have heavy tails (Student's t), wrong ones a normal distribution that may
+    be wide and centred (gross errors) or narrow and aside (a shift), but never
+    narrower than the good one.
+
+    Parameters
+    ----------
+    error : ndarray of shape (n_samples,)
+        Label minus teacher.
+    """
+    location = half_sample_mode(error)
+    scale = np.quantile(np.abs(error - location), CENTRAL_QUANTILE) / CENTRAL_VALUE
+    far = np.abs(error - location) > 2.5 * scale
+    if not scale > 0 or far.sum() < 3:
+        scale = max(scale, np.std(error), np.finfo(float).tiny)
+        return Mixture(1e-12, location, scale, location, 5 * scale)
+    share = np.clip(far.mean(), 0.02, 0.45)
+    outlier_location = error[far].mean()
+    outlier_scale = max(error[far].std(), scale)
+    for _ in range(ROUNDS):
+        mixture = Mixture(share, location, scale, outlier_location, outlier_scale)
+        good = mixture.inlier_probability(error)
+        # The t distribution as a normal one of varying precision.
+        pull = (DEGREES_OF_FREEDOM + 1) / (DEGREES_OF_FREEDOM + ((error - location) / scale) ** 2)
+        location = np.average(error, weights=good * pull)
+        scale = np.sqrt((good * pull * (error - location) ** 2).sum() / good.sum())
+        wrong = 1 - good
+        share = np.clip(wrong.mean(), 0.005, LARGEST_SHARE)
+        outlier_location = np.average(error, weights=wrong + 1e-300)
+        spread = np.sqrt(np.average((error - outlier_location) ** 2, weights=wrong + 1e-300))
+        outlier_scale = max(spread, scale)
+    return Mixture(share, location, scale, outlier_location, outlier_scale)
+
+
+class MixtureRule(BaseEstimator):
+    """Reject the labels that more probably belong to the second of two kinds of errors.
+
+    Nothing else comes near it where many labels are wrong in the same
+    direction. Where clean errors have two humps it takes one of them for
+    wrong labels: ``outliers="auto"`` uses it only with evidence.
+
+    Parameters
+    ----------
+    max_share : float, default=0.5
+        The largest share of labels that may be rejected; above, all labels
+        are trusted, with a warning.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_regkd.supervision.mixture import MixtureRule
+    >>> error = np.r_[np.linspace(-1, 1, 70), np.linspace(9, 11, 30)][:, None]
+    >>> int((~MixtureRule().judge(error).inlier).sum())
+    30
+    """
+
+    def __init__(self, max_share=0.5):
+        self.max_share = max_share
+
+    def judge(self, error: np.ndarray, counted: np.ndarray | None = None) -> Verdict:
+        """Decide which labels are wrong.
+
+        Parameters
+        ----------
+        error : ndarray of shape (n_samples, n_outputs)
+            Label minus teacher.
+        counted : ndarray of bool of shape (n_samples,), default=None
+            Rows from which the mixture is learned (those of positive weight).
+
+        Returns
+        -------
+        Verdict
+            Its `threshold` is NaN: a mixture has none that holds on both sides.
+        """
+        self.validate()
+        known = error if counted is None else error[counted]
+        probability = np.ones(error.shape)
+        sigma = np.empty(error.shape[1])
+        for output in range(error.shape[1]):
+            mixture = fit_mixture(known[:, output])
+            sigma[output] = mixture.scale
+            column = mixture.inlier_probability(error[:, output])
+            rejected = np.mean(column < 0.5)
+            if rejected > self.max_share:
+                warnings.warn(
+                    f"the mixture rejects {rejected:.0%} of the labels of output {output}, more "
+                    f"than max_share={self.max_share:g}: all of them are trusted instead",
+                    stacklevel=2,
+                )
+                continue
+            probability[:, output] = column
+        return Verdict(probability >= 0.5, probability, sigma, np.full(error.shape[1], np.nan))
+
+    def validate(self) -> None:
+        """Raise a ValueError if a parameter is out of range."""
+        if not 0 < self.max_share <= 1:
+            raise ValueError(f"max_share must be in (0, 1], got {self.max_share!r}")

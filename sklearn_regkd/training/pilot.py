@@ -1,0 +1,79 @@
+"""A short trial on held-out rows: how strongly a small network must be held back."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sklearn_regkd.training.stack import Recipe, train_stack
+
+# Many clean rows want the first, few or noisy ones the last: on 772 recipes of
+# concrete with 40 % wrong labels it is the difference between R2 -1.4 and 0.6.
+WEIGHT_DECAYS = (0.03, 0.1, 0.3, 1.0, 3.0)
+DEFAULT_WEIGHT_DECAY = 0.3
+FEWEST_ROWS = 50
+MOST_ROWS = 20_000
+HELD_OUT = 0.2
+
+
+def choose_weight_decay(
+    recipe: Recipe,
+    inputs: Tensor,
+    label: np.ndarray,
+    weight: np.ndarray,
+    losses: Sequence[str],
+    seed: int,
+) -> list[float]:
+    """Return, for each loss, the weight decay that predicts held-out labels best.
+
+    All candidates are trained at once, for half of the steps, on 80 % of at
+    most 20,000 rows; under 50 rows the default 0.3 is returned untried. The
+    held-out error is squared for the squared error and absolute for the
+    robust losses.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The student's.
+    inputs : Tensor of shape (n_samples, n_inputs), float32
+        What the network sees.
+    label : ndarray of shape (n_samples, n_outputs)
+        Standardised, without a teacher mixed in: a teacher that was fitted on
+        the held-out rows as well would tell the others about them.
+    weight : ndarray of shape (n_samples,)
+        Weights of the rows.
+    losses : sequence of str
+        One or more, each once.
+    seed : int
+        Decides the held-out rows and the training.
+    """
+    if len(label) < FEWEST_ROWS:
+        return [DEFAULT_WEIGHT_DECAY] * len(losses)
+    order = np.random.RandomState(seed).permutation(len(label))[:MOST_ROWS]
+    label, weight = label[order], weight[order]
+    scores = inputs[torch.from_numpy(order)]
+    n_held = int(HELD_OUT * len(label))
+    counts = np.ones(len(label))
+    counts[:n_held] = 0
+    counts *= weight
+    n_nets = len(losses) * len(WEIGHT_DECAYS)
+    learned = torch.from_numpy(label.astype(np.float32)).expand(n_nets, -1, -1)
+    stack = train_stack(
+        Recipe(**{**vars(recipe), "n_steps": max(1, recipe.n_steps // 2)}),
+        scores,
+        learned,
+        torch.from_numpy((counts / counts.mean()).astype(np.float32))[None, :, None].expand(
+            learned.shape
+        ),
+        [loss for loss in losses for _ in WEIGHT_DECAYS],
+        torch.tensor(WEIGHT_DECAYS).repeat(len(losses)),
+        seed,
+    )
+    error = np.abs(stack.predict(scores[:n_held]) - label[:n_held])
+    chosen = []
+    for loss, errors in zip(losses, np.split(error, len(losses)), strict=True):
+        cost = errors**2 if loss == "squared_error" else errors
+        mean = np.average(cost.mean(axis=2), axis=1, weights=weight[:n_held])
+        chosen.append(WEIGHT_DECAYS[int(np.argmin(mean))])
+    return chosen
