@@ -5,46 +5,70 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_regkd._categories import is_frame
 from sklearn_regkd._distiller import BaseDistiller, Instruction
 from sklearn_regkd._judgement import judge_by_evidence, judge_by_rule
 from sklearn_regkd._random import draw_seed
-from sklearn_regkd._sklearn import Interval, StrOptions, validate_parameters
+from sklearn_regkd._sklearn import (
+    Interval,
+    StrOptions,
+    all_or_nothing,
+    validate_parameters,
+    with_callbacks,
+)
 from sklearn_regkd._student import StudentRegressor
+from sklearn_regkd._target import check_predict_data
 from sklearn_regkd.losses.criterion import LOSSES
 from sklearn_regkd.supervision.mixing import mix
 from sklearn_regkd.supervision.rules import resolve_rule
+from sklearn_regkd.supervision.synthetic import resolve_synthetic
 from sklearn_regkd.teachers.council import Council
-from sklearn_regkd.teachers.cross_fit import ask, fit_teacher
+from sklearn_regkd.teachers.cross_fit import ask, fit_teacher, teacher_rows
 from sklearn_regkd.teachers.peers import Peers
 
 
 class DistilledRegressor(BaseDistiller):
-    """A small student taught by a teacher that was itself protected from wrong labels.
+    """A small student taught by a teacher, with labels that are believed as far as they deserve.
 
-    1. The teacher is asked about each row out-of-fold, and a rule decides
-       which labels are wrong.
-    2. Wrong labels are replaced by what the teacher says, and the teacher is
-       fitted on all rows with these repaired labels.
-    3. The student learns a mixture of the repaired label and of the teacher.
+    1. The student's peers and boosted trees are asked about each row
+       out-of-fold. If those that believe every label predict left-out labels
+       no worse than those that doubt, all labels are trusted. If they do, the
+       rule that leads to the best predictions decides which labels are wrong.
+    2. Wrong labels are replaced by what the models that never saw them say, and
+       the teacher is fitted on all rows with these repaired labels.
+    3. The student learns a mixture of the repaired label and the teacher, in
+       which a teacher that knows no more than the student has no weight.
 
     Parameters
     ----------
     teacher : estimator, FrozenEstimator, skorch net, torch.nn.Module or None, default=None
         An unfitted regressor or Pipeline is cloned and fitted out-of-fold; a
         fitted one in :class:`sklearn.frozen.FrozenEstimator` and a module are
-        used as they are. None means boosted trees with absolute loss, or no
-        teacher at all if `fit` gets `teacher_prediction`.
+        used as they are. None means boosted trees (of squared error where labels
+        are trusted, of absolute error where they are not), or no teacher at all
+        if `fit` gets `teacher_prediction`.
     student : StudentRegressor or skorch.NeuralNet, default=None
         The student's network and training; None means ``StudentRegressor()``.
-    outliers : {"paper", "chauvenet"}, float, ThresholdRule or None, default=3.0
-        Which labels are wrong; a number means that many robust standard
-        deviations of the teacher's out-of-fold errors, None trusts all.
-    alpha : float, default=0.5
+    outliers : "auto", short name, float, rule or None, default="auto"
+        Which labels are wrong. ``"auto"`` decides by evidence, see the notes;
+        ``"paper"``, ``"chauvenet"``, ``"mad"`` and a number of robust standard
+        deviations are a :class:`~sklearn_regkd.supervision.outliers.ThresholdRule` on
+        the teacher's out-of-fold errors, ``"mixture"`` is a
+        :class:`~sklearn_regkd.supervision.mixture.MixtureRule`; None trusts all.
+    alpha : "auto" or float, default="auto"
         Weight of the teacher in what the student learns; 0 is the repaired
         labels alone, 1 the teacher alone. Values outside [0, 1] are allowed.
-    loss : {"huber", "tor", "squared_error", "absolute_error", "tukey"}, default="huber"
-        Loss of the student. With ``"tor"``, rejected labels pull to the
-        teacher by the square root of the distance.
+        ``"auto"`` takes the weight by which teacher and peers together predict
+        left-out labels best (least squares on trusted labels), and one half
+        where labels turned out to be wrong.
+    loss : "auto" or name, default="auto"
+        Loss of the student: ``"squared_error"``, ``"absolute_error"``, ``"huber"``,
+        ``"tukey"``, or ``"tor"``, with which rejected labels pull to the teacher by
+        the square root of the distance. ``"auto"`` is the squared error if all
+        labels are trusted, else Huber's loss.
+    synthetic : {"spunge", "neighbors"}, SyntheticRows or None, default=None
+        Further rows for the student, labelled by the teacher; see
+        :class:`~sklearn_regkd.supervision.synthetic.SyntheticRows`.
     heads : {1, 2}, default=1
         With 2 the student has a second output that learns the teacher.
     teacher_weight : float, default=1.0
@@ -75,6 +99,11 @@ class DistilledRegressor(BaseDistiller):
         How much each label is to be trusted; below one half it was rejected.
     outlier_mask_ : ndarray of bool of shape (n_samples,) or (n_samples, n_outputs)
         The rejected labels.
+    decisions_ : list of Decision
+        For each output: the rule that was chosen, the share of labels that it
+        rejected, the weight of the teacher, and why; ``print(decisions_[0])``.
+    alpha_ : ndarray of shape (n_outputs,)
+        Weight of the teacher that was used.
     history_ : skorch.history.History
         One record per epoch of the student.
     n_iter_ : int
@@ -88,6 +117,19 @@ class DistilledRegressor(BaseDistiller):
 
     Notes
     -----
+    Wrong labels and odd clean ones cannot always be told apart: a target with a
+    second hump at a constant distance looks exactly like labels that were
+    shifted. ``outliers="auto"`` asks for two kinds of evidence: models of the
+    squared error must predict left-out labels clearly worse, in absolute error,
+    than models of the absolute error; and the worse, the better one can predict
+    from X where the large errors are. Then it refits both models under each rule
+    and compares them on all labels. It costs about five fits of the student if
+    nothing is found, and about fifteen if something is.
+
+    On inputs of more than two dimensions there are no peers to ask: labels beyond
+    3 robust standard deviations of the teacher's errors are rejected, and alpha
+    is one half.
+
     A frozen teacher, a module and `teacher_prediction` are not refitted: what
     they say decides about the labels and is what the student imitates.
 
@@ -105,6 +147,8 @@ class DistilledRegressor(BaseDistiller):
     ... ).fit(X, y)
     >>> bool(distilled.outlier_mask_[:10].all())
     True
+    >>> distilled.decisions_[0].rule
+    'threshold'
     """
 
     def __init__(
@@ -114,7 +158,8 @@ class DistilledRegressor(BaseDistiller):
         *,
         outliers="auto",
         alpha="auto",
-        loss="huber",
+        loss="auto",
+        synthetic=None,
         heads=1,
         teacher_weight=1.0,
         predict_head="label",
@@ -128,6 +173,7 @@ class DistilledRegressor(BaseDistiller):
         self.outliers = outliers
         self.alpha = alpha
         self.loss = loss
+        self.synthetic = synthetic
         self.heads = heads
         self.teacher_weight = teacher_weight
         self.predict_head = predict_head
@@ -135,6 +181,41 @@ class DistilledRegressor(BaseDistiller):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+
+    @all_or_nothing
+    @with_callbacks
+    def fit(self, X, y, sample_weight=None, teacher_prediction=None, X_unlabeled=None):
+        """Find wrong labels, teach the teacher without them, and the student by both.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs. A data frame reaches the teacher as a data frame.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels, possibly wrong.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row, in the teacher's fit and in every loss.
+        teacher_prediction : array-like of the shape of y, default=None
+            What a teacher says about these rows, if that is known already, in
+            the units of y. Best out-of-fold. Goes with ``teacher=None``.
+        X_unlabeled : array-like of shape (n_more, n_features), default=None
+            Rows without labels, from which the student learns what the teacher
+            says about them. In cross-validation all of them go into each fit.
+
+        Returns
+        -------
+        DistilledRegressor
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            Bad data, an unknown parameter value, or a teacher whose
+            predictions have another shape than y or are not finite.
+        RuntimeError
+            If the teacher fails, or the student's loss is no longer finite.
+        """
+        return self._fit(X, y, sample_weight, teacher_prediction, X_unlabeled)
 
     def _supervise(self, lesson):
         council = self._council(lesson)
@@ -165,6 +246,37 @@ class DistilledRegressor(BaseDistiller):
         told = mix(repaired, imitated, alpha)
         return Instruction(told, imitated, finding.verdict, said, teacher, repaired)
 
+    def _more_rows(self, lesson, told, X_unlabeled):
+        synthetic = resolve_synthetic(self.synthetic)
+        if X_unlabeled is None and synthetic is None:
+            return None
+        teacher = told.fitted_teacher
+        if teacher is None:
+            raise ValueError(
+                "X_unlabeled and synthetic rows are labelled by the teacher: pass a teacher, not "
+                "its predictions"
+            )
+        student, n_outputs = lesson.student, lesson.y.shape[1]
+        rows, labels = [], []
+        if X_unlabeled is not None:
+            shape, allow_nan = lesson.X.shape[1:], student._takes_missing()
+            checked = check_predict_data(self, student._codes(X_unlabeled), shape, allow_nan)
+            rows.append(checked)
+            labels.append(ask(teacher, teacher_rows(teacher, X_unlabeled, checked), n_outputs))
+        if synthetic is not None:
+            if lesson.X.ndim != 2 or student._codes.names:
+                raise ValueError("synthetic rows are made of tables of numbers only")
+            made = synthetic.draw(lesson.X[lesson.counted], lesson.random_state)
+            named = made
+            if is_frame(lesson.rows):
+                kind = type(lesson.rows)
+                names = list(lesson.rows.columns)
+                polars = hasattr(lesson.rows, "with_columns")
+                named = kind(made, schema=names) if polars else kind(made, columns=names)
+            rows.append(made)
+            labels.append(ask(teacher, named, n_outputs))
+        return np.concatenate(rows), np.concatenate(labels)
+
     def _council(self, lesson) -> Council:
         peers = None
         if lesson.X.ndim == 2:
@@ -176,6 +288,7 @@ class DistilledRegressor(BaseDistiller):
                 lesson.weight,
                 lesson.folds,
                 draw_seed(lesson.random_state),
+                lesson.student._categorical if plain else (),
             )
         return Council(
             lesson.teacher,
@@ -193,8 +306,12 @@ class DistilledRegressor(BaseDistiller):
             lesson.random_state,
         )
 
-    def _criterion(self) -> dict[str, Any]:
-        return {"loss": self.loss, "n_heads": self.heads, "teacher_weight": self.teacher_weight}
+    def _criterion(self, verdict) -> dict[str, Any]:
+        loss = self.loss
+        if loss == "auto":
+            # What is left of wrong labels must not weigh by its square.
+            loss = "squared_error" if verdict.inlier.all() else "huber"
+        return {"loss": loss, "n_heads": self.heads, "teacher_weight": self.teacher_weight}
 
     def _validate_params_now(self) -> None:
         super()._validate_params_now()
@@ -202,8 +319,9 @@ class DistilledRegressor(BaseDistiller):
             self,
             {
                 "alpha": [Interval(Real, None, None, closed="neither"), StrOptions({"auto"})],
-                "loss": [StrOptions(set(LOSSES))],
+                "loss": [StrOptions({"auto", *LOSSES})],
             },
         )
         if not (isinstance(self.outliers, str) and self.outliers == "auto"):
             resolve_rule(self.outliers)
+        resolve_synthetic(self.synthetic)

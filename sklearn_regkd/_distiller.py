@@ -130,7 +130,7 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
         """Ask the teacher and decide what the student is told."""
 
     @abstractmethod
-    def _criterion(self) -> dict[str, Any]:
+    def _criterion(self, verdict: Verdict) -> dict[str, Any]:
         """Return the arguments of the student's criterion."""
 
     @all_or_nothing
@@ -163,6 +163,9 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
         RuntimeError
             If the teacher fails, or the student's loss is no longer finite.
         """
+        return self._fit(X, y, sample_weight, teacher_prediction)
+
+    def _fit(self, X, y, sample_weight, teacher_prediction, X_unlabeled=None):
         self._validate_params_now()
         check_teacher(self.teacher)
         if teacher_prediction is not None and self.teacher is not None:
@@ -171,7 +174,13 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
                 "predictions, or leave teacher_prediction away"
             )
         student = self._own_student()
-        X_array, y, self._y_ndim = check_fit_data(self, X, y, allow_nd=student.module is not None)
+        X_array, y, self._y_ndim = check_fit_data(
+            self,
+            student._encode_categories(X),
+            y,
+            allow_nd=student.module is not None,
+            allow_nan=student._takes_missing(),
+        )
         weight = check_weight(sample_weight, X_array)
         everywhere = np.ones(len(y)) if weight is None else weight
         counted = everywhere > 0
@@ -191,21 +200,21 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
                 else:
                     given = as_columns(teacher_prediction, len(y), y.shape[1], "teacher_prediction")
                     teacher, params, rows = None, {}, X
-                told = self._supervise(
-                    Lesson(
-                        X_array,
-                        y,
-                        everywhere,
-                        scaling,
-                        student,
-                        teacher,
-                        rows,
-                        params,
-                        given,
-                        make_folds(self.cv, len(y), random_state),
-                        random_state,
-                    )
+                lesson = Lesson(
+                    X_array,
+                    y,
+                    everywhere,
+                    scaling,
+                    student,
+                    teacher,
+                    rows,
+                    params,
+                    given,
+                    make_folds(self.cv, len(y), random_state),
+                    random_state,
                 )
+                told = self._supervise(lesson)
+                more = self._more_rows(lesson, told, X_unlabeled)
             supervision = Supervision(
                 told.label[counted],
                 told.teacher[counted],
@@ -213,10 +222,14 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
                 positive / positive.mean(),
                 None if told.judged is None else told.judged[counted],
             )
+            seen = X_array if counted.all() else X_array[counted]
+            if more is not None:
+                supervision = supervision.joined_by(scaling.standardize(more[1]))
+                seen = np.concatenate([seen, more[0].astype(seen.dtype)])
             task = context.subcontext(task_name="student")
             with task.propagate_callback_context(student), fit_task(task, self):
-                seen = X_array if counted.all() else X_array[counted]
-                student._learn_from_teacher(self, seen, supervision, scaling, self._criterion())
+                criterion = self._criterion(told.verdict)
+                student._learn_from_teacher(self, seen, supervision, scaling, criterion)
 
         self.teacher_ = told.fitted_teacher
         self.student_ = student
@@ -228,6 +241,10 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
         self.outlier_mask_ = like_y(~told.verdict.inlier, self._y_ndim)
         self._input_shape = X_array.shape[1:]
         return self
+
+    def _more_rows(self, lesson: Lesson, told: Instruction, X_unlabeled: Any):
+        """Return further rows and what the teacher says of them in raw units, or None."""
+        return None
 
     def _consult(self, lesson: Lesson, refit: bool) -> TeacherSignal:
         """Ask the teacher of a lesson; fit it on all rows as well where `refit`."""
@@ -258,8 +275,9 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
             Predictions in the units of y.
         """
         check_is_fitted(self)
-        X = check_predict_data(self, X, self._input_shape)
-        return like_y(self.student_._predict_columns(X, self.predict_head), self._y_ndim)
+        student = self.student_
+        X = check_predict_data(self, student._codes(X), self._input_shape, student._takes_missing())
+        return like_y(student._predict_columns(X, self.predict_head), self._y_ndim)
 
     def _own_student(self) -> StudentRegressor:
         """Return an unfitted student that belongs to this fit."""
@@ -323,4 +341,5 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
             getattr(self.student, "module", None) is not None
         )
         tags.input_tags.three_d_array = has_module
+        tags.input_tags.allow_nan = getattr(self.student, "missing_values", "error") != "error"
         return tags

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 
+from sklearn_regkd._categories import CategoryCodes, categorical_columns
 from sklearn_regkd._random import draw_seed, own_random_state
 from sklearn_regkd._sklearn import (
     CallbackSupportMixin,
@@ -86,6 +87,15 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         then, and beyond the values seen in fit the prediction stays what it is at
         the edge. ``"standard"`` subtracts the mean and divides by the standard
         deviation. With `module` it is always ``"standard"``.
+    categorical_features : "from_dtype", sequence of int or str, or None, default="from_dtype"
+        Columns that hold categories. ``"from_dtype"`` takes those that a pandas or
+        polars frame declares as such; named columns of an array hold codes from 0.
+        Each of the 64 most frequent categories becomes an input; one that was not
+        seen in fit, or is missing, sets none of them. Only with
+        ``input_transform="quantile"``.
+    missing_values : {"error", "indicator"}, default="error"
+        Whether NaN in X is refused, or taken as the median together with an input
+        that says so. Only with ``input_transform="quantile"``.
     early_stopping : bool, default=False
         Whether to hold out rows, stop when their loss no longer falls, and
         keep the weights of the best epoch.
@@ -173,6 +183,8 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         weight_decay="auto",
         embedding="periodic",
         input_transform="quantile",
+        categorical_features="from_dtype",
+        missing_values="error",
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -193,6 +205,8 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.weight_decay = weight_decay
         self.embedding = embedding
         self.input_transform = input_transform
+        self.categorical_features = categorical_features
+        self.missing_values = missing_values
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -230,7 +244,10 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             If the loss is no longer finite.
         """
         self._validate_params_now()
-        X, y, self._y_ndim = check_fit_data(self, X, y, allow_nd=self.module is not None)
+        X = self._encode_categories(X)
+        X, y, self._y_ndim = check_fit_data(
+            self, X, y, allow_nd=self.module is not None, allow_nan=self._takes_missing()
+        )
         weight = check_weight(sample_weight, X)
         weight = np.ones(len(y)) if weight is None else weight
         counted = weight > 0
@@ -257,8 +274,18 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             Predictions in the units of y, of the floating type of X.
         """
         check_is_fitted(self)
-        X = check_predict_data(self, X, self._input_shape)
+        X = check_predict_data(self, self._codes(X), self._input_shape, self._takes_missing())
         return like_y(self._predict_columns(X, "label"), self._y_ndim)
+
+    def _encode_categories(self, X):
+        """Learn which columns hold categories, and return X with codes in their place."""
+        plain = self.module is not None or self.input_transform != "quantile"
+        self._categorical = [] if plain else categorical_columns(X, self.categorical_features)
+        self._codes = CategoryCodes(X, self._categorical)
+        return self._codes(X)
+
+    def _takes_missing(self) -> bool:
+        return self.missing_values == "indicator"
 
     @with_callbacks
     def _learn_from_teacher(
@@ -288,10 +315,11 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         n_outputs = len(scaling.center)
         random_state = own_random_state(self.random_state)
         transform = self.input_transform if self.module is None else "standard"
-        inputs = fit_inputs(X, supervision.weight, transform)
+        inputs = fit_inputs(X, supervision.weight, transform, self._categorical)
         weight_decay = self._choose_weight_decay(X, inputs, supervision, criterion, random_state)
-        shape = (len(X), count_inputs(inputs)) if self.module is None else X.shape
-        net = build_net(self, shape, n_outputs * n_heads, weight_decay, random_state)
+        n_numeric, n_plain = count_inputs(inputs)
+        shape = (len(X), n_numeric + n_plain) if self.module is None else X.shape
+        net = build_net(self, shape, n_plain, n_outputs * n_heads, weight_decay, random_state)
         use_criterion(net, {"n_outputs": n_outputs, **criterion})
         output = OutputScaling(scaling, n_heads)
         score_in_raw_units(net, output, scaling)
@@ -328,23 +356,25 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         loss = criterion["loss"] if trusts_all else "squared_error"
         trusted = supervision.inlier.all(axis=1) | trusts_all
         weight = supervision.weight * (trusted if trusted.any() else 1)
+        labeled = slice(supervision.n_labeled)
         with one_thread():
             return choose_weight_decay(
-                self._recipe(count_inputs(inputs), len(X)),
-                map_inputs(inputs, X),
+                self._recipe(*count_inputs(inputs), len(X)),
+                map_inputs(inputs, X[labeled]),
                 supervision.label if supervision.judged is None else supervision.judged,
-                weight,
+                weight[labeled],
                 [loss],
                 draw_seed(random_state),
             )[0]
 
-    def _recipe(self, n_inputs: int, n_samples: int) -> Recipe:
+    def _recipe(self, n_numeric: int, n_plain: int, n_samples: int) -> Recipe:
         """Return the size and training of the built-in network for many copies of it at once."""
         n_batches = -(-n_samples // self.batch_size)
         return Recipe(
             layer_widths(self.hidden_layer_sizes),
             self.activation,
-            count_frequencies(n_inputs) if self.embedding else 0,
+            count_frequencies(n_numeric, n_plain) if self.embedding else 0,
+            n_plain,
             self.lr,
             self.batch_size,
             n_batches * count_epochs(self.max_epochs, n_samples, self.batch_size),
@@ -386,6 +416,8 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 "weight_decay": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
                 "embedding": [None, StrOptions({"periodic"})],
                 "input_transform": [StrOptions(set(TRANSFORMS))],
+                "categorical_features": [None, "array-like", StrOptions({"from_dtype"})],
+                "missing_values": [StrOptions({"error", "indicator"})],
                 "early_stopping": ["boolean"],
                 "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
                 "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -397,6 +429,13 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             },
         )
         layer_widths(self.hidden_layer_sizes)
+        if self._takes_missing() and (
+            self.module is not None or self.input_transform != "quantile"
+        ):
+            raise ValueError(
+                "missing_values='indicator' needs input_transform='quantile' and the built-in "
+                "network; impute before, for example with SimpleImputer(add_indicator=True)"
+            )
         net_params = self.net_params or {}
         if "criterion" in net_params or isinstance(net_params.get("callbacks"), str):
             raise ValueError(
@@ -413,4 +452,5 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         tags.input_tags.three_d_array = self.module is not None
+        tags.input_tags.allow_nan = self._takes_missing()
         return tags

@@ -11,7 +11,7 @@ from sklearn_regkd._sklearn import check_sample_weight
 
 
 def check_fit_data(
-    estimator: BaseEstimator, X: Any, y: Any, allow_nd: bool = False
+    estimator: BaseEstimator, X: Any, y: Any, allow_nd: bool = False, allow_nan: bool = False
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Validate X and y, and remember the names and the number of features.
 
@@ -38,6 +38,7 @@ def check_fit_data(
         dtype=(np.float64, np.float32),
         order="C",
         allow_nd=allow_nd,
+        ensure_all_finite="allow-nan" if allow_nan else True,
         multi_output=True,
         y_numeric=True,
         ensure_min_samples=2,
@@ -50,7 +51,9 @@ def check_fit_data(
     return X, np.asarray(y, np.float64).reshape(len(y), -1), y.ndim
 
 
-def check_predict_data(estimator: BaseEstimator, X: Any, input_shape: tuple) -> np.ndarray:
+def check_predict_data(
+    estimator: BaseEstimator, X: Any, input_shape: tuple, allow_nan: bool = False
+) -> np.ndarray:
     """Validate X for prediction: as in fit, and each row of the shape seen there."""
     X = validate_data(
         estimator,
@@ -58,6 +61,7 @@ def check_predict_data(estimator: BaseEstimator, X: Any, input_shape: tuple) -> 
         dtype=(np.float64, np.float32),
         order="C",
         allow_nd=len(input_shape) > 1,
+        ensure_all_finite="allow-nan" if allow_nan else True,
         reset=False,
     )
     if X.shape[1:] != input_shape:

@@ -145,7 +145,7 @@ class TORRegressor(BaseDistiller):
     def _rule(self) -> ThresholdRule:
         return ThresholdRule(self.threshold, self.expected_outliers)
 
-    def _criterion(self) -> dict[str, Any]:
+    def _criterion(self, verdict) -> dict[str, Any]:
         return {"loss": "tor", "n_heads": self.heads, "teacher_weight": self.teacher_weight}
 
     def _validate_params_now(self) -> None:

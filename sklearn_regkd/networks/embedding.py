@@ -13,8 +13,8 @@ MOST_FREQUENCIES = 16
 MOST_INPUTS = 156
 
 
-def count_frequencies(n_inputs: int) -> int:
-    """Return how many frequencies each input gets, so that the first layer stays small.
+def count_frequencies(n_numeric: int, n_plain: int = 0) -> int:
+    """Return how many frequencies each number gets, so that the first layer stays small.
 
     Examples
     --------
@@ -22,7 +22,8 @@ def count_frequencies(n_inputs: int) -> int:
     >>> [count_frequencies(d) for d in (1, 8, 21, 100)]
     [16, 9, 3, 0]
     """
-    return max(0, min(MOST_FREQUENCIES, (MOST_INPUTS // n_inputs - 1) // 2))
+    each = (MOST_INPUTS - n_plain) // max(n_numeric, 1)
+    return max(0, min(MOST_FREQUENCIES, (each - 1) // 2))
 
 
 class PeriodicEmbedding(nn.Module):
@@ -36,10 +37,12 @@ class PeriodicEmbedding(nn.Module):
 
     Parameters
     ----------
-    n_inputs : int
+    n_numeric : int
         Standardised inputs, or normal scores.
     n_frequencies : int
-        Frequencies per input; 0 leaves the inputs as they are.
+        Frequencies per number; 0 leaves the inputs as they are.
+    n_plain : int, default=0
+        Inputs after the numbers that are 0 or 1 and pass as they are.
 
     References
     ----------
@@ -57,9 +60,10 @@ class PeriodicEmbedding(nn.Module):
     frequency: Tensor
     amplitude: Tensor
 
-    def __init__(self, n_inputs: int, n_frequencies: int):
+    def __init__(self, n_numeric: int, n_frequencies: int, n_plain: int = 0):
         super().__init__()
-        self.n_outputs = n_inputs * (1 + 2 * n_frequencies)
+        self.n_numeric = n_numeric
+        self.n_outputs = n_numeric * (1 + 2 * n_frequencies) + n_plain
         exponent = torch.linspace(math.log(LOWEST), math.log(HIGHEST), n_frequencies)
         self.register_buffer("frequency", 2 * math.pi * exponent.exp())
         self.register_buffer("amplitude", ((exponent[:1] - exponent) / 2).exp())
@@ -68,6 +72,6 @@ class PeriodicEmbedding(nn.Module):
         """Return features (..., n_outputs) of inputs (..., n_inputs)."""
         if not len(self.frequency):
             return X
-        phase = X.unsqueeze(-1) * self.frequency
+        phase = X[..., : self.n_numeric].unsqueeze(-1) * self.frequency
         waves = torch.cat([phase.sin() * self.amplitude, phase.cos() * self.amplitude], dim=-1)
         return torch.cat([X, waves.flatten(-2)], dim=-1)

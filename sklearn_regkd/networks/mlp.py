@@ -62,6 +62,8 @@ class MLP(nn.Sequential):
     n_frequencies : int, default=0
         Frequencies of a :class:`~sklearn_regkd.networks.embedding.PeriodicEmbedding`
         before the first layer; 0 for none.
+    n_plain : int, default=0
+        How many of the last inputs are 0 or 1 and need no embedding.
     seed : int, default=0
         Seed of the initial weights.
 
@@ -80,12 +82,13 @@ class MLP(nn.Sequential):
         hidden_layer_sizes: Sequence[int] = (64, 64),
         activation: str = "silu",
         n_frequencies: int = 0,
+        n_plain: int = 0,
         seed: int = 0,
     ):
         generator = torch.Generator().manual_seed(seed)
         layers: list[nn.Module] = []
         if n_frequencies:
-            embedding = PeriodicEmbedding(n_features, n_frequencies)
+            embedding = PeriodicEmbedding(n_features - n_plain, n_frequencies, n_plain)
             layers.append(embedding)
             n_features = embedding.n_outputs
         widths = [n_features, *hidden_layer_sizes]

@@ -7,7 +7,8 @@ its rank, interpolated between the knots of a table that becomes part of the
 network.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from torch import Tensor, nn
 N_KNOTS = 128
 # More rows do not move a table of this length.
 ROWS_SEEN = 200_000
+# Of one feature; rarer ones are treated like categories never seen.
+MOST_CATEGORIES = 64
 
 
 @dataclass(frozen=True)
@@ -28,21 +31,36 @@ class Quantiles:
 
     Parameters
     ----------
-    knots : ndarray of shape (n_features, n_knots), float64
-        Values of the feature, increasing; infinity after the last one.
-    scores : ndarray of shape (n_features, n_knots), float64
+    numeric : ndarray of int of shape (n_numeric,)
+        The features that are numbers.
+    knots : ndarray of shape (n_numeric, n_knots), float64
+        Values of each of them, increasing; infinity after the last one.
+    scores : ndarray of shape (n_numeric, n_knots), float64
         The normal score of each knot.
-    has_missing : ndarray of bool of shape (n_features,)
-        Features with missing values, which get an input of their own.
+    missing : ndarray of int of shape (n_missing,)
+        Numeric features with missing values, each of which gets an input of its own.
+    category_feature, category_value : ndarray of shape (n_categories,)
+        Every category of the other features, as feature and value.
     """
 
+    numeric: np.ndarray
     knots: np.ndarray
     scores: np.ndarray
-    has_missing: np.ndarray
+    missing: np.ndarray
+    category_feature: np.ndarray
+    category_value: np.ndarray
+
+    @property
+    def n_plain(self) -> int:
+        """Number of inputs that are 0 or 1 and follow the scores."""
+        return len(self.missing) + len(self.category_value)
 
 
-def fit_quantiles(X: np.ndarray, weight: np.ndarray) -> Quantiles:
-    """Learn the normal score of each feature's values.
+TABLES = tuple(field.name for field in fields(Quantiles))
+
+
+def fit_quantiles(X: np.ndarray, weight: np.ndarray, categorical: Sequence[int] = ()) -> Quantiles:
+    """Learn the normal score of each number, and the categories of the other features.
 
     A value's score is the standard normal quantile of the share of rows below
     it plus half of the share at it, so that ties and weights count properly
@@ -55,6 +73,8 @@ def fit_quantiles(X: np.ndarray, weight: np.ndarray) -> Quantiles:
         selection is read.
     weight : ndarray of shape (n_samples,)
         Weights, not negative and not all 0.
+    categorical : sequence of int, default=()
+        Features whose values are codes of categories.
 
     Returns
     -------
@@ -71,19 +91,29 @@ def fit_quantiles(X: np.ndarray, weight: np.ndarray) -> Quantiles:
     """
     step = -(-len(X) // ROWS_SEEN)
     rows, weight = X[::step], np.asarray(weight[::step], np.float64)
-    tables, has_missing = [], np.zeros(X.shape[1], bool)
+    numeric = np.setdiff1d(np.arange(X.shape[1]), np.asarray(categorical, int))
+    tables, missing, categories = [], [], []
     for feature in range(X.shape[1]):
         column = np.asarray(rows[:, feature], np.float64)
         known = ~np.isnan(column)
-        has_missing[feature] = not known.all()
+        if feature not in numeric:
+            values, counts = np.unique(column[known & (column >= 0)], return_counts=True)
+            common = np.sort(values[np.argsort(-counts, kind="stable")[:MOST_CATEGORIES]])
+            categories += [(feature, value) for value in common]
+            continue
+        if not known.all():
+            missing.append(feature)
         tables.append(_table(column[known], weight[known]))
     # One knot at infinity ends each table: nothing is beyond it, so that the
     # interpolation needs no special case.
-    length = 1 + max(len(values) for values, _ in tables)
+    length = 1 + max((len(values) for values, _ in tables), default=1)
     knots, scores = np.full((len(tables), length), np.inf), np.zeros((len(tables), length))
     for feature, (values, score) in enumerate(tables):
         knots[feature, : len(values)], scores[feature, : len(values)] = values, score
-    return Quantiles(knots, scores, has_missing)
+    pairs = np.array(categories, np.float64).reshape(-1, 2)
+    return Quantiles(
+        numeric, knots, scores, np.array(missing, int), pairs[:, 0].astype(int), pairs[:, 1]
+    )
 
 
 def _table(column: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -124,33 +154,57 @@ def normal_scores(X: Tensor, knots: Tensor, scores: Tensor) -> Tensor:
     return torch.where(columns.isnan(), 0.0, found).T
 
 
-def _score_input(module: Any, args: tuple) -> tuple:
-    """Turn the module's raw inputs into normal scores and, where needed, marks of absence."""
+def enter(X: Tensor, tables: dict[str, Tensor]) -> Tensor:
+    """Return what a network sees of raw rows.
+
+    Parameters
+    ----------
+    X : Tensor of shape (n_samples, n_features)
+        Raw inputs.
+    tables : dict of Tensor
+        The fields of :class:`Quantiles`.
+
+    Returns
+    -------
+    Tensor of shape (n_samples, n_inputs)
+        Normal scores of the numbers; then 1 where a number that was missing in
+        fit is missing; then 1 for the category of the row. A category that was
+        not seen in fit, or is missing, has 0 in all of these.
+    """
+    knots, scores = tables["knots"].to(X.dtype), tables["scores"].to(X.dtype)
+    whole = len(knots) == X.shape[1]
+    parts = [normal_scores(X if whole else X[:, tables["numeric"]], knots, scores)]
+    if len(tables["missing"]):
+        parts.append(X[:, tables["missing"]].isnan().to(X.dtype))
+    if len(tables["category_value"]):
+        codes = X[:, tables["category_feature"]]
+        parts.append((codes == tables["category_value"].to(X.dtype)).to(X.dtype))
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def _enter_hook(module: Any, args: tuple) -> tuple:
+    """Turn the module's raw inputs into what it was trained on, in its own precision."""
     X, *rest = args
     dtype = next(p.dtype for p in module.parameters())
-    score = normal_scores(X, module.input_knots.to(X.dtype), module.input_scores.to(X.dtype))
-    if len(module.input_missing):
-        score = torch.cat([score, X[:, module.input_missing].isnan().to(X.dtype)], dim=1)
-    return (score.to(dtype), *rest)
+    tables = {name: getattr(module, f"input_{name}") for name in TABLES}
+    return (enter(X, tables).to(dtype), *rest)
 
 
 def attach_input_quantiles(module: nn.Module, quantiles: Quantiles) -> None:
     """Make a module take raw inputs from now on, through the quantiles of each feature.
 
-    The tables become buffers (`input_knots`, `input_scores`, `input_missing`)
-    and follow the module to its device and into its state dict.
+    The tables become buffers (`input_knots` and so on) and follow the module to
+    its device and into its state dict.
 
     Parameters
     ----------
     module : nn.Module
-        Changed in place. It gets one input per feature, and after these one
-        that is 1 where a feature of `has_missing` is NaN.
+        Changed in place. What it sees is described in :func:`enter`.
     quantiles : Quantiles
         The map.
     """
     device = next(p.device for p in module.parameters())
-    module.register_buffer("input_knots", torch.tensor(quantiles.knots, device=device))
-    module.register_buffer("input_scores", torch.tensor(quantiles.scores, device=device))
-    missing = torch.tensor(np.flatnonzero(quantiles.has_missing), device=device)
-    module.register_buffer("input_missing", missing)
-    module.register_forward_pre_hook(_score_input)
+    for name in TABLES:
+        values = torch.tensor(getattr(quantiles, name), device=device)
+        module.register_buffer(f"input_{name}", values)
+    module.register_forward_pre_hook(_enter_hook)

@@ -32,6 +32,21 @@ class Supervision:
     weight: np.ndarray
     judged: np.ndarray | None = None
 
+    @property
+    def n_labeled(self) -> int:
+        """Rows, the first ones, that have labels of their own."""
+        return len(self.label if self.judged is None else self.judged)
+
+    def joined_by(self, teacher: np.ndarray) -> "Supervision":
+        """Return the supervision with further rows, labelled by the teacher alone."""
+        return Supervision(
+            np.concatenate([self.label, teacher]),
+            np.concatenate([self.teacher, teacher]),
+            np.concatenate([self.inlier, np.ones(teacher.shape, bool)]),
+            np.concatenate([self.weight, np.ones(len(teacher))]),
+            self.label if self.judged is None else self.judged,
+        )
+
     def packed(self) -> np.ndarray:
         """Return one float32 array (n_samples, 3 * n_outputs + 1).
 

@@ -143,6 +143,6 @@ class Council:
         """
         size = np.abs(error) + SPREAD_FLOOR * np.maximum(robust_sigma(error), 1e-12)
         assert self.peers is not None, "without peers there is no evidence to ask for"
-        expected = self.peers.ask(np.log(size), None, ["squared_error"], SPREAD_DECAY)[0]
+        expected = self.peers.ask(np.log(size), None, ["squared_error"], SPREAD_DECAY, haste=2)[0]
         expected -= np.median(expected, axis=0)
         return np.exp(0.5 * np.clip(expected, -4, 4))

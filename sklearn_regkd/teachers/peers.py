@@ -5,6 +5,7 @@ at once as one stack, so that the second opinion costs a few student fits.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -36,12 +37,14 @@ class Peers:
         Each row is tested once.
     seed : int
         Decides everything.
+    categorical : sequence of int, default=()
+        Features that hold codes of categories.
     """
 
-    def __init__(self, student, X, label, weight, folds, seed):
-        inputs = fit_inputs(X, weight, student.input_transform)
+    def __init__(self, student, X, label, weight, folds, seed, categorical=()):
+        inputs = fit_inputs(X, weight, student.input_transform, categorical)
         self.inputs = map_inputs(inputs, X)
-        self.recipe = student._recipe(count_inputs(inputs), len(X))
+        self.recipe = student._recipe(*count_inputs(inputs), len(X))
         self.weight, self.seed = weight, seed
         label = label.clip(-MOST_SIGMA, MOST_SIGMA)
         self.fold = np.empty(len(X), np.intp)
@@ -62,6 +65,7 @@ class Peers:
         trust: np.ndarray | None,
         losses: Sequence[str],
         weight_decay: float | None = None,
+        haste: int = 1,
     ) -> list[np.ndarray]:
         """Train on labels and return what each loss makes of rows that were left out.
 
@@ -75,6 +79,8 @@ class Peers:
             One opinion for each.
         weight_decay : float, default=None
             Another one than that of the student.
+        haste : int, default=1
+            By how much to shorten the training.
 
         Returns
         -------
@@ -91,7 +97,7 @@ class Peers:
         decay = float(self.weight_decay if weight_decay is None else weight_decay)
         with one_thread():
             stack = train_stack(
-                self.recipe,
+                replace(self.recipe, n_steps=-(-self.recipe.n_steps // haste)),
                 self.inputs,
                 torch.from_numpy(target).expand(n_nets, -1, -1),
                 torch.from_numpy(weight.astype(np.float32)).repeat(len(losses), 1, 1),

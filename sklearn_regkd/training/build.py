@@ -31,6 +31,7 @@ AUTO_MIN_EPOCHS = 10
 def build_net(
     student: BaseEstimator,
     shape: tuple[int, ...],
+    n_plain: int,
     n_columns: int,
     weight_decay: float,
     random_state: np.random.RandomState,
@@ -43,6 +44,8 @@ def build_net(
         Whose parameters, already validated, say what the net is like.
     shape : tuple of int
         Shape of what the network sees, samples first.
+    n_plain : int
+        How many of its inputs, the last ones, are 0 or 1.
     n_columns : int
         Width of the network's output, all heads together.
     weight_decay : float
@@ -63,7 +66,7 @@ def build_net(
         "train_split": None,
         "device": resolve_device(student.device),
         "verbose": max(0, student.verbose - 1),
-        **_module_params(student, shape, n_columns, random_state),
+        **_module_params(student, shape, n_plain, n_columns, random_state),
         **_optimizer_params(student, weight_decay),
     }
     callbacks: list[Any] = [("one_cycle", OneCycle())]
@@ -100,6 +103,7 @@ def count_epochs(max_epochs: int | str, n_samples: int, batch_size: int) -> int:
 def _module_params(
     student: BaseEstimator,
     shape: tuple[int, ...],
+    n_plain: int,
     n_columns: int,
     random_state: np.random.RandomState,
 ) -> dict[str, Any]:
@@ -108,7 +112,10 @@ def _module_params(
         given = {
             "hidden_layer_sizes": layer_widths(student.hidden_layer_sizes),
             "activation": student.activation,
-            "n_frequencies": count_frequencies(shape[1]) if student.embedding else 0,
+            "n_frequencies": (
+                count_frequencies(shape[1] - n_plain, n_plain) if student.embedding else 0
+            ),
+            "n_plain": n_plain,
             "seed": draw_seed(random_state),
         }
     else:

@@ -34,6 +34,8 @@ class Recipe:
         What follows each of them.
     n_frequencies : int
         Of the periodic embedding; 0 for none.
+    n_plain : int
+        Inputs, the last ones, that pass by it.
     lr : float
         Peak of the one-cycle schedule.
     batch_size : int
@@ -45,6 +47,7 @@ class Recipe:
     hidden_layer_sizes: tuple[int, ...]
     activation: str
     n_frequencies: int
+    n_plain: int
     lr: float
     batch_size: int
     n_steps: int
@@ -66,7 +69,9 @@ class Stack:
     def __init__(self, recipe: Recipe, n_inputs: int, n_outputs: int, n_nets: int, seed: int):
         generator = torch.Generator().manual_seed(seed)
         self.n_outputs = n_outputs
-        self.embedding = PeriodicEmbedding(n_inputs, recipe.n_frequencies)
+        self.embedding = PeriodicEmbedding(
+            n_inputs - recipe.n_plain, recipe.n_frequencies, recipe.n_plain
+        )
         self.activation = ACTIVATIONS[recipe.activation]()
         widths = [self.embedding.n_outputs, *recipe.hidden_layer_sizes, n_outputs]
         self.weights: list[Tensor] = []

@@ -1,0 +1,184 @@
+"""Evidence of wrong labels: damage to those who believe them, and how predictable flags are."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from sklearn_regkd.supervision.evidence import (
+    DAMAGE,
+    SUSPICION,
+    SUSPICION_Z,
+    Damage,
+    flags_auc,
+    is_suspicious,
+    measure_damage,
+    required_damage,
+)
+from sklearn_regkd.supervision.outliers import robust_sigma
+
+quick = settings(max_examples=50, deadline=None)
+columns = arrays(np.float64, (3, 12), elements=st.floats(-100, 100))
+
+
+def opinions(n=500, worse=0.5, seed=0):
+    """Labels, and two predictions of them of which the first is worse."""
+    rng = np.random.default_rng(seed)
+    truth, noise, error = rng.normal(size=(3, n))
+    return truth + noise, truth + worse * error, truth
+
+
+class TestMeasureDamage:
+    @quick
+    @given(columns)
+    def test_none_if_both_say_the_same(self, three):
+        label, said, _ = three
+        assert measure_damage(label, said, said.copy()) == Damage(0.0, 0.0)
+
+    @quick
+    @given(columns, st.integers(-40, 40), st.sampled_from([-1, 1]))
+    def test_does_not_depend_on_the_unit(self, three, power, sign):
+        three[np.abs(three) < 1e-50] = 0  # of tinier numbers the squares are subnormal
+        before = measure_damage(*three)
+        after = measure_damage(*(sign * 2.0**power * three))
+        assert after.relative == before.relative
+        assert after.z == before.z
+
+    @quick
+    @given(columns)
+    def test_is_the_relative_difference_of_mean_absolute_errors(self, three):
+        label, believer, sceptic = three
+        errors = np.abs(label - believer), np.abs(label - sceptic)
+        assume(max(e.max() for e in errors) < 20 * robust_sigma(label - sceptic))
+        expected = errors[0].mean() / errors[1].mean() - 1
+        damage = measure_damage(*three)
+        assert damage.relative == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+    def test_z_is_that_of_paired_rows(self):
+        label, believer, sceptic = opinions()
+        worse = np.abs(label - believer) - np.abs(label - sceptic)
+        damage = measure_damage(label, believer, sceptic)
+        assert damage.z == pytest.approx(worse.mean() / (worse.std() / np.sqrt(len(label))))
+        # four times the rows, the same rows: twice the certainty, the same damage
+        four = measure_damage(*(np.tile(c, 4) for c in (label, believer, sceptic)))
+        assert four.z == pytest.approx(2 * damage.z)
+        assert four.relative == pytest.approx(damage.relative)
+
+    @pytest.mark.parametrize("worse", [0.2, 0.5, 2.0])
+    def test_positive_if_the_believer_is_worse(self, worse):
+        label, worse_said, said = opinions(worse=worse)
+        there = measure_damage(label, worse_said, said)
+        back = measure_damage(label, said, worse_said)
+        assert there.relative > 0
+        assert there.z > 0
+        assert back.relative < 0
+        assert back.z < 0
+
+    def test_more_harm_is_more_damage(self):
+        relative = [measure_damage(*opinions(worse=worse)).relative for worse in (0.3, 0.6, 1.2)]
+        assert relative == sorted(relative)
+        assert relative[0] < relative[2] / 4
+
+    @pytest.mark.parametrize("absurd", [1e12, -1e12, 1e300])
+    @pytest.mark.parametrize("deceived", [0.0, 1.0])
+    def test_one_absurd_label_does_not_hide_the_rest(self, absurd, deceived):
+        label, believer, sceptic = opinions()
+        clean = measure_damage(label, believer, sceptic)
+        label[7] = absurd
+        believer[7] = deceived * absurd  # what it says there does not matter much, either
+        damage = measure_damage(label, believer, sceptic)
+        if deceived:
+            assert abs(damage.relative - clean.relative) < 0.1
+        else:
+            assert damage.relative == pytest.approx(clean.relative, rel=0.1)
+            assert damage.z == pytest.approx(clean.z, rel=0.05)
+        assert is_suspicious(damage)
+
+    def test_a_sceptic_that_is_mostly_right_sets_no_cap(self):
+        label = np.zeros(20)
+        sceptic, believer = np.zeros(20), np.zeros(20)
+        sceptic[0], believer[0] = 1.0, 3.0
+        assert measure_damage(label, believer, sceptic).relative == pytest.approx(2)
+
+    def test_a_sceptic_that_is_always_right_gives_numbers(self):
+        label, believer, _ = opinions()
+        damage = measure_damage(label, believer, label)
+        assert damage.relative == 0
+        assert np.isfinite(damage.z)
+        assert damage.z > 0
+
+
+class TestSuspicion:
+    @pytest.mark.parametrize(
+        ("relative", "z", "expected"),
+        [(1.01, 1.01, True), (0.99, 9, False), (9, 0.99, False), (-9, -9, False), (1, 1, False)],
+    )
+    def test_needs_size_and_certainty(self, relative, z, expected):
+        assert is_suspicious(Damage(relative * SUSPICION, z * SUSPICION_Z)) is expected
+
+
+class TestRequiredDamage:
+    @quick
+    @given(st.floats(0, 1), st.floats(0, 1))
+    def test_never_falls_with_the_auc(self, one, other):
+        low, high = sorted([one, other])
+        assert DAMAGE <= required_damage(low) <= required_damage(high)
+
+    def test_rises_where_flags_are_predictable(self):
+        assert required_damage(0.5) == required_damage(0.0) == DAMAGE
+        assert required_damage(0.7) < required_damage(0.8) < required_damage(1.0)
+        assert required_damage(1.0) > 2 * DAMAGE
+
+    def test_proof_takes_at_least_suspicion(self):
+        assert required_damage(0.5) > SUSPICION
+
+
+class TestFlagsAuc:
+    @staticmethod
+    def table(n=400, seed=0):
+        rng = np.random.default_rng(seed)
+        return rng.uniform(-1, 1, (n, 3)), rng.permutation(n) % 3, rng
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_chance_for_flags_that_fall_anywhere(self, seed):
+        X, fold, rng = self.table(seed=seed)
+        assert abs(flags_auc(X, rng.random(len(X)) < 0.2, fold, 0) - 0.5) < 0.12
+
+    def test_high_for_flags_with_places(self):
+        X, fold, rng = self.table()
+        assert flags_auc(X, X[:, 1] > 0.5, fold, 0) > 0.95
+        some = (X[:, 1] > 0) & (rng.random(len(X)) < 0.5)
+        assert 0.65 < flags_auc(X, some, fold, 0) < 0.95
+
+    def test_no_row_is_predicted_by_those_who_saw_it(self):
+        """Each fold's flags follow a rule that the others do not know."""
+        X, fold, rng = self.table()
+        flagged = (X[:, 0] > 0) ^ (fold == 0)
+        folds = fold, rng.permutation(len(X)) % 3
+        apart, together = (flags_auc(X, flagged, f, 0) for f in folds)
+        assert apart < 0.5
+        assert apart < together
+
+    def test_seed_decides(self):
+        X, fold, rng = self.table(100)
+        flagged = rng.random(100) < 0.3
+        assert flags_auc(X, flagged, fold, 3) == flags_auc(X, flagged, fold, 3)
+
+    @pytest.mark.parametrize("few", [0, 1, 9])
+    @pytest.mark.parametrize("others", [False, True])
+    def test_too_few_to_tell(self, few, others):
+        X, fold, _ = self.table()
+        flagged = np.zeros(len(X), bool)
+        flagged[np.argsort(X[:, 0])[:few]] = True
+        assert flags_auc(X, flagged ^ others, fold, 0) == 0.5
+
+    def test_ten_are_enough(self):
+        X, fold, _ = self.table()
+        flagged = np.zeros(len(X), bool)
+        flagged[np.argsort(X[:, 0])[:10]] = True
+        assert flags_auc(X, flagged, fold, 0) > 0.7
+
+    def test_flags_of_one_fold_only(self):
+        X, fold, _ = self.table()
+        assert flags_auc(X, fold == 1, fold, 0) == 0.5
