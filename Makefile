@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint format sinusoid clean
+.PHONY: demo test lint format sinusoid accuracy clean
 
 demo: $(READY)
 	$(BIN)/python examples/1-start/concrete.py $(ARGS)
@@ -22,6 +22,12 @@ format: $(READY)
 
 sinusoid: $(READY)
 	$(BIN)/python examples/3-papers/sinusoid.py $(ARGS)
+
+# All models on all tables of a folder, under six kinds of label noise: hours. Goes on where it
+# was stopped. cleanlab is one of the models that it compares with.
+accuracy: $(READY)
+	$(BIN)/python -m pip install -q --disable-pip-version-check cleanlab
+	OMP_NUM_THREADS=1 $(BIN)/python examples/benchmarks/accuracy.py --data $(DATA) $(ARGS)
 
 # torch goes in first and alone: pip then never considers the multi-gigabyte CUDA builds.
 $(READY): pyproject.toml constraints.txt

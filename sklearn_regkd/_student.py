@@ -22,22 +22,17 @@ from sklearn_regkd._sklearn import (
     with_callbacks,
 )
 from sklearn_regkd._target import check_fit_data, check_predict_data, check_weight, like_y
-from sklearn_regkd.losses.criterion import LOSSES
-from sklearn_regkd.networks.embedding import count_frequencies
-from sklearn_regkd.networks.inputs import TRANSFORMS, count_inputs, fit_inputs, map_inputs
+from sklearn_regkd.losses.criterion import STUDENT_LOSSES
+from sklearn_regkd.networks.inputs import TRANSFORMS, count_inputs, fit_inputs
 from sklearn_regkd.networks.mlp import ACTIVATIONS, layer_widths
 from sklearn_regkd.networks.scaling import OutputScaling, Scaling, fit_target_scaling
 from sklearn_regkd.supervision.supervision import Supervision
-from sklearn_regkd.training.build import OPTIMIZERS, build_net, count_epochs
+from sklearn_regkd.training.build import OPTIMIZERS, build_net
 from sklearn_regkd.training.callbacks import ReportProgress, StopOnDivergence
 from sklearn_regkd.training.device import device_of, one_thread
-from sklearn_regkd.training.pilot import choose_weight_decay
+from sklearn_regkd.training.pilot import try_weight_decays
 from sklearn_regkd.training.randomness import torch_seeded
-from sklearn_regkd.training.stack import Recipe
 from sklearn_regkd.training.train import forward, score_in_raw_units, train, use_criterion
-
-MODULE_WEIGHT_DECAY = 0.03
-STUDENT_LOSSES = set(LOSSES) - {"tor"}  # which needs a teacher
 
 
 class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
@@ -316,7 +311,9 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         random_state = own_random_state(self.random_state)
         transform = self.input_transform if self.module is None else "standard"
         inputs = fit_inputs(X, supervision.weight, transform, self._categorical)
-        weight_decay = self._choose_weight_decay(X, inputs, supervision, criterion, random_state)
+        weight_decay = self.weight_decay
+        if weight_decay == "auto":
+            weight_decay = try_weight_decays(self, X, inputs, supervision, criterion, random_state)
         n_numeric, n_plain = count_inputs(inputs)
         shape = (len(X), n_numeric + n_plain) if self.module is None else X.shape
         net = build_net(self, shape, n_plain, n_outputs * n_heads, weight_decay, random_state)
@@ -338,47 +335,12 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.history_ = net.history_
         self.n_iter_ = len(net.history_)
         self.n_outputs_ = n_outputs
-        self.weight_decay_ = weight_decay
+        self.weight_decay_ = float(weight_decay)
         self.n_parameters_ = sum(p.numel() for p in net.module_.parameters())
         self._input_shape = X.shape[1:]
         # A copy: skorch applies its own on the CPU, wherever the module is.
         self._output = copy.deepcopy(output).to(device_of(net.module_))
         self._in_double = self._double_network()
-
-    def _choose_weight_decay(self, X, inputs, supervision, criterion, random_state) -> float:
-        """Return the weight decay given, or the one that a short trial finds."""
-        if self.weight_decay != "auto":
-            return float(self.weight_decay)
-        if self.module is not None:
-            return MODULE_WEIGHT_DECAY
-        # The trial asks about labels; a loss that needs a teacher is tried on trusted ones.
-        trusts_all = criterion["loss"] in STUDENT_LOSSES
-        loss = criterion["loss"] if trusts_all else "squared_error"
-        trusted = supervision.inlier.all(axis=1) | trusts_all
-        weight = supervision.weight * (trusted if trusted.any() else 1)
-        labeled = slice(supervision.n_labeled)
-        with one_thread():
-            return choose_weight_decay(
-                self._recipe(*count_inputs(inputs), len(X)),
-                map_inputs(inputs, X[labeled]),
-                supervision.label if supervision.judged is None else supervision.judged,
-                weight[labeled],
-                [loss],
-                draw_seed(random_state),
-            )[0]
-
-    def _recipe(self, n_numeric: int, n_plain: int, n_samples: int) -> Recipe:
-        """Return the size and training of the built-in network for many copies of it at once."""
-        n_batches = -(-n_samples // self.batch_size)
-        return Recipe(
-            layer_widths(self.hidden_layer_sizes),
-            self.activation,
-            count_frequencies(n_numeric, n_plain) if self.embedding else 0,
-            n_plain,
-            self.lr,
-            self.batch_size,
-            n_batches * count_epochs(self.max_epochs, n_samples, self.batch_size),
-        )
 
     def _predict_columns(self, X: np.ndarray, head: str) -> np.ndarray:
         """Predict validated rows, shape (n_samples, n_outputs)."""

@@ -100,6 +100,7 @@ LOSSES: dict[str, Callable[[int], ElementLoss]] = {
     "tukey": TukeyLoss,
     "tor": lambda n_outputs: _tor,
 }
+STUDENT_LOSSES = set(LOSSES) - {"tor"}  # which needs a teacher
 
 
 def element_loss(name: str, n_outputs: int) -> ElementLoss:

@@ -45,8 +45,8 @@ class Candidate:
         The teacher's share in it.
     absolute, capped : float
         Mean absolute error against all labels, and the same with errors
-        capped at two robust standard deviations of the first candidate,
-        relative to the first candidate.
+        capped at two robust standard deviations of the first candidate's
+        errors, relative to the first candidate.
     """
 
     name: str
@@ -131,7 +131,12 @@ class Investigator:
             f"{shape.separation:.1f} robust standard deviations away"
         ]
         one_sided = side > ONE_SIDED and shape.separation >= SEPARATION and share > FEWEST
-        if one_sided and by_mixture.capped < by_threshold.capped:
+        cap = CAP_IN_SIGMA * shape.scale
+        near = [
+            np.minimum(np.abs(self.label[:, output] - c.opinion), cap)[self.counted].mean()
+            for c in (first, by_threshold, by_mixture)
+        ]
+        if one_sided and near[2] <= min(near):
             reasons.append("errors stand apart on one side: the mixture decides")
             second = self._refit("mixture, round 2", self.mixture, output, by_mixture, first)
             tried.append(second)

@@ -7,13 +7,15 @@ import numpy as np
 from scipy.stats import norm, t
 from sklearn.base import BaseEstimator
 
-from sklearn_regkd.supervision.outliers import Verdict
+from sklearn_regkd.supervision.outliers import Verdict, robust_sigma
 
 DEGREES_OF_FREEDOM = 5
 ROUNDS = 60
 # |e| has its 0.35 quantile there, for Student's t of 5 degrees and scale 1.
 CENTRAL_QUANTILE, CENTRAL_VALUE = 0.35, 0.4822
 LARGEST_SHARE = 0.5
+MOST_SIGMA = 100.0
+GOOD_REACH, WRONG_REACH = 10.0, 5.0
 
 
 def half_sample_mode(values: np.ndarray) -> float:
@@ -43,7 +45,7 @@ def half_sample_mode(values: np.ndarray) -> float:
     while len(ranked) > 3:
         half = (len(ranked) + 1) // 2
         width = ranked[half - 1 :] - ranked[: len(ranked) - half + 1]
-        # Of equally short halves the middle one, so that -e has minus the mode of e.
+        # Of equally short halves the middle one, not the lowest.
         shortest = np.flatnonzero(width == width.min())
         start = shortest[len(shortest) // 2]
         ranked = ranked[start : start + half]
@@ -75,6 +77,18 @@ class Mixture:
         """Distance between the two kinds, in scales of the good one."""
         return abs(self.outlier_location - self.location) / self.scale
 
+    def out_of_reach(self, error: np.ndarray) -> np.ndarray:
+        """Return which errors are too far from both kinds to belong to either.
+
+        Far out the heavy tail of good errors is above the normal density of
+        wrong ones, which must not make the farthest labels trusted.
+        """
+        reach = max(
+            GOOD_REACH * self.scale,
+            self.separation * self.scale + WRONG_REACH * self.outlier_scale,
+        )
+        return np.abs(error - self.location) > reach
+
     def inlier_probability(self, error: np.ndarray) -> np.ndarray:
         """Return the probability that each label is a good one."""
         with np.errstate(over="ignore", under="ignore"):
@@ -96,8 +110,12 @@ def fit_mixture(error: np.ndarray) -> Mixture:
     Parameters
     ----------
     error : ndarray of shape (n_samples,)
-        Label minus teacher.
+        Label minus teacher. Beyond 100 robust standard deviations it makes no
+        difference how far: a single absurd error must not become a kind of its own.
     """
+    center, sigma = np.median(error), robust_sigma(error)
+    if sigma > 0:
+        error = error.clip(center - MOST_SIGMA * sigma, center + MOST_SIGMA * sigma)
     location = half_sample_mode(error)
     scale = np.quantile(np.abs(error - location), CENTRAL_QUANTILE) / CENTRAL_VALUE
     far = np.abs(error - location) > 2.5 * scale
@@ -170,7 +188,8 @@ class MixtureRule(BaseEstimator):
             mixture = fit_mixture(known[:, output])
             sigma[output] = mixture.scale
             column = mixture.inlier_probability(error[:, output])
-            rejected = np.mean(column < 0.5)
+            column[mixture.out_of_reach(error[:, output])] = 0.0
+            rejected = np.mean((column if counted is None else column[counted]) < 0.5)
             if rejected > self.max_share:
                 warnings.warn(
                     f"the mixture rejects {rejected:.0%} of the labels of output {output}, more "

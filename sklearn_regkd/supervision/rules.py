@@ -3,6 +3,8 @@
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from sklearn_regkd.supervision.mixture import MixtureRule
 from sklearn_regkd.supervision.outliers import THRESHOLDS, ThresholdRule
 
@@ -25,11 +27,13 @@ def resolve_rule(outliers: Any) -> Rule | None:
     if outliers is None:
         return None
     rule = outliers
-    if outliers == "mixture":
+    if isinstance(outliers, bool):
+        rule = None
+    elif outliers == "mixture":
         rule = MixtureRule()
     elif outliers == "mad":
         rule = ThresholdRule(3.0)
-    elif isinstance(outliers, str | Real):
+    elif outliers in THRESHOLDS or (isinstance(outliers, Real) and 0 < outliers < np.inf):
         rule = ThresholdRule(outliers)
     if isinstance(rule, Rule):
         rule.validate()

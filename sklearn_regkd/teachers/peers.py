@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from sklearn_regkd.networks.inputs import count_inputs, fit_inputs, map_inputs
+from sklearn_regkd.training.build import stack_recipe
 from sklearn_regkd.training.device import one_thread
 from sklearn_regkd.training.pilot import choose_weight_decay
 from sklearn_regkd.training.stack import train_stack
@@ -44,7 +45,7 @@ class Peers:
     def __init__(self, student, X, label, weight, folds, seed, categorical=()):
         inputs = fit_inputs(X, weight, student.input_transform, categorical)
         self.inputs = map_inputs(inputs, X)
-        self.recipe = student._recipe(*count_inputs(inputs), len(X))
+        self.recipe = stack_recipe(student, *count_inputs(inputs), len(X))
         self.weight, self.seed = weight, seed
         label = label.clip(-MOST_SIGMA, MOST_SIGMA)
         self.fold = np.empty(len(X), np.intp)

@@ -18,6 +18,7 @@ from sklearn_regkd.networks.mlp import MLP, layer_widths
 from sklearn_regkd.training.callbacks import OneCycle
 from sklearn_regkd.training.device import resolve_device
 from sklearn_regkd.training.net import StudentNet
+from sklearn_regkd.training.stack import Recipe
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
@@ -98,6 +99,20 @@ def count_epochs(max_epochs: int | str, n_samples: int, batch_size: int) -> int:
     steps = AUTO_STEPS * max(1.0, (n_samples / AUTO_ROWS) ** 0.5)
     steps_per_epoch = -(-n_samples // batch_size)
     return max(AUTO_MIN_EPOCHS, round(steps / steps_per_epoch))
+
+
+def stack_recipe(student: BaseEstimator, n_numeric: int, n_plain: int, n_samples: int) -> Recipe:
+    """Return size and training of the built-in network, for many copies of it at once."""
+    n_batches = -(-n_samples // student.batch_size)
+    return Recipe(
+        layer_widths(student.hidden_layer_sizes),
+        student.activation,
+        count_frequencies(n_numeric, n_plain) if student.embedding else 0,
+        n_plain,
+        student.lr,
+        student.batch_size,
+        n_batches * count_epochs(student.max_epochs, n_samples, student.batch_size),
+    )
 
 
 def _module_params(

@@ -2,17 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from torch import Tensor
 
+from sklearn_regkd._random import draw_seed
+from sklearn_regkd.losses.criterion import STUDENT_LOSSES
+from sklearn_regkd.networks.inputs import count_inputs, map_inputs
+from sklearn_regkd.networks.quantile import Quantiles
+from sklearn_regkd.networks.scaling import Scaling
+from sklearn_regkd.supervision.supervision import Supervision
+from sklearn_regkd.training.build import stack_recipe
+from sklearn_regkd.training.device import one_thread
 from sklearn_regkd.training.stack import Recipe, train_stack
 
 # Many clean rows want the first, few or noisy ones the last: on 772 recipes of
 # concrete with 40 % wrong labels it is the difference between R2 -1.4 and 0.6.
 WEIGHT_DECAYS = (0.03, 0.1, 0.3, 1.0, 3.0)
 DEFAULT_WEIGHT_DECAY = 0.3
+MODULE_WEIGHT_DECAY = 0.03  # of a user's module, with which nothing is tried
 FEWEST_ROWS = 50
 MOST_ROWS = 20_000
 HELD_OUT = 0.2
@@ -83,3 +94,48 @@ def choose_weight_decay(
         within = worse.mean(axis=1) <= IN_DOUBT * doubt
         chosen.append(WEIGHT_DECAYS[int(np.flatnonzero(within)[-1])])
     return chosen
+
+
+def try_weight_decays(
+    student: BaseEstimator,
+    X: np.ndarray,
+    inputs: Quantiles | Scaling,
+    supervision: Supervision,
+    criterion: dict[str, Any],
+    random_state: np.random.RandomState,
+) -> float:
+    """Return the weight decay for a student whose ``weight_decay`` is ``"auto"``.
+
+    Parameters
+    ----------
+    student : StudentRegressor
+        Not fitted.
+    X : ndarray of shape (n_samples, ...)
+        Raw inputs; only the rows with labels of their own are tried.
+    inputs : Quantiles or Scaling
+        How X enters the network.
+    supervision : Supervision
+        Of the same rows.
+    criterion : dict
+        The loss is tried as it is; one that needs a teacher is replaced by the
+        squared error on trusted labels.
+    random_state : RandomState
+        Decides held-out rows and training.
+    """
+    if student.module is not None:
+        return MODULE_WEIGHT_DECAY
+    loss, weight = criterion["loss"], supervision.weight
+    if loss not in STUDENT_LOSSES:
+        loss = "squared_error"
+        trusted = supervision.inlier.all(axis=1)
+        weight = weight * (trusted if trusted.any() else 1)
+    labeled = slice(supervision.n_labeled)
+    with one_thread():
+        return choose_weight_decay(
+            stack_recipe(student, *count_inputs(inputs), len(X)),
+            map_inputs(inputs, X[labeled]),
+            supervision.label if supervision.judged is None else supervision.judged,
+            weight[labeled],
+            [loss],
+            draw_seed(random_state),
+        )[0]

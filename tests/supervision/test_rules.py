@@ -57,11 +57,11 @@ def test_a_threshold_out_of_range_is_refused_at_once(rule, message):
 
 @pytest.mark.parametrize("name", ["auto", "MAD", "Mixture", "mixture ", np.inf])
 def test_names_are_taken_literally(name):
-    with pytest.raises(ValueError, match="is unknown; known: .*paper, chauvenet"):
+    with pytest.raises(ValueError, match=r"is unknown; known: .*paper, chauvenet"):
         resolve_rule(name)
 
 
 @pytest.mark.parametrize("rule", [MixtureRule, ThresholdRule, (3.0,), b"mad", 1j])
 def test_what_is_neither_name_nor_number_nor_rule_learns_what_there_is(rule):
-    with pytest.raises(ValueError, match="known: None, 'auto'.* mad, mixture, a number > 0"):
+    with pytest.raises(ValueError, match=r"known: None, 'auto'.* mad, mixture, a number > 0"):
         resolve_rule(rule)
