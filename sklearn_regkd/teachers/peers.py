@@ -11,14 +11,11 @@ import numpy as np
 import torch
 
 from sklearn_regkd.networks.inputs import count_inputs, fit_inputs, map_inputs
+from sklearn_regkd.networks.scaling import MOST_SIGMA
 from sklearn_regkd.training.build import stack_recipe
 from sklearn_regkd.training.device import one_thread
 from sklearn_regkd.training.pilot import choose_weight_decay
 from sklearn_regkd.training.stack import train_stack
-
-# A label that far away is as absurd as one a million times farther, which
-# would not fit into single precision.
-MOST_SIGMA = 1e3
 
 
 class Peers:
@@ -47,7 +44,6 @@ class Peers:
         self.inputs = map_inputs(inputs, X)
         self.recipe = stack_recipe(student, *count_inputs(inputs), len(X))
         self.weight, self.seed = weight, seed
-        label = label.clip(-MOST_SIGMA, MOST_SIGMA)
         self.fold = np.empty(len(X), np.intp)
         for fold, (_, test) in enumerate(folds):
             self.fold[test] = fold

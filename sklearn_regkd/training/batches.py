@@ -1,6 +1,5 @@
 """Rows in memory, taken by whole batches."""
 
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,14 +8,7 @@ from skorch.dataset import Dataset
 from torch import Tensor
 from torch.utils.data import Subset
 
-
-def as_tensor(array: np.ndarray) -> Tensor:
-    """Return a tensor on the memory of a NumPy array, which must not be written to."""
-    with warnings.catch_warnings():
-        # torch warns about read-only memory (a memmap, an array shared with
-        # worker processes); nothing here ever writes to it.
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(array)
+from sklearn_regkd._tensor import as_tensor
 
 
 class Rows(Dataset):

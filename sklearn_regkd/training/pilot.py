@@ -13,7 +13,7 @@ from sklearn_regkd._random import draw_seed
 from sklearn_regkd.losses.criterion import STUDENT_LOSSES
 from sklearn_regkd.networks.inputs import count_inputs, map_inputs
 from sklearn_regkd.networks.quantile import Quantiles
-from sklearn_regkd.networks.scaling import Scaling
+from sklearn_regkd.networks.scaling import MOST_SIGMA, Scaling
 from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.training.build import stack_recipe
 from sklearn_regkd.training.device import one_thread
@@ -65,12 +65,14 @@ def choose_weight_decay(
     if len(label) < FEWEST_ROWS:
         return [DEFAULT_WEIGHT_DECAY] * len(losses)
     order = np.random.RandomState(seed).permutation(len(label))[:MOST_ROWS]
-    label, weight = label[order], weight[order]
+    label, weight = label[order].clip(-MOST_SIGMA, MOST_SIGMA), weight[order]
     scores = inputs[torch.from_numpy(order)]
     n_held = int(HELD_OUT * len(label))
     counts = np.ones(len(label))
     counts[:n_held] = 0
     counts *= weight
+    if not counts.any() or not weight[:n_held].any():
+        return [DEFAULT_WEIGHT_DECAY] * len(losses)
     n_nets = len(losses) * len(WEIGHT_DECAYS)
     learned = torch.from_numpy(label.astype(np.float32)).expand(n_nets, -1, -1)
     stack = train_stack(
@@ -89,6 +91,9 @@ def choose_weight_decay(
     for loss, errors in zip(losses, np.split(error, len(losses)), strict=True):
         cost = errors**2 if loss == "squared_error" else errors
         cost = cost.mean(axis=2) * (weight[:n_held] / weight[:n_held].mean())
+        if not np.isfinite(cost).all():  # the training of the student will say why
+            chosen.append(DEFAULT_WEIGHT_DECAY)
+            continue
         worse = cost - cost[np.argmin(cost.mean(axis=1))]
         doubt = worse.std(axis=1) / np.sqrt(n_held)
         within = worse.mean(axis=1) <= IN_DOUBT * doubt

@@ -9,12 +9,13 @@ from skorch.callbacks import Callback, EpochScoring
 from skorch.utils import to_numpy
 from torch import nn
 
+from sklearn_regkd._tensor import as_tensor
 from sklearn_regkd.losses.criterion import SupervisionCriterion
 from sklearn_regkd.networks.inputs import attach_inputs
 from sklearn_regkd.networks.quantile import Quantiles
 from sklearn_regkd.networks.scaling import OutputScaling, Scaling
 from sklearn_regkd.supervision.supervision import Supervision, unpack_label
-from sklearn_regkd.training.batches import Rows, as_tensor
+from sklearn_regkd.training.batches import Rows
 from sklearn_regkd.training.device import device_of
 
 # Inputs per chunk of a prediction: bounds the memory of the hidden layers, and
