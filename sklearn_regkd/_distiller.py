@@ -192,7 +192,7 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
         with fit_task(context, self):
             with fit_task(context.subcontext(task_name="teacher"), self):
                 if teacher_prediction is None:
-                    teacher = own_teacher(self.teacher, y.shape[1], random_state)
+                    teacher = own_teacher(self.teacher, y.shape[1], random_state, len(y))
                     params = self._teacher_params(teacher, weight)
                     rows, given = teacher_rows(teacher, X, X_array), None
                     if is_fitted_teacher(teacher):

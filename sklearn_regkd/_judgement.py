@@ -143,10 +143,7 @@ def judge_by_evidence(council: Council) -> Finding:
         return judge_by_rule(default_threshold(), council, False)
     label, counted = council.label.clip(-MOST_SIGMA, MOST_SIGMA), council.weight > 0
     believer, sceptic = council.peers.ask(label, None, ["squared_error", "absolute_error"])
-    credulous = council.ask_witness("squared_error")
-    wary = council.ask_teacher() if council.is_default else council.ask_witness("absolute_error")
-    teacher = wary if council.is_default else council.ask_teacher()
-    _warn_of_a_bad_teacher(label[counted], teacher[counted])
+    credulous, wary = map(council.ask_witness, ("squared_error", "absolute_error"))
     proven, reasons = [], []
     for output in range(label.shape[1]):
         found, why = _are_labels_wrong(
@@ -160,7 +157,11 @@ def judge_by_evidence(council: Council) -> Finding:
         reasons.append(why)
     unfitted = council.teacher
     if council.is_default and not any(proven):
-        unfitted, teacher = with_loss(unfitted, "squared_error"), credulous
+        unfitted = with_loss(unfitted, "squared_error")
+        teacher = council.ask_teacher(unfitted)
+    else:
+        teacher = council.ask_teacher()
+    _warn_of_a_bad_teacher(label[counted], teacher[counted])
     investigator = Investigator(label, counted, default_threshold(), council.ask, council.spread)
     shape = label.shape
     trust, probability, opinion = np.ones(shape), np.ones(shape), np.empty(shape)
@@ -231,6 +232,6 @@ def _are_labels_wrong(council, label, believer, sceptic, counted) -> tuple[bool,
     return found, [
         words,
         f"where large errors occur is predicted from X with an AUC of {auc:.2f}, so that "
-        f"{required:.1%} and {DAMAGE_Z:.0f} standard errors are asked for: {verdict} "
+        f"{required:.1%} and {DAMAGE_Z:.1f} standard errors are asked for: {verdict} "
         "clean labels do",
     ]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 # From one wave over all of a feature's values to some ten of them. No single
 # scale fits all tables: california wants the shortest waves, kin8nm the longest.
-LOWEST, HIGHEST = 0.03, 1.0
+LOWEST, HIGHEST = 0.03, 2.0
 MOST_FREQUENCIES = 16
 # With a first hidden layer of 64 this makes at most 10,000 weights of it.
 MOST_INPUTS = 156
@@ -30,7 +30,7 @@ class PeriodicEmbedding(nn.Module):
     """Each input beside sines and cosines of it, of log-spaced frequencies.
 
     ``x -> [x, a_k sin(2 pi c_k x), a_k cos(2 pi c_k x)]`` with c_k from 0.03 to
-    1 waves per standard deviation and ``a_k = sqrt(c_1 / c_k)``. The smaller
+    2 waves per standard deviation and ``a_k = sqrt(c_1 / c_k)``. The smaller
     amplitude of a shorter wave makes it dearer under weight decay, which is a
     preference for smooth functions. After [1]_, with fixed frequencies (ours:
     learned ones would be most of the network's numbers).

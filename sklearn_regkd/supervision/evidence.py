@@ -5,8 +5,9 @@ squared error follows every label, one trained with the absolute error follows
 the majority; if the first predicts left-out labels clearly worse than the
 second *in absolute error*, then some labels were not worth believing. On clean
 labels, skewed and two-humped ones too, the two are close: on twelve tables the
-first was at most 3 % worse without wrong labels, and at least 4 % worse with
-20 % of them.
+first was at most 5 % worse without wrong labels (8 % were asked for there,
+because X gave the large errors away), and at least 8 % worse with 20 % of
+gross errors.
 """
 
 from dataclasses import dataclass
@@ -18,11 +19,11 @@ from sklearn.metrics import roc_auc_score
 from sklearn_regkd.supervision.outliers import robust_sigma
 
 # What clean labels do not reach.
-DAMAGE, DAMAGE_Z = 0.03, 4.0
+DAMAGE, DAMAGE_Z = 0.03, 3.5
 # Below these nothing more is asked.
 SUSPICION, SUSPICION_Z = 0.02, 3.0
 CAP_IN_SIGMA = 20.0
-FREE_AUC, AUC_PRICE = 0.6, 0.1
+FREE_AUC, AUC_PRICE = 0.6, 0.2
 FEWEST_FLAGGED = 10
 
 

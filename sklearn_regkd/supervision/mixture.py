@@ -15,6 +15,8 @@ ROUNDS = 60
 CENTRAL_QUANTILE, CENTRAL_VALUE = 0.35, 0.4822
 LARGEST_SHARE = 0.5
 MOST_SIGMA = 1000.0
+LEAST_SCALE = 1e-9  # of the range of errors; below it, most of them are the same number
+SMALLEST = 1e-150  # whose square is still a number
 GOOD_REACH, WRONG_REACH = 10.0, 5.0
 
 
@@ -116,13 +118,14 @@ def fit_mixture(error: np.ndarray) -> Mixture:
         difference how far: a single absurd error must not become a kind of its own.
     """
     center, sigma = np.median(error), robust_sigma(error)
-    if sigma > 0:
+    if sigma > SMALLEST:
         error = error.clip(center - MOST_SIGMA * sigma, center + MOST_SIGMA * sigma)
     location = half_sample_mode(error)
     scale = np.quantile(np.abs(error - location), CENTRAL_QUANTILE) / CENTRAL_VALUE
     far = np.abs(error - location) > 2.5 * scale
-    if not scale > 0 or far.sum() < 3:
-        scale = max(scale, np.std(error), np.finfo(float).tiny)
+    least = max(LEAST_SCALE * np.ptp(error), SMALLEST)
+    if not scale > least or far.sum() < 3:
+        scale = max(scale, np.std(error), SMALLEST)
         return Mixture(1e-12, location, scale, location, 5 * scale)
     share = np.clip(far.mean(), 0.02, 0.45)
     outlier_location = error[far].mean()
@@ -132,8 +135,9 @@ def fit_mixture(error: np.ndarray) -> Mixture:
         good = mixture.inlier_probability(error)
         # The t distribution as a normal one of varying precision.
         pull = (DEGREES_OF_FREEDOM + 1) / (DEGREES_OF_FREEDOM + ((error - location) / scale) ** 2)
-        location = np.average(error, weights=good * pull)
-        scale = np.sqrt((good * pull * (error - location) ** 2).sum() / good.sum())
+        location = np.average(error, weights=good * pull + 1e-300)
+        variance = (good * pull * (error - location) ** 2).sum() / (good.sum() + 1e-300)
+        scale = max(np.sqrt(variance), least)
         wrong = 1 - good
         share = np.clip(wrong.mean(), 0.005, LARGEST_SHARE)
         outlier_location = np.average(error, weights=wrong + 1e-300)

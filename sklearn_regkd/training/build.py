@@ -26,6 +26,7 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 }
 AUTO_STEPS = 1000
 AUTO_ROWS = 4000
+AUTO_MOST = 10
 AUTO_MIN_EPOCHS = 10
 
 
@@ -90,13 +91,14 @@ def build_net(
 def count_epochs(max_epochs: int | str, n_samples: int, batch_size: int) -> int:
     """Return the number of epochs; ``"auto"`` makes 1,000 steps of them, or more for many rows.
 
-    Above 4,000 rows the steps grow with the square root of the rows: what more
-    rows have to say takes longer to learn, while on few rows longer training
-    learns noise by heart.
+    Above 4,000 rows the steps grow with the rows (about 32 epochs), above 40,000
+    with their square root: what more rows have to say takes longer to learn,
+    while on few rows longer training learns noise by heart.
     """
     if max_epochs != "auto":
         return int(max_epochs)
-    steps = AUTO_STEPS * max(1.0, (n_samples / AUTO_ROWS) ** 0.5)
+    many = n_samples / AUTO_ROWS
+    steps = AUTO_STEPS * max(1.0, min(many, (AUTO_MOST * many) ** 0.5))
     steps_per_epoch = -(-n_samples // batch_size)
     return max(AUTO_MIN_EPOCHS, round(steps / steps_per_epoch))
 

@@ -19,8 +19,8 @@ few = st.integers(0, 5)
 
 
 def frequencies(n):
-    """From 0.03 to 1 waves in equal ratios."""
-    return [0.03 * (1 / 0.03) ** (k / max(n - 1, 1)) for k in range(n)]
+    """From 0.03 to 2 waves in equal ratios."""
+    return [0.03 * (2 / 0.03) ** (k / max(n - 1, 1)) for k in range(n)]
 
 
 class TestValues:
@@ -58,7 +58,7 @@ class TestValues:
         for heights in (sines, cosines):
             assert heights[0] == pytest.approx(1, abs=1e-3)
             assert (heights.diff() < 0).all()
-            assert heights[-1] == pytest.approx(math.sqrt(0.03), rel=1e-2)
+            assert heights[-1] == pytest.approx(math.sqrt(0.015), rel=1e-2)
 
     def test_features_do_not_see_each_other(self):
         embedding = PeriodicEmbedding(3, 4, n_plain=1)
@@ -90,7 +90,7 @@ class TestValues:
         X = torch.zeros(1, 1, requires_grad=True)
         PeriodicEmbedding(1, 2)(X).sum().backward()
         # 1 of x itself, a_k 2 pi c_k of each sine, none of the cosines
-        slope = 1 + 2 * math.pi * (0.03 + math.sqrt(0.03))
+        slope = 1 + 2 * math.pi * (0.03 + 2 * math.sqrt(0.015))
         assert X.grad.item() == pytest.approx(slope, rel=1e-5)
 
 

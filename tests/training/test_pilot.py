@@ -8,6 +8,7 @@ from sklearn_regkd.training import pilot
 from sklearn_regkd.training.pilot import (
     DEFAULT_WEIGHT_DECAY,
     FEWEST_ROWS,
+    SPLITS,
     WEIGHT_DECAYS,
     choose_weight_decay,
 )
@@ -50,7 +51,6 @@ class TestChoice:
         few, _, noise = table(100)
         (for_clean,) = choose(X, clean, losses=[loss])
         (for_noise,) = choose(few, noise, losses=[loss])
-        assert for_clean <= 0.1
         assert for_noise > for_clean
 
     @pytest.mark.parametrize("n_outputs", [1, 2])
@@ -81,10 +81,10 @@ class TestChoice:
         # the last one is a little off in all.
         class Prepared:
             def predict(self, scores):
-                said = np.full((len(WEIGHT_DECAYS), len(scores), 1), 50.0)
+                said = np.full((len(WEIGHT_DECAYS), SPLITS, len(scores), 1), 50.0)
                 said[0], said[-1] = 0.0, 2.0
-                said[0, ::10] = 10.0
-                return said
+                said[0, :, ::10] = 10.0
+                return said.reshape(-1, len(scores), 1)
 
         monkeypatch.setattr(pilot, "train_stack", lambda *args: Prepared())
         X, clean, _ = table(500)
@@ -169,7 +169,7 @@ class TestTrial:
         ((recipe, _, target, _, losses, decay, *_),) = trials
         pairs = {(loss, round(float(d), 6)) for loss, d in zip(losses, decay, strict=True)}
         assert pairs == {(loss, d) for loss in ("huber", "squared_error") for d in WEIGHT_DECAYS}
-        assert len(target) == len(losses) == 2 * len(WEIGHT_DECAYS)
+        assert len(target) == len(losses) == 2 * len(WEIGHT_DECAYS) * SPLITS
         assert recipe.n_steps == SHORT.n_steps // 2
 
     def test_a_fifth_is_held_out(self, trials):
@@ -178,8 +178,11 @@ class TestTrial:
         ((_, scores, target, weight, *_),) = trials
         weight = weight.expand(target.shape)
         assert ((weight == 0).sum(dim=1) == 20).all()
-        # the same rows for all, and the others count 1 on average over all rows
-        assert (weight == weight[:1]).all()
+        # the same three parts for all candidates
+        parts = weight[:SPLITS] == 0
+        assert (parts.sum(dim=0) <= 1).all()
+        assert torch.equal(weight == 0, parts.repeat(len(WEIGHT_DECAYS), 1, 1))
+        # and the other rows count 1 on average over all rows
         torch.testing.assert_close(weight.mean(dim=1), torch.ones(len(target), 1))
         # rows and labels stay together
         order = [int((row == X).all(dim=1).nonzero()) for row in scores]
@@ -189,13 +192,14 @@ class TestTrial:
     def test_labels_held_out_are_not_learned(self, trials):
         X, clean, _ = table(100)
         choose(X, clean, recipe=SHORT)
-        held = (trials[0][3][0, :, 0] == 0).nonzero()[:, 0]
+        held = (trials[0][3][1, :, 0] == 0).nonzero()[:, 0]
         names = [int((row == X).all(dim=1).nonzero()) for row in trials[0][1][held]]
         spoiled = clean.copy()
         spoiled[names] += 100
         choose(X, spoiled, recipe=SHORT)
         plain, same = (call[-1].predict(X) for call in trials)
-        assert np.array_equal(plain, same)
+        assert np.array_equal(plain[1::SPLITS], same[1::SPLITS])
+        assert not np.array_equal(plain[0], same[0])
 
     def test_of_many_rows_a_selection_is_tried(self, trials, monkeypatch):
         monkeypatch.setattr(pilot, "MOST_ROWS", 60)
