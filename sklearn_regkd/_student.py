@@ -1,33 +1,26 @@
 """A small neural network as a scikit-learn regressor: the baseline, and the student."""
 
 import copy
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
-from skorch import NeuralNet
 
 from sklearn_regkd._categories import CategoryCodes, categorical_columns
 from sklearn_regkd._random import draw_seed, own_random_state
 from sklearn_regkd._sklearn import (
     CallbackSupportMixin,
-    Interval,
-    StrOptions,
     all_or_nothing,
     fit_task,
-    validate_parameters,
     with_callbacks,
 )
+from sklearn_regkd._student_params import check_student_params
 from sklearn_regkd._target import check_fit_data, check_predict_data, check_weight, like_y
-from sklearn_regkd.losses.criterion import STUDENT_LOSSES
-from sklearn_regkd.networks.inputs import TRANSFORMS, count_inputs, fit_inputs
-from sklearn_regkd.networks.mlp import ACTIVATIONS, layer_widths
+from sklearn_regkd.networks.inputs import count_inputs, fit_inputs
 from sklearn_regkd.networks.scaling import OutputScaling, Scaling, fit_target_scaling
 from sklearn_regkd.supervision.supervision import Supervision
-from sklearn_regkd.training.build import OPTIMIZERS, build_net
+from sklearn_regkd.training.build import build_net
 from sklearn_regkd.training.callbacks import ReportProgress, StopOnDivergence
 from sklearn_regkd.training.device import device_of, one_thread
 from sklearn_regkd.training.pilot import try_weight_decays
@@ -62,8 +55,8 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         schedule, with it constant.
     max_epochs : int or "auto", default="auto"
         Passes over the training rows. ``"auto"`` takes as many as make 1,000
-        training steps, more with the square root of the rows above 4,000, and at
-        least 10: what a small network needs is steps.
+        training steps, about 32 above 4,000 rows, fewer above 40,000, and at least
+        10: what a small network needs is steps.
     batch_size : int, default=128
         Rows per training step, at most; batches are of nearly equal size.
     optimizer : {"adamw", "sgd"} or torch.optim.Optimizer class, default="adamw"
@@ -365,50 +358,7 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             self._in_double = self._double_network()
 
     def _validate_params_now(self) -> None:
-        validate_parameters(
-            self,
-            {
-                "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-                "activation": [StrOptions(set(ACTIVATIONS))],
-                "loss": [StrOptions(STUDENT_LOSSES)],
-                "lr": [Interval(Real, 0, None, closed="neither")],
-                "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-                "batch_size": [Interval(Integral, 1, None, closed="left")],
-                "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
-                "weight_decay": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
-                "embedding": [None, StrOptions({"periodic"})],
-                "input_transform": [StrOptions(set(TRANSFORMS))],
-                "categorical_features": [None, "array-like", StrOptions({"from_dtype"})],
-                "missing_values": [StrOptions({"error", "indicator"})],
-                "early_stopping": ["boolean"],
-                "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-                "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-                "module": [None, callable, NeuralNet],
-                "module_params": [None, dict],
-                "net_params": [None, dict],
-                "random_state": ["random_state"],
-                "verbose": ["verbose"],
-            },
-        )
-        layer_widths(self.hidden_layer_sizes)
-        if self._takes_missing() and (
-            self.module is not None or self.input_transform != "quantile"
-        ):
-            raise ValueError(
-                "missing_values='indicator' needs input_transform='quantile' and the built-in "
-                "network; impute before, for example with SimpleImputer(add_indicator=True)"
-            )
-        net_params = self.net_params or {}
-        if "criterion" in net_params or isinstance(net_params.get("callbacks"), str):
-            raise ValueError(
-                "net_params: the criterion follows from loss, and callbacks must be a list; got "
-                f"{net_params}"
-            )
-        if isinstance(self.module, torch.nn.Module):
-            raise TypeError(
-                f"module is an instance of {type(self.module).__name__}; pass its class or a "
-                "factory, so that each fit starts from fresh weights"
-            )
+        check_student_params(self)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

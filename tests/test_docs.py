@@ -20,16 +20,9 @@ def test_python_blocks_run(page, capsys):
             exec(compile(block, page.name, "exec"), namespace)
     printed = capsys.readouterr().out
     assert printed.count("\n") >= sum(block.count("print(") for block in blocks)
-
-
-def test_the_readme_example_keeps_its_promise(capsys):
-    """The taught network beats the network alone, by the numbers that the example prints."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    block = re.search(r"^```python\n(.*?)^```", text, re.M | re.S)
-    exec(block.group(1), {})
-    printed = re.findall(r": (-?\d+\.\d\d)$", capsys.readouterr().out, re.M)
-    alone, taught = (float(number) for number in printed)
-    assert taught > alone + 0.2
+    if page.name == "README.md":  # which promises more than to run
+        alone, taught = (float(number) for number in re.findall(r": (-?\d+\.\d\d)$", printed, re.M))
+        assert taught > alone + 0.2
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

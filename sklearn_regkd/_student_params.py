@@ -1,0 +1,73 @@
+"""What values the parameters of a student may have."""
+
+from numbers import Integral, Real
+
+import torch
+from sklearn.base import BaseEstimator
+from skorch import NeuralNet
+
+from sklearn_regkd._sklearn import Interval, StrOptions, validate_parameters
+from sklearn_regkd.losses.criterion import STUDENT_LOSSES
+from sklearn_regkd.networks.inputs import TRANSFORMS
+from sklearn_regkd.networks.mlp import ACTIVATIONS, layer_widths
+from sklearn_regkd.training.build import OPTIMIZERS
+
+CONSTRAINTS = {
+    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "activation": [StrOptions(set(ACTIVATIONS))],
+    "loss": [StrOptions(STUDENT_LOSSES)],
+    "lr": [Interval(Real, 0, None, closed="neither")],
+    "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+    "batch_size": [Interval(Integral, 1, None, closed="left")],
+    "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+    "weight_decay": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+    "embedding": [None, StrOptions({"periodic"})],
+    "input_transform": [StrOptions(set(TRANSFORMS))],
+    "categorical_features": [None, "array-like", StrOptions({"from_dtype"})],
+    "missing_values": [StrOptions({"error", "indicator"})],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "module": [None, callable, NeuralNet],
+    "module_params": [None, dict],
+    "net_params": [None, dict],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+
+
+def check_student_params(student: BaseEstimator) -> None:
+    """Raise an error that helps if a parameter, or a combination of them, makes no sense.
+
+    Parameters
+    ----------
+    student : StudentRegressor
+        Fitted or not.
+
+    Raises
+    ------
+    ValueError
+        If a value is unknown or out of range, or two values exclude each other.
+    TypeError
+        If `module` is an instance.
+    """
+    validate_parameters(student, CONSTRAINTS)
+    layer_widths(student.hidden_layer_sizes)
+    if student.missing_values == "indicator" and (
+        student.module is not None or student.input_transform != "quantile"
+    ):
+        raise ValueError(
+            "missing_values='indicator' needs input_transform='quantile' and the built-in "
+            "network; impute before, for example with SimpleImputer(add_indicator=True)"
+        )
+    net_params = student.net_params or {}
+    if "criterion" in net_params or isinstance(net_params.get("callbacks"), str):
+        raise ValueError(
+            "net_params: the criterion follows from loss, and callbacks must be a list; got "
+            f"{net_params}"
+        )
+    if isinstance(student.module, torch.nn.Module):
+        raise TypeError(
+            f"module is an instance of {type(student.module).__name__}; pass its class or a "
+            "factory, so that each fit starts from fresh weights"
+        )
