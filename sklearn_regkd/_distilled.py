@@ -18,8 +18,9 @@ from sklearn_regkd._sklearn import (
 )
 from sklearn_regkd._student import StudentRegressor
 from sklearn_regkd._target import check_predict_data
-from sklearn_regkd.losses.criterion import LOSSES
+from sklearn_regkd.losses.modules import LOSSES, WITH_TEACHER
 from sklearn_regkd.supervision.mixing import mix
+from sklearn_regkd.supervision.revision import resolve_revision
 from sklearn_regkd.supervision.rules import resolve_rule
 from sklearn_regkd.supervision.synthetic import resolve_synthetic
 from sklearn_regkd.teachers.council import Council
@@ -61,11 +62,21 @@ class DistilledRegressor(BaseDistiller):
         ``"auto"`` takes the weight by which teacher and peers together predict
         left-out labels best (least squares on trusted labels), and one half
         where labels turned out to be wrong.
-    loss : "auto" or name, default="auto"
-        Loss of the student: ``"squared_error"``, ``"absolute_error"``, ``"huber"``,
-        ``"tukey"``, or ``"tor"``, with which rejected labels pull to the teacher by
-        the square root of the distance. ``"auto"`` is the squared error if all
-        labels are trusted, else Huber's loss.
+    loss : "auto", name or callable, default="auto"
+        Loss of the student. ``"auto"`` is the squared error if all labels are
+        trusted, else Huber's loss. Towards the mixture of label and teacher:
+        ``"squared_error"``, ``"absolute_error"``, ``"huber"``, ``"tukey"``, ``"wing"``,
+        ``"barron"`` (shape 1), ``"barron_learned"`` (its shape is learned), and ``"tor"``,
+        with which rejected labels pull to the teacher by the square root of the
+        distance. Towards label and teacher apart: ``"attentive"`` (the teacher where
+        it agrees with the label, with weight `alpha`), ``"bounded"`` (the label, until
+        the student is as good as the teacher), or your own function or module
+        of ``(prediction, label)`` or ``(prediction, label, teacher, inlier)``, tensors of shape
+        (n_rows, n_outputs) in standardised units, that returns one loss per element.
+    revision : {"teacher", "label"}, LabelRevision or None, default=None
+        Where label and teacher contradict each other, pull the teacher towards
+        the label or the label towards the teacher; see
+        :class:`~sklearn_regkd.supervision.revision.LabelRevision`.
     synthetic : {"spunge", "neighbors"}, SyntheticRows or None, default=None
         Further rows for the student, labelled by the teacher; see
         :class:`~sklearn_regkd.supervision.synthetic.SyntheticRows`.
@@ -159,6 +170,7 @@ class DistilledRegressor(BaseDistiller):
         outliers="auto",
         alpha="auto",
         loss="auto",
+        revision=None,
         synthetic=None,
         heads=1,
         teacher_weight=1.0,
@@ -173,6 +185,7 @@ class DistilledRegressor(BaseDistiller):
         self.outliers = outliers
         self.alpha = alpha
         self.loss = loss
+        self.revision = revision
         self.synthetic = synthetic
         self.heads = heads
         self.teacher_weight = teacher_weight
@@ -239,12 +252,22 @@ class DistilledRegressor(BaseDistiller):
             )
             imitated = scaling.standardize(ask(teacher, lesson.rows, lesson.y.shape[1]))
         imitated = mix(imitated, finding.opinion, finding.second)
+        revision = resolve_revision(self.revision)
+        if revision is not None and revision.revises == "label":
+            # A teacher that was fitted on a label defends it.
+            repaired = revision.apply(repaired, finding.teacher)[0]
+        elif revision is not None:
+            imitated = revision.apply(repaired, imitated)[1]
         alpha = finding.alpha if self.alpha == "auto" else self.alpha
         self.alpha_ = np.broadcast_to(alpha, finding.alpha.shape).copy()
         self.decisions_ = finding.decisions
         said = scaling.restore(finding.teacher)
-        told = mix(repaired, imitated, alpha)
+        told = repaired if self._weighs_by_itself() else mix(repaired, imitated, alpha)
         return Instruction(told, imitated, finding.verdict, said, teacher, repaired)
+
+    def _weighs_by_itself(self) -> bool:
+        """Whether the loss decides about label and teacher, so that they must not be mixed."""
+        return not isinstance(self.loss, str) or (self.loss in WITH_TEACHER and self.loss != "tor")
 
     def _more_rows(self, lesson, told, X_unlabeled):
         synthetic = resolve_synthetic(self.synthetic)
@@ -311,7 +334,12 @@ class DistilledRegressor(BaseDistiller):
         if loss == "auto":
             # What is left of wrong labels must not weigh by its square.
             loss = "squared_error" if verdict.inlier.all() else "huber"
-        return {"loss": loss, "n_heads": self.heads, "teacher_weight": self.teacher_weight}
+        return {
+            "loss": loss,
+            "n_heads": self.heads,
+            "teacher_weight": self.teacher_weight,
+            "alpha": self.alpha_.tolist(),
+        }
 
     def _validate_params_now(self) -> None:
         super()._validate_params_now()
@@ -319,9 +347,10 @@ class DistilledRegressor(BaseDistiller):
             self,
             {
                 "alpha": [Interval(Real, None, None, closed="neither"), StrOptions({"auto"})],
-                "loss": [StrOptions({"auto", *LOSSES})],
+                "loss": [StrOptions({"auto", *LOSSES}), callable],
             },
         )
         if not (isinstance(self.outliers, str) and self.outliers == "auto"):
             resolve_rule(self.outliers)
+        resolve_revision(self.revision)
         resolve_synthetic(self.synthetic)

@@ -45,11 +45,14 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         model. Not used with `module`.
     activation : {"silu", "relu", "gelu", "tanh"}, default="silu"
         Activation of the hidden layers. Not used with `module`.
-    loss : {"squared_error", "absolute_error", "huber", "tukey"}, default="squared_error"
-        Loss against the labels. The last three are robust against wrong
-        labels; ``"huber"`` and ``"tukey"`` take the scale of an ordinary
-        residual from the batches (1.4826 MAD, averaged over batches). As a
-        student of a distillation estimator, that estimator's loss holds.
+    loss : name or callable, default="squared_error"
+        Loss against the labels. ``"absolute_error"``, ``"huber"``, ``"tukey"``, ``"wing"``,
+        ``"barron"`` and ``"barron_learned"`` are robust against wrong labels. Huber's,
+        Tukey's and Barron's take the scale of an ordinary residual from the
+        batches (1.4826 MAD, averaged over batches). A function or module of
+        ``(prediction, label)``, tensors of shape (n_rows, n_outputs) in standardised
+        units, returns one loss per element. As a student of a distillation
+        estimator, that estimator's loss holds.
     lr : float, default=0.02
         Learning rate; without early stopping the peak of a one-cycle
         schedule, with it constant.

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 from skorch import NeuralNet
 
 from sklearn_regkd._sklearn import Interval, StrOptions, validate_parameters
-from sklearn_regkd.losses.criterion import STUDENT_LOSSES
+from sklearn_regkd.losses.modules import STUDENT_LOSSES
 from sklearn_regkd.networks.inputs import TRANSFORMS
 from sklearn_regkd.networks.mlp import ACTIVATIONS, layer_widths
 from sklearn_regkd.training.build import OPTIMIZERS
@@ -15,7 +15,7 @@ from sklearn_regkd.training.build import OPTIMIZERS
 CONSTRAINTS = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
     "activation": [StrOptions(set(ACTIVATIONS))],
-    "loss": [StrOptions(STUDENT_LOSSES)],
+    "loss": [StrOptions(STUDENT_LOSSES), callable],
     "lr": [Interval(Real, 0, None, closed="neither")],
     "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     "batch_size": [Interval(Integral, 1, None, closed="left")],

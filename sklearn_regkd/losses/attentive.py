@@ -49,7 +49,7 @@ def attentive_loss(
     teacher: Tensor,
     *,
     eta: float | Tensor,
-    alpha: float = 0.5,
+    alpha: float | Tensor = 0.5,
     weight: Tensor | None = None,
     reduction: str = "none",
 ) -> Tensor:
@@ -65,7 +65,7 @@ def attentive_loss(
         What the student says, the label, and what the teacher says.
     eta : float or Tensor of shape (n_outputs,)
         See :func:`attention`.
-    alpha : float, default=0.5
+    alpha : float or Tensor of shape (n_outputs,), default=0.5
         Weight of the teacher.
     weight : Tensor of shape (n_samples,), default=None
         Weight of each row.

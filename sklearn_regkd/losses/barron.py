@@ -62,8 +62,10 @@ def barron_loss(
     tensor([0.0000, 0.8284, 4.3246])
     """
     check_same_shape(prediction, label=label)
-    like = {"dtype": prediction.dtype, "device": prediction.device}
-    a, c = torch.as_tensor(shape, **like), torch.as_tensor(scale, **like)
+    a, c = (
+        torch.as_tensor(value, dtype=prediction.dtype, device=prediction.device)
+        for value in (shape, scale)
+    )
     if not (bool((a <= 2).all()) and bool((c > 0).all())):
         raise ValueError(f"shape must be at most 2 and scale positive, got {shape!r} and {scale!r}")
     a = torch.where(a.abs() < NEAR, torch.where(a < 0, a - NEAR, a + NEAR), a)

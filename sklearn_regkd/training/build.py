@@ -149,7 +149,8 @@ def _optimizer_params(student: BaseEstimator, weight_decay: float) -> dict[str, 
     params: dict[str, Any] = {"optimizer": optimizer}
     if "weight_decay" in inspect.signature(optimizer).parameters:
         params["optimizer__weight_decay"] = weight_decay
-        params["optimizer__param_groups"] = [("*bias", {"weight_decay": 0.0})]
+        free = {"weight_decay": 0.0}
+        params["optimizer__param_groups"] = [("*bias", free), ("*raw_shape", free)]
     if student.optimizer == "adamw":
         params["optimizer__fused"] = True
     return params

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from sklearn_regkd._random import draw_seed
-from sklearn_regkd.losses.criterion import STUDENT_LOSSES
+from sklearn_regkd.losses.modules import STACKABLE
 from sklearn_regkd.networks.inputs import count_inputs, map_inputs
 from sklearn_regkd.networks.quantile import Quantiles
 from sklearn_regkd.networks.scaling import MOST_SIGMA, Scaling
@@ -138,7 +138,7 @@ def try_weight_decays(
     if student.module is not None:
         return MODULE_WEIGHT_DECAY
     loss, weight = criterion["loss"], supervision.weight
-    if loss not in STUDENT_LOSSES:
+    if not isinstance(loss, str) or loss not in STACKABLE:
         loss = "squared_error"
         trusted = supervision.inlier.all(axis=1)
         weight = weight * (trusted if trusted.any() else 1)

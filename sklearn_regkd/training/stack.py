@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sklearn_regkd.losses.criterion import ElementLoss, element_loss
+from sklearn_regkd.losses.modules import ElementLoss, element_loss
 from sklearn_regkd.networks.embedding import PeriodicEmbedding
 from sklearn_regkd.networks.mlp import ACTIVATIONS
 from sklearn_regkd.training.callbacks import one_cycle

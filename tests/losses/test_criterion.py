@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_regkd.losses.criterion import RunningScale, SupervisionCriterion
+from sklearn_regkd.losses.criterion import SupervisionCriterion
+from sklearn_regkd.losses.modules import RunningScale
 
 NAMES = ["squared_error", "absolute_error", "huber", "tukey", "tor"]
 SCALE = (0.4, 1.5)  # fixed scale of Huber's and Tukey's residuals, per output

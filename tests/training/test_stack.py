@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_regkd.losses.criterion import element_loss
+from sklearn_regkd.losses.modules import element_loss
 from sklearn_regkd.networks.mlp import MLP
 from sklearn_regkd.training import stack as stack_module
 from sklearn_regkd.training.callbacks import one_cycle

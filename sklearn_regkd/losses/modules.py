@@ -1,0 +1,215 @@
+"""Losses of one element as modules: they remember scales, and learn what is to be learned."""
+
+import copy
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_regkd.losses.attentive import attentive_loss
+from sklearn_regkd.losses.barron import barron_loss, log_partition
+from sklearn_regkd.losses.bounded import bounded_loss
+from sklearn_regkd.losses.robust import (
+    HUBER_DELTA,
+    TUKEY_C,
+    absolute_error,
+    huber_loss,
+    squared_error,
+    tukey_loss,
+)
+from sklearn_regkd.losses.tor import tor_loss
+from sklearn_regkd.losses.wing import wing_loss
+from sklearn_regkd.supervision.outliers import MAD_TO_SIGMA
+
+# Student, label, teacher, and whether the label is trusted, of (n_samples, n_outputs) each.
+ElementLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+
+# A teacher that is off by more than this many robust sigma deserves no attention.
+ATTENTION_SIGMA = 3.0
+
+
+class RunningScale(nn.Module):
+    """Robust scale of the residuals: 1.4826 MAD of each batch, averaged over batches.
+
+    Huber's and Tukey's losses need to know how large an ordinary residual is,
+    and that shrinks as the student learns. The scale follows in training mode
+    and stands still in evaluation mode, so that validation losses compare.
+
+    Parameters
+    ----------
+    n_outputs : int
+        Columns of the residuals.
+    momentum : float, default=0.1
+        Weight of the newest batch.
+    floor : float, default=0.1
+        Smallest scale, in standardised units, so that on clean labels the scale does not
+        shrink around the rows that are easy until all others look like outliers.
+    """
+
+    def __init__(self, n_outputs: int, momentum: float = 0.1, floor: float = 0.1):
+        super().__init__()
+        self.momentum = momentum
+        self.floor = floor
+        self.scale: Tensor
+        self.register_buffer("scale", torch.full((n_outputs,), torch.nan))
+
+    def forward(self, residual: Tensor) -> Tensor:
+        """Return the scale (n_outputs,) that goes with residuals (n_samples, n_outputs)."""
+        if self.training or self.scale.isnan().any():
+            detached = residual.detach().to(self.scale.dtype)
+            mad = (detached - detached.median(dim=0).values).abs().median(dim=0).values
+            batch = (MAD_TO_SIGMA * mad).clamp(min=self.floor)
+            first = self.scale.isnan()
+            self.scale = torch.where(first, batch, torch.lerp(self.scale, batch, self.momentum))
+        return self.scale
+
+
+class HuberLoss(nn.Module):
+    """Huber's loss with delta 1.345 times the running scale of the residuals."""
+
+    def __init__(self, n_outputs: int):
+        super().__init__()
+        self.scale = RunningScale(n_outputs)
+
+    def forward(self, prediction: Tensor, label: Tensor, teacher: Tensor, inlier: Tensor) -> Tensor:
+        """Return the elementwise loss."""
+        return huber_loss(prediction, label, delta=HUBER_DELTA * self.scale(prediction - label))
+
+
+class TukeyLoss(nn.Module):
+    """Tukey's biweight with a cut-off of 4.685 times the running scale of the residuals."""
+
+    def __init__(self, n_outputs: int):
+        super().__init__()
+        self.scale = RunningScale(n_outputs)
+
+    def forward(self, prediction: Tensor, label: Tensor, teacher: Tensor, inlier: Tensor) -> Tensor:
+        """Return the elementwise loss."""
+        return tukey_loss(prediction, label, c=TUKEY_C, scale=self.scale(prediction - label))
+
+
+class BarronLoss(nn.Module):
+    """Barron's general loss at the running scale of the residuals.
+
+    Parameters
+    ----------
+    n_outputs : int
+        Number of targets.
+    learned : bool, default=False
+        Whether each output's shape, from 0 to 2, is learned with the network.
+        It is 1 otherwise, and in the beginning.
+    """
+
+    def __init__(self, n_outputs: int, learned: bool = False):
+        super().__init__()
+        self.scale = RunningScale(n_outputs)
+        self.raw_shape = nn.Parameter(torch.zeros(n_outputs), requires_grad=learned)
+
+    @property
+    def shape(self) -> Tensor:
+        """Return the shape of each output, (n_outputs,)."""
+        return 2 * self.raw_shape.sigmoid()
+
+    def forward(self, prediction: Tensor, label: Tensor, teacher: Tensor, inlier: Tensor) -> Tensor:
+        """Return the elementwise loss, as a negative log-likelihood if the shape is learned."""
+        scale = self.scale(prediction - label)
+        loss = barron_loss(prediction, label, shape=self.shape, scale=scale)
+        if not self.raw_shape.requires_grad:
+            return loss
+        # Twice the negative log-likelihood in units of the scale, like the loss.
+        return loss + 2 * scale.square() * log_partition(self.shape)
+
+
+class AttentiveLoss(nn.Module):
+    """Attentive imitation; eta is the square of 3 running scales of teacher minus label.
+
+    Parameters
+    ----------
+    n_outputs : int
+        Number of targets.
+    alpha : sequence of float of length n_outputs, default=None
+        Weight of the teacher; None means one half.
+    """
+
+    def __init__(self, n_outputs: int, alpha: Any = None):
+        super().__init__()
+        self.scale = RunningScale(n_outputs)
+        weight = torch.full((n_outputs,), 0.5) if alpha is None else torch.as_tensor(alpha)
+        self.alpha: Tensor
+        self.register_buffer("alpha", weight.float())
+
+    def forward(self, prediction: Tensor, label: Tensor, teacher: Tensor, inlier: Tensor) -> Tensor:
+        """Return the elementwise loss."""
+        eta = (ATTENTION_SIGMA * self.scale(teacher - label)).square()
+        return attentive_loss(prediction, label, teacher, eta=eta, alpha=self.alpha)
+
+
+class LabelOnly(nn.Module):
+    """A loss of student and label, which is not told of the teacher.
+
+    Parameters
+    ----------
+    loss : callable or nn.Module
+        Parameters of a module are trained with the network.
+    """
+
+    def __init__(self, loss: Callable[[Tensor, Tensor], Tensor]):
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, prediction: Tensor, label: Tensor, teacher: Tensor, inlier: Tensor) -> Tensor:
+        """Return the elementwise loss."""
+        return self.loss(prediction, label)
+
+
+def _bounded(prediction: Tensor, label: Tensor, teacher: Tensor, inlier: Tensor) -> Tensor:
+    return bounded_loss(prediction, label, teacher)
+
+
+def _tor(prediction: Tensor, label: Tensor, teacher: Tensor, inlier: Tensor) -> Tensor:
+    return tor_loss(prediction, label, teacher, inlier=inlier)
+
+
+# Each makes a loss for that many outputs, fresh for one training run.
+STACKABLE: dict[str, Callable[[int], ElementLoss]] = {
+    "squared_error": lambda n_outputs: LabelOnly(squared_error),
+    "absolute_error": lambda n_outputs: LabelOnly(absolute_error),
+    "huber": HuberLoss,
+    "tukey": TukeyLoss,
+    "wing": lambda n_outputs: LabelOnly(wing_loss),
+    "barron": BarronLoss,
+}
+LEARNED = {"barron_learned": lambda n_outputs: BarronLoss(n_outputs, learned=True)}
+# These do with the teacher whatever is done with it.
+WITH_TEACHER = {
+    "tor": lambda n_outputs: _tor,
+    "bounded": lambda n_outputs: _bounded,
+    "attentive": AttentiveLoss,
+}
+STUDENT_LOSSES = {*STACKABLE, *LEARNED}
+LOSSES: dict[str, Callable[..., ElementLoss]] = {**STACKABLE, **LEARNED, **WITH_TEACHER}
+
+
+def element_loss(name: str | Callable, n_outputs: int, alpha: Any = None) -> ElementLoss:
+    """Return an elementwise loss, fresh for one training run.
+
+    Parameters
+    ----------
+    name : str or callable
+        A name, or the user's own function or module: of ``(prediction, label)``,
+        or of ``(prediction, label, teacher, inlier)``, to one loss per element.
+        A module is copied.
+    n_outputs : int
+        Number of targets.
+    alpha : sequence of float, default=None
+        Weight of the teacher in losses that have one.
+    """
+    if not isinstance(name, str):
+        own = copy.deepcopy(name) if isinstance(name, nn.Module) else name
+        called = own.forward if isinstance(own, nn.Module) else own
+        return own if len(inspect.signature(called).parameters) >= 4 else LabelOnly(own)
+    if name not in LOSSES:
+        raise ValueError(f"loss={name!r} is unknown; known: {', '.join(sorted(LOSSES))}")
+    return AttentiveLoss(n_outputs, alpha) if name == "attentive" else LOSSES[name](n_outputs)
