@@ -22,6 +22,7 @@ from sklearn_regkd.losses.modules import LOSSES, WITH_TEACHER
 from sklearn_regkd.supervision.mixing import mix
 from sklearn_regkd.supervision.revision import resolve_revision
 from sklearn_regkd.supervision.rules import resolve_rule
+from sklearn_regkd.supervision.selection import resolve_selection
 from sklearn_regkd.supervision.synthetic import resolve_synthetic
 from sklearn_regkd.teachers.council import Council
 from sklearn_regkd.teachers.cross_fit import ask, fit_teacher, teacher_rows
@@ -77,6 +78,9 @@ class DistilledRegressor(BaseDistiller):
         Where label and teacher contradict each other, pull the teacher towards
         the label or the label towards the teacher; see
         :class:`~sklearn_regkd.supervision.revision.LabelRevision`.
+    selection : {"influence", "residual"}, DataSelection or None, default=None
+        Which labels the teacher supervises, the others stand for themselves; see
+        :class:`~sklearn_regkd.supervision.selection.DataSelection`.
     synthetic : {"spunge", "neighbors"}, SyntheticRows or None, default=None
         Further rows for the student, labelled by the teacher; see
         :class:`~sklearn_regkd.supervision.synthetic.SyntheticRows`.
@@ -171,6 +175,7 @@ class DistilledRegressor(BaseDistiller):
         alpha="auto",
         loss="auto",
         revision=None,
+        selection=None,
         synthetic=None,
         heads=1,
         teacher_weight=1.0,
@@ -186,6 +191,7 @@ class DistilledRegressor(BaseDistiller):
         self.alpha = alpha
         self.loss = loss
         self.revision = revision
+        self.selection = selection
         self.synthetic = synthetic
         self.heads = heads
         self.teacher_weight = teacher_weight
@@ -258,6 +264,18 @@ class DistilledRegressor(BaseDistiller):
             repaired = revision.apply(repaired, finding.teacher)[0]
         elif revision is not None:
             imitated = revision.apply(repaired, imitated)[1]
+        selection = resolve_selection(self.selection)
+        if selection is not None:
+            chosen = selection.select(
+                lesson.student,
+                lesson.X,
+                repaired,
+                imitated,
+                finding.verdict.inlier.all(axis=1),
+                lesson.weight,
+                lesson.random_state,
+            )
+            imitated = np.where(chosen, imitated, repaired)
         alpha = finding.alpha if self.alpha == "auto" else self.alpha
         self.alpha_ = np.broadcast_to(alpha, finding.alpha.shape).copy()
         self.decisions_ = finding.decisions
@@ -353,4 +371,5 @@ class DistilledRegressor(BaseDistiller):
         if not (isinstance(self.outliers, str) and self.outliers == "auto"):
             resolve_rule(self.outliers)
         resolve_revision(self.revision)
+        resolve_selection(self.selection)
         resolve_synthetic(self.synthetic)
