@@ -271,7 +271,7 @@ class DistilledRegressor(BaseDistiller):
                 lesson.X,
                 repaired,
                 imitated,
-                finding.verdict.inlier.all(axis=1),
+                np.asarray(finding.verdict.inlier.all(axis=1)),
                 lesson.weight,
                 lesson.random_state,
             )

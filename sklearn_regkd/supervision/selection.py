@@ -161,7 +161,9 @@ class DataSelection(BaseEstimator):
         """Raise a ValueError if a parameter is unknown or out of range."""
         if self.by not in SELECTIONS:
             raise ValueError(f"by must be one of {SELECTIONS}, got {self.by!r}")
-        if self.share is not None and not (isinstance(self.share, Real) and 0 <= self.share <= 1):
+        if self.share is not None and not (
+            isinstance(self.share, Real) and 0 <= float(self.share) <= 1
+        ):
             raise ValueError(f"share must be None or in [0, 1], got {self.share!r}")
         if not 0 < self.validation_fraction < 1:
             raise ValueError(

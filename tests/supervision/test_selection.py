@@ -111,7 +111,7 @@ class TestDataSelection:
 
     def test_influence_finds_a_biased_teacher(self, planted):
         # The bad rows lift the student: they are taken where it is too low only.
-        X, truth, label, teacher, bad = planted
+        X, _, label, teacher, bad = planted
         low = label - 1.0  # labels under the truth, but not in the validation rows
         trusted = np.arange(400) < 200
         low[:200] = label[:200]
