@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_regkd._categories import is_frame
 from sklearn_regkd._distiller import BaseDistiller, Instruction
+from sklearn_regkd._further_rows import further_rows
+from sklearn_regkd._imitation import teach
 from sklearn_regkd._judgement import judge_by_evidence, judge_by_rule
 from sklearn_regkd._random import draw_seed
 from sklearn_regkd._sklearn import (
@@ -17,16 +18,16 @@ from sklearn_regkd._sklearn import (
     with_callbacks,
 )
 from sklearn_regkd._student import StudentRegressor
-from sklearn_regkd._target import check_predict_data
 from sklearn_regkd.losses.modules import LOSSES, WITH_TEACHER
 from sklearn_regkd.supervision.mixing import mix
 from sklearn_regkd.supervision.revision import resolve_revision
+from sklearn_regkd.supervision.route import resolve_route
 from sklearn_regkd.supervision.rules import resolve_rule
 from sklearn_regkd.supervision.selection import resolve_selection
 from sklearn_regkd.supervision.synthetic import resolve_synthetic
 from sklearn_regkd.teachers.council import Council
-from sklearn_regkd.teachers.cross_fit import ask, fit_teacher, teacher_rows
 from sklearn_regkd.teachers.peers import Peers
+from sklearn_regkd.training.curriculum import Curriculum
 
 
 class DistilledRegressor(BaseDistiller):
@@ -81,6 +82,10 @@ class DistilledRegressor(BaseDistiller):
     selection : {"influence", "residual"}, DataSelection or None, default=None
         Which labels the teacher supervises, the others stand for themselves; see
         :class:`~sklearn_regkd.supervision.selection.DataSelection`.
+    route : int, {"equal", "greedy"}, RouteSchedule or None, default=None
+        Lead the student along the stages of a boosted or skorch teacher, a number
+        of anchors in equal steps or chosen greedily; see
+        :class:`~sklearn_regkd.supervision.route.RouteSchedule`.
     synthetic : {"spunge", "neighbors"}, SyntheticRows or None, default=None
         Further rows for the student, labelled by the teacher; see
         :class:`~sklearn_regkd.supervision.synthetic.SyntheticRows`.
@@ -176,6 +181,7 @@ class DistilledRegressor(BaseDistiller):
         loss="auto",
         revision=None,
         selection=None,
+        route=None,
         synthetic=None,
         heads=1,
         teacher_weight=1.0,
@@ -192,6 +198,7 @@ class DistilledRegressor(BaseDistiller):
         self.loss = loss
         self.revision = revision
         self.selection = selection
+        self.route = route
         self.synthetic = synthetic
         self.heads = heads
         self.teacher_weight = teacher_weight
@@ -203,7 +210,15 @@ class DistilledRegressor(BaseDistiller):
 
     @all_or_nothing
     @with_callbacks
-    def fit(self, X, y, sample_weight=None, teacher_prediction=None, X_unlabeled=None):
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        teacher_prediction=None,
+        X_unlabeled=None,
+        teacher_route=None,
+    ):
         """Find wrong labels, teach the teacher without them, and the student by both.
 
         Parameters
@@ -220,6 +235,10 @@ class DistilledRegressor(BaseDistiller):
         X_unlabeled : array-like of shape (n_more, n_features), default=None
             Rows without labels, from which the student learns what the teacher
             says about them. In cross-validation all of them go into each fit.
+        teacher_route : array-like of shape (n_samples, n_stages) or \
+                (n_samples, n_stages, n_outputs), default=None
+            What a teacher said about these rows at stages of its training, the
+            last one in the end. Goes with ``teacher=None`` and `route`.
 
         Returns
         -------
@@ -234,7 +253,11 @@ class DistilledRegressor(BaseDistiller):
         RuntimeError
             If the teacher fails, or the student's loss is no longer finite.
         """
-        return self._fit(X, y, sample_weight, teacher_prediction, X_unlabeled)
+        if teacher_route is not None and teacher_prediction is None:
+            teacher_prediction = np.asarray(teacher_route)[:, -1]
+        return self._fit(
+            X, y, sample_weight, teacher_prediction, X_unlabeled, teacher_route=teacher_route
+        )
 
     def _supervise(self, lesson):
         council = self._council(lesson)
@@ -245,32 +268,22 @@ class DistilledRegressor(BaseDistiller):
             finding = judge_by_rule(rule, council, self.alpha == "auto")
         scaling = lesson.scaling
         repaired = mix(finding.opinion, scaling.standardize(lesson.y), finding.trust)
-        teacher, imitated = lesson.teacher, finding.teacher
-        if lesson.prediction is None:
-            teacher = fit_teacher(
-                finding.unfitted,
-                lesson.rows,
-                scaling.restore(repaired),
-                lesson.teacher_params,
-                None,
-                draw_seed(lesson.random_state),
-                "on all rows with repaired labels",
-            )
-            imitated = scaling.standardize(ask(teacher, lesson.rows, lesson.y.shape[1]))
-        imitated = mix(imitated, finding.opinion, finding.second)
+        route = resolve_route(self.route)
+        teacher, stages = teach(lesson, finding.unfitted, repaired, route)
+        imitated = mix(stages, finding.opinion, finding.second)
         revision = resolve_revision(self.revision)
         if revision is not None and revision.revises == "label":
             # A teacher that was fitted on a label defends it.
             repaired = revision.apply(repaired, finding.teacher)[0]
         elif revision is not None:
-            imitated = revision.apply(repaired, imitated)[1]
+            imitated = revision.apply(repaired, imitated[-1])[1][None]
         selection = resolve_selection(self.selection)
         if selection is not None:
             chosen = selection.select(
                 lesson.student,
                 lesson.X,
                 repaired,
-                imitated,
+                imitated[-1],
                 np.asarray(finding.verdict.inlier.all(axis=1)),
                 lesson.weight,
                 lesson.random_state,
@@ -279,9 +292,16 @@ class DistilledRegressor(BaseDistiller):
         alpha = finding.alpha if self.alpha == "auto" else self.alpha
         self.alpha_ = np.broadcast_to(alpha, finding.alpha.shape).copy()
         self.decisions_ = finding.decisions
-        said = scaling.restore(finding.teacher)
-        told = repaired if self._weighs_by_itself() else mix(repaired, imitated, alpha)
-        return Instruction(told, imitated, finding.verdict, said, teacher, repaired)
+        told = mix(repaired, imitated, 0 if self._weighs_by_itself() else alpha)
+        return Instruction(
+            told[-1],
+            imitated[-1],
+            finding.verdict,
+            scaling.restore(finding.teacher),
+            teacher,
+            repaired,
+            route and Curriculum(told.astype(np.float32), imitated.astype(np.float32), route),
+        )
 
     def _weighs_by_itself(self) -> bool:
         """Whether the loss decides about label and teacher, so that they must not be mixed."""
@@ -291,32 +311,11 @@ class DistilledRegressor(BaseDistiller):
         synthetic = resolve_synthetic(self.synthetic)
         if X_unlabeled is None and synthetic is None:
             return None
-        teacher = told.fitted_teacher
-        if teacher is None:
+        if self.route is not None:
             raise ValueError(
-                "X_unlabeled and synthetic rows are labelled by the teacher: pass a teacher, not "
-                "its predictions"
+                "route and X_unlabeled exclude each other: only training rows have one"
             )
-        student, n_outputs = lesson.student, lesson.y.shape[1]
-        rows, labels = [], []
-        if X_unlabeled is not None:
-            shape, allow_nan = lesson.X.shape[1:], student._takes_missing()
-            checked = check_predict_data(self, student._codes(X_unlabeled), shape, allow_nan)
-            rows.append(checked)
-            labels.append(ask(teacher, teacher_rows(teacher, X_unlabeled, checked), n_outputs))
-        if synthetic is not None:
-            if lesson.X.ndim != 2 or student._codes.names:
-                raise ValueError("synthetic rows are made of tables of numbers only")
-            made = synthetic.draw(lesson.X[lesson.counted], lesson.random_state)
-            named = made
-            if is_frame(lesson.rows):
-                kind = type(lesson.rows)
-                names = list(lesson.rows.columns)
-                polars = hasattr(lesson.rows, "with_columns")
-                named = kind(made, schema=names) if polars else kind(made, columns=names)
-            rows.append(made)
-            labels.append(ask(teacher, named, n_outputs))
-        return np.concatenate(rows), np.concatenate(labels)
+        return further_rows(lesson, told.fitted_teacher, synthetic, X_unlabeled)
 
     def _council(self, lesson) -> Council:
         peers = None
@@ -373,3 +372,21 @@ class DistilledRegressor(BaseDistiller):
         resolve_revision(self.revision)
         resolve_selection(self.selection)
         resolve_synthetic(self.synthetic)
+        self._check_route()
+
+    def _check_route(self) -> None:
+        if resolve_route(self.route) is None:
+            return
+        revision = resolve_revision(self.revision)
+        if revision is not None and revision.revises == "teacher":
+            raise ValueError(
+                "route and revision='teacher' exclude each other: early stages contradict most "
+                "labels, and revised ones are no longer the teacher's; use revision='label'"
+            )
+        if self.synthetic is not None:
+            raise ValueError("route and synthetic exclude each other: only training rows have one")
+        if getattr(self.student, "early_stopping", False):
+            raise ValueError(
+                "route and early_stopping exclude each other: the best epoch would be one in "
+                "which the student still learned an easy stage"
+            )

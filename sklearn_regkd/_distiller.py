@@ -41,6 +41,8 @@ from sklearn_regkd.teachers.kinds import (
     own_teacher,
     weight_params,
 )
+from sklearn_regkd.teachers.route import as_route
+from sklearn_regkd.training.curriculum import Curriculum
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class Lesson:
         By which rows are left out.
     random_state : RandomState
         Decides everything that is random.
+    route : ndarray of shape (n_stages, n_samples, n_outputs) or None, default=None
+        What a teacher that is not fitted here said on its way, in raw units.
     """
 
     X: np.ndarray
@@ -85,6 +89,7 @@ class Lesson:
     prediction: np.ndarray | None
     folds: list[tuple]
     random_state: np.random.RandomState
+    route: np.ndarray | None = None
 
     @property
     def counted(self) -> np.ndarray:
@@ -108,6 +113,8 @@ class Instruction:
         The teacher after all of its fits.
     judged : ndarray of shape (n_samples, n_outputs), default=None
         See :class:`~sklearn_regkd.supervision.supervision.Supervision`.
+    curriculum : Curriculum or None, default=None
+        Earlier stages of `label` and `teacher`.
     """
 
     label: np.ndarray
@@ -116,6 +123,7 @@ class Instruction:
     opinion: np.ndarray
     fitted_teacher: Any
     judged: np.ndarray | None = None
+    curriculum: Curriculum | None = None
 
 
 class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
@@ -165,7 +173,7 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
         """
         return self._fit(X, y, sample_weight, teacher_prediction)
 
-    def _fit(self, X, y, sample_weight, teacher_prediction, X_unlabeled=None):
+    def _fit(self, X, y, sample_weight, teacher_prediction, X_unlabeled=None, teacher_route=None):
         self._validate_params_now()
         check_teacher(self.teacher)
         if teacher_prediction is not None and self.teacher is not None:
@@ -212,6 +220,7 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
                     given,
                     make_folds(self.cv, len(y), random_state),
                     random_state,
+                    None if teacher_route is None else as_route(teacher_route, y.shape),
                 )
                 told = self._supervise(lesson)
                 more = self._more_rows(lesson, told, X_unlabeled)
@@ -229,7 +238,8 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
             task = context.subcontext(task_name="student")
             with task.propagate_callback_context(student), fit_task(task, self):
                 criterion = self._criterion(told.verdict)
-                student._learn_from_teacher(self, seen, supervision, scaling, criterion)
+                route = None if told.curriculum is None else told.curriculum.of(counted)
+                student._learn_from_teacher(self, seen, supervision, scaling, criterion, route)
 
         self.teacher_ = told.fitted_teacher
         self.student_ = student

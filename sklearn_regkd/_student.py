@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
+from skorch.callbacks import Callback
 
 from sklearn_regkd._categories import CategoryCodes, categorical_columns
 from sklearn_regkd._random import draw_seed, own_random_state
@@ -21,7 +22,8 @@ from sklearn_regkd.networks.inputs import count_inputs, fit_inputs
 from sklearn_regkd.networks.scaling import OutputScaling, Scaling, fit_target_scaling
 from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.training.build import build_net
-from sklearn_regkd.training.callbacks import ReportProgress, StopOnDivergence
+from sklearn_regkd.training.callbacks import ReportProgress, StopOnDivergence, repeat_cycles
+from sklearn_regkd.training.curriculum import Curriculum, FollowRoute
 from sklearn_regkd.training.device import device_of, one_thread
 from sklearn_regkd.training.pilot import try_weight_decays
 from sklearn_regkd.training.randomness import torch_seeded
@@ -286,13 +288,14 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         supervision: Supervision,
         scaling: Scaling,
         criterion: dict[str, Any],
+        curriculum: Curriculum | None = None,
     ) -> None:
         """Be fitted as the student of a distillation estimator, which has validated X."""
         self._validate_params_now()
         for name in ("n_features_in_", "feature_names_in_", "_y_ndim"):
             if hasattr(distiller, name):
                 setattr(self, name, getattr(distiller, name))
-        self._learn(X, supervision, scaling, criterion)
+        self._learn(X, supervision, scaling, criterion, curriculum)
 
     def _learn(
         self,
@@ -300,6 +303,7 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         supervision: Supervision,
         scaling: Scaling,
         criterion: dict[str, Any],
+        curriculum: Curriculum | None = None,
     ) -> None:
         """Train on validated rows under any supervision and set all fitted attributes."""
         n_heads = criterion.get("n_heads", 1)
@@ -316,11 +320,15 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         use_criterion(net, {"n_outputs": n_outputs, **criterion})
         output = OutputScaling(scaling, n_heads)
         score_in_raw_units(net, output, scaling)
+        if curriculum is not None:
+            repeat_cycles(net, curriculum.n_cycles)
         context = self._init_callback_context(max_subtasks=net.max_epochs)
-        extra = [
+        extra: list[tuple[str, Callback]] = [
             ("divergence", StopOnDivergence()),
             ("progress", ReportProgress(self, context, bar=self.verbose == 1)),
         ]
+        if curriculum is not None:
+            extra.append(("route", FollowRoute(curriculum)))
         if self.module is None:
             around = one_thread()
         else:

@@ -2,6 +2,7 @@
 
 import math
 
+from skorch import NeuralNet
 from skorch.callbacks import Callback
 from tqdm import tqdm
 
@@ -30,7 +31,16 @@ def one_cycle(progress: float) -> float:
 
 
 class OneCycle(Callback):
-    """Set the learning rate of each epoch: every group's own, times :func:`one_cycle`."""
+    """Set the learning rate of each epoch: every group's own, times :func:`one_cycle`.
+
+    Parameters
+    ----------
+    n_cycles : int, default=1
+        Cycles in one training, of equal length.
+    """
+
+    def __init__(self, n_cycles: int = 1):
+        self.n_cycles = n_cycles
 
     def on_train_begin(self, net, **kwargs):
         """Remember the learning rates that the optimizer was built with."""
@@ -39,10 +49,21 @@ class OneCycle(Callback):
 
     def on_epoch_begin(self, net, **kwargs):
         """Set the learning rate for the middle of the epoch."""
-        share = one_cycle((self.epoch_ + 0.5) / net.max_epochs)
+        progress = self.n_cycles * (self.epoch_ + 0.5) / net.max_epochs
+        share = one_cycle(progress % 1)
         for group, peak in zip(net.optimizer_.param_groups, self.peaks_, strict=True):
             group["lr"] = peak * share
         self.epoch_ += 1
+
+
+def repeat_cycles(net: NeuralNet, n_cycles: int) -> None:
+    """Make a net train that many times as long, each time with a cycle of its own."""
+    if n_cycles == 1:
+        return
+    net.set_params(max_epochs=n_cycles * net.max_epochs)
+    for _, callback in net.callbacks or ():
+        if isinstance(callback, OneCycle):
+            callback.n_cycles = n_cycles
 
 
 class StopOnDivergence(Callback):

@@ -1,0 +1,59 @@
+"""Rows without labels: the user's own, or made up, and labelled by the teacher."""
+
+from typing import Any
+
+import numpy as np
+
+from sklearn_regkd._categories import is_frame
+from sklearn_regkd._distiller import Lesson
+from sklearn_regkd._target import check_predict_data
+from sklearn_regkd.supervision.synthetic import SyntheticRows
+from sklearn_regkd.teachers.cross_fit import ask, teacher_rows
+
+
+def further_rows(
+    lesson: Lesson, teacher: Any, synthetic: SyntheticRows | None, X_unlabeled: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return further inputs and what the teacher says about them, in raw units.
+
+    Parameters
+    ----------
+    lesson : Lesson
+        Data and student.
+    teacher : object or None
+        Fitted.
+    synthetic : SyntheticRows or None
+        How to make rows up.
+    X_unlabeled : array-like of shape (n_more, n_features) or None
+        The user's rows.
+
+    Raises
+    ------
+    ValueError
+        If there is no teacher to ask, or rows cannot be made up.
+    """
+    if teacher is None:
+        raise ValueError(
+            "X_unlabeled and synthetic rows are labelled by the teacher: pass a teacher, not "
+            "its predictions"
+        )
+    student, n_outputs = lesson.student, lesson.y.shape[1]
+    rows, labels = [], []
+    if X_unlabeled is not None:
+        shape, allow_nan = lesson.X.shape[1:], student._takes_missing()
+        checked = check_predict_data(self, student._codes(X_unlabeled), shape, allow_nan)
+        rows.append(checked)
+        labels.append(ask(teacher, teacher_rows(teacher, X_unlabeled, checked), n_outputs))
+    if synthetic is not None:
+        if lesson.X.ndim != 2 or student._codes.names:
+            raise ValueError("synthetic rows are made of tables of numbers only")
+        made = synthetic.draw(lesson.X[lesson.counted], lesson.random_state)
+        named = made
+        if is_frame(lesson.rows):
+            kind = type(lesson.rows)
+            names = list(lesson.rows.columns)
+            polars = hasattr(lesson.rows, "with_columns")
+            named = kind(made, schema=names) if polars else kind(made, columns=names)
+        rows.append(made)
+        labels.append(ask(teacher, named, n_outputs))
+    return np.concatenate(rows), np.concatenate(labels)

@@ -1,0 +1,162 @@
+"""Route constrained optimisation: which stages of the teacher the student learns from, and when."""
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+ANCHORS = ("equal", "greedy")
+SCHEDULES = ("one_stage", "full")
+
+
+class RouteSchedule(BaseEstimator):
+    """Lead the student along the teacher's own way, from its early stages to its last.
+
+    The student is trained against one anchor after the other, each time from
+    where it stands: a distant teacher is easier to reach step by step.
+
+    Parameters
+    ----------
+    anchors : {"equal", "greedy"}, default="equal"
+        ``"equal"``: stages in equal steps. ``"greedy"``: the next anchor is the first
+        stage from which the student is farther away than from its present anchor
+        by more than `delta`, relative, see :func:`next_anchor`.
+    n_anchors : int, default=4
+        Anchors, at most; the last is always the teacher as it is.
+    delta : float, default=0.8
+        Of the greedy choice.
+    schedule : {"one_stage", "full"}, default="one_stage"
+        ``"one_stage"``: the epochs of one training are divided among the anchors,
+        at the cost of plain distillation. ``"full"``: a whole training, with a
+        learning rate cycle of its own, for each anchor.
+    out_of_fold : bool, default=False
+        Whether stages are those of teachers that have not seen the row: more
+        honest, and as many more fits of the teacher as there are folds.
+    n_stages : int, default=32
+        Stages among which the greedy choice is made, at most.
+
+    References
+    ----------
+    .. [1] X. Jin et al., "Knowledge distillation via route constrained
+       optimization", ICCV 2019, arXiv 1904.09149.
+
+    Examples
+    --------
+    >>> from sklearn_regkd import DistilledRegressor
+    >>> from sklearn_regkd.supervision.route import RouteSchedule
+    >>> model = DistilledRegressor(route=RouteSchedule("greedy"))
+    >>> model.set_params(route__n_anchors=3).route.n_anchors
+    3
+    """
+
+    def __init__(
+        self,
+        anchors="equal",
+        n_anchors=4,
+        delta=0.8,
+        schedule="one_stage",
+        out_of_fold=False,
+        n_stages=32,
+    ):
+        self.anchors = anchors
+        self.n_anchors = n_anchors
+        self.delta = delta
+        self.schedule = schedule
+        self.out_of_fold = out_of_fold
+        self.n_stages = n_stages
+
+    @property
+    def n_asked(self) -> int:
+        """Number of stages at which the teacher has to be asked."""
+        return self.n_anchors if self.anchors == "equal" else max(self.n_stages, self.n_anchors)
+
+    def check_length(self, n_stages: int) -> None:
+        """Raise a ValueError if the route is shorter than the anchors asked for."""
+        if n_stages < self.n_anchors:
+            raise ValueError(
+                f"n_anchors={self.n_anchors}, but the teacher's route has {n_stages} stage(s): ask "
+                "for fewer, or let the teacher take more steps"
+            )
+
+    def validate(self) -> None:
+        """Raise a ValueError if a parameter is unknown or out of range."""
+        if self.anchors not in ANCHORS:
+            raise ValueError(f"anchors must be one of {ANCHORS}, got {self.anchors!r}")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"schedule must be one of {SCHEDULES}, got {self.schedule!r}")
+        for name in ("n_anchors", "n_stages"):
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or value < 1:
+                raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+        if not (isinstance(self.delta, Real) and float(self.delta) > 0):
+            raise ValueError(f"delta must be positive, got {self.delta!r}")
+
+
+def next_anchor(student: np.ndarray, stages: np.ndarray, current: int, delta: float) -> int:
+    """Return the stage that the greedy rule takes next.
+
+    With ``D(j) = mean (s - t_j)^2 / var(t_M)``, averaged over outputs, on some rows:
+    the first stage j after the current one i with ``(D(j) - D(i)) / D(i) > delta``; the
+    last one if there is none.
+
+    Parameters
+    ----------
+    student : ndarray of shape (n_samples, n_outputs)
+        What the student says after its training against the current anchor.
+    stages : ndarray of shape (n_stages, n_samples, n_outputs)
+        What the teacher said on its route.
+    current : int
+        Index of the present anchor.
+    delta : float
+        0.8 in the paper.
+
+    Notes
+    -----
+    Jin et al. [1]_ measure the distance of probabilities; the mean squared
+    distance in units of the teacher's variance is ours.
+
+    References
+    ----------
+    .. [1] X. Jin et al., "Knowledge distillation via route constrained
+       optimization", ICCV 2019, arXiv 1904.09149.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_regkd.supervision.route import next_anchor
+    >>> stages = np.arange(1.0, 6.0)[:, None, None] * np.array([[-1.0], [1.0]])
+    >>> next_anchor(stages[0] * 0.5, stages, current=0, delta=0.8)
+    1
+    >>> next_anchor(stages[0] * 0.5, stages, current=0, delta=30.0)
+    3
+    """
+    spread = stages[-1].var(axis=0)
+    apart = ((student - stages) ** 2).mean(axis=1)
+    distance = (apart / np.where(spread > 0, spread, 1.0)).mean(axis=1)
+    later = np.arange(len(stages)) > current
+    farther = later & (distance - distance[current] > delta * distance[current])
+    return int(np.argmax(farther)) if farther.any() else len(stages) - 1
+
+
+def resolve_route(route: Any) -> RouteSchedule | None:
+    """Turn a number of anchors, a short name or a strategy into a valid strategy.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these.
+    """
+    if route is None:
+        return None
+    if isinstance(route, Integral) and not isinstance(route, bool):
+        route = RouteSchedule(n_anchors=route)
+    elif isinstance(route, str) and route in ANCHORS:
+        route = RouteSchedule(route)
+    if not isinstance(route, RouteSchedule):
+        raise ValueError(
+            f"route={route!r} is unknown; known: None, a number of anchors, 'equal', 'greedy' or a "
+            "RouteSchedule"
+        )
+    route.validate()
+    return route

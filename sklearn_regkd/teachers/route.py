@@ -1,0 +1,163 @@
+"""The teacher's route: what it said on its way to what it says."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import Pipeline
+from skorch import NeuralNet
+from skorch.callbacks import Callback
+
+from sklearn_regkd._target import as_columns
+
+KINDS = (
+    "boosting with staged_predict (scikit-learn), XGBoost, LightGBM, a skorch net that is fitted "
+    "here, or your own: fit(..., teacher_route=array of shape (n_samples, n_stages))"
+)
+
+
+def stage_numbers(n_stages: int, n_kept: int) -> np.ndarray:
+    """Return the numbers of at most `n_kept` of `n_stages` stages, from 1, in equal steps.
+
+    The last stage is always among them.
+
+    Examples
+    --------
+    >>> from sklearn_regkd.teachers.route import stage_numbers
+    >>> stage_numbers(100, 4), stage_numbers(2, 4)
+    (array([ 25,  50,  75, 100]), array([1, 2]))
+    """
+    n_kept = min(n_kept, n_stages)
+    return np.ceil(np.arange(1, n_kept + 1) * n_stages / n_kept).astype(int)
+
+
+def ask_route(teacher: Any, X: Any, n_outputs: int, n_kept: int) -> np.ndarray:
+    """Return what a fitted teacher would have said after each of some stages of its training.
+
+    Parameters
+    ----------
+    teacher : object
+        Fitted, of a kind that has a route.
+    X : array-like of shape (n_samples, ...)
+        In the teacher's form.
+    n_outputs : int
+        Number of targets.
+    n_kept : int
+        Stages at most, in equal steps; the last is the teacher as it is.
+
+    Returns
+    -------
+    ndarray of shape (n_kept, n_samples, n_outputs)
+        In raw units.
+
+    Raises
+    ------
+    TypeError
+        If the teacher has no route.
+    """
+    if isinstance(teacher, FrozenEstimator):
+        teacher = teacher.estimator
+    if isinstance(teacher, Pipeline):
+        return ask_route(teacher[-1], teacher[:-1].transform(X), n_outputs, n_kept)
+    if isinstance(teacher, MultiOutputRegressor):
+        routes = [ask_route(part, X, 1, n_kept) for part in teacher.estimators_]
+        # Parts that stopped early have fewer stages: each is taken at the same share of its own.
+        longest = max(map(len, routes))
+        columns = [r[-(-np.arange(1, longest + 1) * len(r) // longest) - 1] for r in routes]
+        return np.concatenate(columns, axis=2)
+    who = f"a stage of teacher {type(teacher).__name__}"
+    said = [as_columns(p, len(X), n_outputs, who) for p in _stages(teacher, X, n_kept)]
+    return np.stack(said)
+
+
+def _stages(teacher: Any, X: Any, n_kept: int) -> list:
+    if hasattr(teacher, "staged_predict"):
+        n_stages = _count_stages(teacher)
+        kept = set(stage_numbers(n_stages, n_kept).tolist())
+        return [p for k, p in enumerate(teacher.staged_predict(X), start=1) if k in kept]
+    if hasattr(teacher, "get_booster"):  # XGBoost
+        n_stages = teacher.get_booster().num_boosted_rounds()
+        best = getattr(teacher, "best_iteration", None)  # there after early stopping only
+        numbers = stage_numbers(n_stages if best is None else best + 1, n_kept)
+        return [teacher.predict(X, iteration_range=(0, int(k))) for k in numbers]
+    if hasattr(teacher, "booster_"):  # LightGBM
+        n_stages = teacher.best_iteration_ or teacher.booster_.current_iteration()
+        numbers = stage_numbers(n_stages, n_kept)
+        return [teacher.predict(X, num_iteration=int(k)) for k in numbers]
+    raise TypeError(f"teacher {type(teacher).__name__} has no route; these have one: {KINDS}")
+
+
+def _count_stages(teacher: Any) -> int:
+    for name in ("n_iter_", "n_estimators_"):
+        if hasattr(teacher, name):
+            return int(getattr(teacher, name))
+    return len(teacher.estimators_)
+
+
+def has_route(teacher: Any) -> bool:
+    """Whether a teacher, fitted or not, is of a kind that has a route."""
+    if isinstance(teacher, FrozenEstimator | MultiOutputRegressor):
+        return not isinstance(teacher.estimator, NeuralNet) and has_route(teacher.estimator)
+    if isinstance(teacher, Pipeline):
+        return not isinstance(teacher[-1], NeuralNet) and has_route(teacher[-1])
+    boosted = any(hasattr(type(teacher), n) for n in ("staged_predict", "get_booster", "booster_"))
+    return boosted or isinstance(teacher, NeuralNet)
+
+
+class KeepRoute(Callback):
+    """Keep what a skorch net says of some rows, at equal steps of its training.
+
+    Predictions are kept, not models.
+
+    Parameters
+    ----------
+    rows : array-like of shape (n_samples, ...)
+        What to ask about.
+    n_kept : int
+        How often.
+    """
+
+    def __init__(self, rows: Any, n_kept: int):
+        self.rows = rows
+        self.n_kept = n_kept
+
+    def on_train_begin(self, net, **kwargs):
+        """Plan when to ask."""
+        self.said_: list[np.ndarray] = []
+        self.epochs_ = set(stage_numbers(net.max_epochs, self.n_kept).tolist())
+        self.epoch_ = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        """Ask, if it is time."""
+        self.epoch_ += 1
+        if self.epoch_ in self.epochs_:
+            self.said_.append(net.predict(self.rows))
+
+    def on_train_end(self, net, **kwargs):
+        """Ask once more if the training has ended early."""
+        if self.epoch_ not in self.epochs_:
+            self.said_.append(net.predict(self.rows))
+
+
+def as_route(route: Any, shape: tuple[int, int]) -> np.ndarray:
+    """Return a user's stage predictions as (n_stages, n_samples, n_outputs), checked.
+
+    Parameters
+    ----------
+    route : array-like of shape (n_samples, n_stages) or (n_samples, n_stages, n_outputs)
+        Rows first, so that cross-validation can slice it.
+    shape : tuple of int
+        Of the labels, (n_samples, n_outputs).
+    """
+    route = np.asarray(route, np.float64)
+    n_samples, n_outputs = shape
+    if route.ndim == 2 and n_outputs == 1:
+        route = route[:, :, None]
+    if route.ndim != 3 or route.shape[0] != n_samples or route.shape[2] != n_outputs:
+        raise ValueError(
+            f"teacher_route has shape {route.shape}, expected ({n_samples}, n_stages, {n_outputs})"
+        )
+    if not route.shape[1] or not np.isfinite(route).all():
+        raise ValueError("teacher_route has no stages, or values that are not finite")
+    return np.moveaxis(route, 1, 0)

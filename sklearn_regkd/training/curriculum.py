@@ -1,0 +1,85 @@
+"""A training whose targets move along the teacher's route."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from skorch.callbacks import Callback
+
+from sklearn_regkd.supervision.route import RouteSchedule, next_anchor
+from sklearn_regkd.training.train import forward
+
+MOST_ROWS_ASKED = 2000
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """What the student is told at each stage of the teacher's route.
+
+    Parameters
+    ----------
+    label, teacher : ndarray of shape (n_stages, n_samples, n_outputs), float32
+        Values of the student's heads, standardised.
+    schedule : RouteSchedule
+        Which stages are anchors, and for how long.
+    """
+
+    label: np.ndarray
+    teacher: np.ndarray
+    schedule: RouteSchedule
+
+    def of(self, rows: np.ndarray) -> "Curriculum":
+        """Return the same for some of the rows."""
+        return Curriculum(self.label[:, rows], self.teacher[:, rows], self.schedule)
+
+    @property
+    def n_cycles(self) -> int:
+        """How many whole trainings there are."""
+        return self.schedule.n_anchors if self.schedule.schedule == "full" else 1
+
+
+class FollowRoute(Callback):
+    """Exchange the targets in place when it is time for the next anchor.
+
+    Parameters
+    ----------
+    curriculum : Curriculum
+        Of the training rows.
+    """
+
+    def __init__(self, curriculum: Curriculum):
+        self.curriculum = curriculum
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        """Start before the first anchor."""
+        self.X_, self.packed_ = X, y
+        self.epoch_ = 0
+        self.anchors_: list[int] = []
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Move on if this epoch belongs to another anchor."""
+        schedule, n_stages = self.curriculum.schedule, len(self.curriculum.label)
+        place = min(schedule.n_anchors, schedule.n_anchors * self.epoch_ // net.max_epochs + 1)
+        self.epoch_ += 1
+        if place == len(self.anchors_):
+            return
+        # Where epochs are fewer than anchors some are skipped, never the last.
+        anchor = -(-place * n_stages // schedule.n_anchors) - 1
+        if schedule.anchors == "greedy" and 1 < place < schedule.n_anchors:
+            anchor = self._greedy(net, self.anchors_[-1])
+        self.anchors_ += [anchor] * (place - len(self.anchors_))
+        self._tell(anchor)
+
+    def _greedy(self, net, current: int) -> int:
+        every = -(-len(self.X_) // MOST_ROWS_ASKED)
+        teacher = self.curriculum.teacher[:, ::every]
+        n_outputs = teacher.shape[2]
+        net.module_.eval()
+        said = forward(net.module_, self.X_[::every].numpy())
+        said = said.reshape(len(said), -1)[:, :n_outputs]
+        return next_anchor(said, teacher, current, self.curriculum.schedule.delta)
+
+    def _tell(self, anchor: int) -> None:
+        n_outputs = self.curriculum.label.shape[2]
+        packed = self.packed_.numpy()
+        packed[:, :n_outputs] = self.curriculum.label[anchor]
+        packed[:, n_outputs : 2 * n_outputs] = self.curriculum.teacher[anchor]
