@@ -315,7 +315,7 @@ class DistilledRegressor(BaseDistiller):
             raise ValueError(
                 "route and X_unlabeled exclude each other: only training rows have one"
             )
-        return further_rows(lesson, told.fitted_teacher, synthetic, X_unlabeled)
+        return further_rows(self, lesson, told.fitted_teacher, synthetic, X_unlabeled)
 
     def _council(self, lesson) -> Council:
         peers = None

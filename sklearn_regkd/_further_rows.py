@@ -5,19 +5,25 @@ from typing import Any
 import numpy as np
 
 from sklearn_regkd._categories import is_frame
-from sklearn_regkd._distiller import Lesson
+from sklearn_regkd._distiller import BaseDistiller, Lesson
 from sklearn_regkd._target import check_predict_data
 from sklearn_regkd.supervision.synthetic import SyntheticRows
 from sklearn_regkd.teachers.cross_fit import ask, teacher_rows
 
 
 def further_rows(
-    lesson: Lesson, teacher: Any, synthetic: SyntheticRows | None, X_unlabeled: Any
+    distiller: BaseDistiller,
+    lesson: Lesson,
+    teacher: Any,
+    synthetic: SyntheticRows | None,
+    X_unlabeled: Any,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return further inputs and what the teacher says about them, in raw units.
 
     Parameters
     ----------
+    distiller : BaseDistiller
+        Whose fit this is, against which the user's rows are checked.
     lesson : Lesson
         Data and student.
     teacher : object or None
@@ -41,7 +47,7 @@ def further_rows(
     rows, labels = [], []
     if X_unlabeled is not None:
         shape, allow_nan = lesson.X.shape[1:], student._takes_missing()
-        checked = check_predict_data(self, student._codes(X_unlabeled), shape, allow_nan)
+        checked = check_predict_data(distiller, student._codes(X_unlabeled), shape, allow_nan)
         rows.append(checked)
         labels.append(ask(teacher, teacher_rows(teacher, X_unlabeled, checked), n_outputs))
     if synthetic is not None:

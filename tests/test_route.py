@@ -43,7 +43,7 @@ def boosting(**params):
 
 def distilled(teacher=None, student=None, **params):
     return DistilledRegressor(
-        teacher or boosting(),
+        boosting() if teacher is None else teacher,
         student or small(),
         **{"outliers": None, "alpha": 1.0, "cv": 3, "random_state": 0, **params},
     )
@@ -64,7 +64,7 @@ class TestStages:
         assert numbers[-1] == n_stages
         assert numbers[0] >= 1
         assert (np.diff(numbers) >= 1).all()
-        assert np.ptp(np.diff(numbers)) <= 1 if len(numbers) > 1 else True
+        assert np.ptp(np.diff([0, *numbers])) <= 1
 
     @pytest.mark.parametrize(
         "teacher",
@@ -83,9 +83,8 @@ class TestStages:
         assert has_route(teacher)
         fitted = teacher.fit(X, y)
         route = ask_route(fitted, X, 1 if y.ndim == 1 else 2, 4)
-        assert (
-            route.shape[:2] == (4, len(X)) if not isinstance(teacher, AdaBoostRegressor) else True
-        )
+        if not isinstance(teacher, AdaBoostRegressor):  # which may stop early
+            assert route.shape[:2] == (4, len(X))
         np.testing.assert_allclose(route[-1].reshape(y.shape), fitted.predict(X))
         np.testing.assert_array_equal(
             ask_route(FrozenEstimator(fitted), X, route.shape[2], 4), route
@@ -230,7 +229,7 @@ class TestTeachers:
         stages = np.column_stack([0 * y, y / 2, y])
         model = DistilledRegressor(student=small(max_epochs=150), alpha=1.0, outliers=None, route=3)
         fitted = model.set_params(random_state=0).fit(X, 0 * y + X[:, 0], teacher_route=stages)
-        assert np.corrcoef(fitted.predict(X), y)[0, 1] > 0.9
+        assert np.mean((fitted.predict(X) - y) ** 2) < 0.5 * y.var()
 
     def test_several_outputs_and_weights(self, table):
         X, y = table
