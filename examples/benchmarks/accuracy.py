@@ -223,7 +223,7 @@ def summarise(records, command):
         "R2 on clean test labels of models trained on spoiled ones, with default parameters; "
         f"mean over {n_seeds} seed(s), with the standard error. At most "
         f"{max(r['rows'] for r in records):,} rows of each set, three quarters of them for "
-        "training.",
+        f"training. Sets with records: {', '.join(dict.fromkeys(key[0] for key in cells))}.",
         "",
         f"Command: `{command}`",
         "",
@@ -240,7 +240,7 @@ def summarise(records, command):
         table(["model", *kinds, "harm without noise"], summary),
         "",
         f"DistilledRegressor is above every other student in {above} of {noisy} cells with noise, "
-        f"and at most {max(behind):.3f} under the best of them in any cell.",
+        f"and at most {max(behind, default=0):.3f} under the best of them in any cell.",
         "",
         "## Which labels are wrong",
         "",
