@@ -272,6 +272,7 @@ def summarise(records, command):
                     [
                         [NAMES.get(n, n), mean_and_error([r["rmse"] for r in models[n]])]
                         for n in [*names, "oracle"]
+                        if n in models
                     ],
                 ),
                 "",
