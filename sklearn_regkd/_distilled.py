@@ -20,11 +20,11 @@ from sklearn_regkd._sklearn import (
 from sklearn_regkd._student import StudentRegressor
 from sklearn_regkd.losses.modules import LOSSES, WITH_TEACHER
 from sklearn_regkd.supervision.mixing import mix
-from sklearn_regkd.supervision.revision import resolve_revision
-from sklearn_regkd.supervision.route import resolve_route
+from sklearn_regkd.supervision.revision import LabelRevision
+from sklearn_regkd.supervision.route import RouteSchedule
 from sklearn_regkd.supervision.rules import resolve_rule
-from sklearn_regkd.supervision.selection import resolve_selection
-from sklearn_regkd.supervision.synthetic import resolve_synthetic
+from sklearn_regkd.supervision.selection import DataSelection
+from sklearn_regkd.supervision.synthetic import SyntheticRows
 from sklearn_regkd.teachers.council import Council
 from sklearn_regkd.teachers.peers import Peers
 from sklearn_regkd.training.curriculum import Curriculum
@@ -268,16 +268,16 @@ class DistilledRegressor(BaseDistiller):
             finding = judge_by_rule(rule, council, self.alpha == "auto")
         scaling = lesson.scaling
         repaired = mix(finding.opinion, scaling.standardize(lesson.y), finding.trust)
-        route = resolve_route(self.route)
+        route = RouteSchedule.resolve(self.route)
         teacher, stages = teach(lesson, finding.unfitted, repaired, route)
         imitated = mix(stages, finding.opinion, finding.second)
-        revision = resolve_revision(self.revision)
+        revision = LabelRevision.resolve(self.revision)
         if revision is not None and revision.revises == "label":
             # A teacher that was fitted on a label defends it.
             repaired = revision.apply(repaired, finding.teacher)[0]
         elif revision is not None:
             imitated = revision.apply(repaired, imitated[-1])[1][None]
-        selection = resolve_selection(self.selection)
+        selection = DataSelection.resolve(self.selection)
         if selection is not None:
             chosen = selection.select(
                 lesson.student,
@@ -308,7 +308,7 @@ class DistilledRegressor(BaseDistiller):
         return not isinstance(self.loss, str) or (self.loss in WITH_TEACHER and self.loss != "tor")
 
     def _more_rows(self, lesson, told, X_unlabeled):
-        synthetic = resolve_synthetic(self.synthetic)
+        synthetic = SyntheticRows.resolve(self.synthetic)
         if X_unlabeled is None and synthetic is None:
             return None
         if self.route is not None:
@@ -369,15 +369,15 @@ class DistilledRegressor(BaseDistiller):
         )
         if not (isinstance(self.outliers, str) and self.outliers == "auto"):
             resolve_rule(self.outliers)
-        resolve_revision(self.revision)
-        resolve_selection(self.selection)
-        resolve_synthetic(self.synthetic)
+        LabelRevision.resolve(self.revision)
+        DataSelection.resolve(self.selection)
+        SyntheticRows.resolve(self.synthetic)
         self._check_route()
 
     def _check_route(self) -> None:
-        if resolve_route(self.route) is None:
+        if RouteSchedule.resolve(self.route) is None:
             return
-        revision = resolve_revision(self.revision)
+        revision = LabelRevision.resolve(self.revision)
         if revision is not None and revision.revises == "teacher":
             raise ValueError(
                 "route and revision='teacher' exclude each other: early stages contradict most "

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetRegressor
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor
-from sklearn_regkd.supervision.route import RouteSchedule, next_anchor, resolve_route
+from sklearn_regkd.supervision.route import RouteSchedule, next_anchor
 from sklearn_regkd.teachers.route import as_route, ask_route, has_route, stage_numbers
 from sklearn_regkd.training.curriculum import Curriculum, FollowRoute
 
@@ -282,9 +282,9 @@ class TestRefusals:
             RouteSchedule(**params).validate()
 
     def test_names(self):
-        assert resolve_route(None) is None
-        assert resolve_route(3).n_anchors == 3
-        assert resolve_route("greedy").anchors == "greedy"
+        assert RouteSchedule.resolve(None) is None
+        assert RouteSchedule.resolve(3).n_anchors == 3
+        assert RouteSchedule.resolve("greedy").anchors == "greedy"
         for unknown in ("fast", True, 2.0):
             with pytest.raises(ValueError, match="is unknown; known: None, a number of anchors"):
-                resolve_route(unknown)
+                RouteSchedule.resolve(unknown)

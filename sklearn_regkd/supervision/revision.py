@@ -1,11 +1,9 @@
 """Label revision: where teacher and label contradict each other, one is pulled to the other."""
 
-from typing import Any
-
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from sklearn_regkd.supervision.outliers import robust_sigma
+from sklearn_regkd.supervision.strategy import Strategy
 
 REVISED = ("teacher", "label")
 
@@ -56,7 +54,7 @@ def revise(
     return np.where(d > 1, fixed + np.sign(apart) * tube * (eta + (1 - eta) / d), revised)
 
 
-class LabelRevision(BaseEstimator):
+class LabelRevision(Strategy):
     """Soften contradictions between label and teacher before the student learns.
 
     The two directions are opposite answers to the same disagreement:
@@ -85,6 +83,9 @@ class LabelRevision(BaseEstimator):
     array([0. , 1. , 2. , 4.2])
     """
 
+    argument = "revision"
+    short_names = REVISED
+
     def __init__(self, revises="teacher", eta=0.8, tube=2.0):
         self.revises = revises
         self.eta = eta
@@ -107,24 +108,3 @@ class LabelRevision(BaseEstimator):
             raise ValueError(f"eta must be in [0, 1], got {self.eta!r}")
         if not self.tube > 0:
             raise ValueError(f"tube must be positive, got {self.tube!r}")
-
-
-def resolve_revision(revision: Any) -> LabelRevision | None:
-    """Turn a short name, or a strategy, into a valid strategy; None stays None.
-
-    Raises
-    ------
-    ValueError
-        If it is neither.
-    """
-    if revision is None:
-        return None
-    if isinstance(revision, str) and revision in REVISED:
-        revision = LabelRevision(revision)
-    if not isinstance(revision, LabelRevision):
-        raise ValueError(
-            f"revision={revision!r} is unknown; known: None, 'teacher' (pull the teacher to the "
-            "label), 'label' (pull the label to the teacher), or a LabelRevision"
-        )
-    revision.validate()
-    return revision

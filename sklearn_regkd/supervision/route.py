@@ -4,13 +4,14 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
+
+from sklearn_regkd.supervision.strategy import Strategy
 
 ANCHORS = ("equal", "greedy")
 SCHEDULES = ("one_stage", "full")
 
 
-class RouteSchedule(BaseEstimator):
+class RouteSchedule(Strategy):
     """Lead the student along the teacher's own way, from its early stages to its last.
 
     The student is trained against one anchor after the other, each time from
@@ -50,6 +51,9 @@ class RouteSchedule(BaseEstimator):
     3
     """
 
+    argument = "route"
+    short_names = ANCHORS
+
     def __init__(
         self,
         anchors="equal",
@@ -78,6 +82,18 @@ class RouteSchedule(BaseEstimator):
                 f"n_anchors={self.n_anchors}, but the teacher's route has {n_stages} stage(s): ask "
                 "for fewer, or let the teacher take more steps"
             )
+
+    @classmethod
+    def from_short(cls, given: Any) -> Any:
+        """Return the strategy that a short name or a number of anchors stands for."""
+        if isinstance(given, Integral) and not isinstance(given, bool):
+            return cls(n_anchors=given)
+        return super().from_short(given)
+
+    @classmethod
+    def in_words(cls) -> str:
+        """Return what :meth:`from_short` takes, for errors."""
+        return f"a number of anchors, {super().in_words()}"
 
     def validate(self) -> None:
         """Raise a ValueError if a parameter is unknown or out of range."""
@@ -137,26 +153,3 @@ def next_anchor(student: np.ndarray, stages: np.ndarray, current: int, delta: fl
     later = np.arange(len(stages)) > current
     farther = later & (distance - distance[current] > delta * distance[current])
     return int(np.argmax(farther)) if farther.any() else len(stages) - 1
-
-
-def resolve_route(route: Any) -> RouteSchedule | None:
-    """Turn a number of anchors, a short name or a strategy into a valid strategy.
-
-    Raises
-    ------
-    ValueError
-        If it is none of these.
-    """
-    if route is None:
-        return None
-    if isinstance(route, Integral) and not isinstance(route, bool):
-        route = RouteSchedule(n_anchors=route)
-    elif isinstance(route, str) and route in ANCHORS:
-        route = RouteSchedule(route)
-    if not isinstance(route, RouteSchedule):
-        raise ValueError(
-            f"route={route!r} is unknown; known: None, a number of anchors, 'equal', 'greedy' or a "
-            "RouteSchedule"
-        )
-    route.validate()
-    return route

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 
 from sklearn_regkd.networks.features import last_features
+from sklearn_regkd.supervision.strategy import Strategy
 
 SELECTIONS = ("influence", "residual")
 RESIDUAL_SHARE = 0.5
@@ -58,7 +59,7 @@ def influence(
     return -(features @ direction) * gap / len(features)
 
 
-class DataSelection(BaseEstimator):
+class DataSelection(Strategy):
     """Choose the labels that the teacher may supervise; the others are learned as they are.
 
     Parameters
@@ -85,6 +86,9 @@ class DataSelection(BaseEstimator):
     >>> DataSelection("residual").closest(gap).ravel()
     array([ True, False,  True, False])
     """
+
+    argument = "selection"
+    short_names = SELECTIONS
 
     def __init__(self, by="influence", share=None, validation_fraction=0.2, ridge=1e-3):
         self.by = by
@@ -181,24 +185,3 @@ def _lowest(score: np.ndarray, share: float) -> np.ndarray:
     order = np.argsort(score, axis=0, kind="stable")[:n_chosen]
     np.put_along_axis(chosen, order, True, axis=0)
     return chosen
-
-
-def resolve_selection(selection: Any) -> DataSelection | None:
-    """Turn a short name, or a strategy, into a valid strategy; None stays None.
-
-    Raises
-    ------
-    ValueError
-        If it is neither.
-    """
-    if selection is None:
-        return None
-    if isinstance(selection, str) and selection in SELECTIONS:
-        selection = DataSelection(selection)
-    if not isinstance(selection, DataSelection):
-        raise ValueError(
-            f"selection={selection!r} is unknown; known: None, 'influence', 'residual' or a "
-            "DataSelection"
-        )
-    selection.validate()
-    return selection

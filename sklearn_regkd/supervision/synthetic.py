@@ -1,10 +1,9 @@
 """More rows to learn from: made up, labelled by the teacher."""
 
-from typing import Any
-
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.neighbors import NearestNeighbors
+
+from sklearn_regkd.supervision.strategy import Strategy
 
 KINDS = ("spunge", "neighbors")
 
@@ -87,7 +86,7 @@ def mix_neighbors(
     return X[first] + share * (X[second] - X[first])
 
 
-class SyntheticRows(BaseEstimator):
+class SyntheticRows(Strategy):
     """Rows that nobody measured, for a teacher to label.
 
     They help a student of few rows to learn more of what its teacher knows,
@@ -104,6 +103,9 @@ class SyntheticRows(BaseEstimator):
     n_neighbors : int, default=5
         See :func:`mix_neighbors`.
     """
+
+    argument = "synthetic"
+    short_names = KINDS
 
     def __init__(self, kind="spunge", share=1.0, change=0.25, n_neighbors=5):
         self.kind = kind
@@ -133,23 +135,3 @@ class SyntheticRows(BaseEstimator):
             raise ValueError(f"change must be in (0, 1], got {self.change!r}")
         if not (isinstance(self.n_neighbors, int | np.integer) and self.n_neighbors > 0):
             raise ValueError(f"n_neighbors must be an integer > 0, got {self.n_neighbors!r}")
-
-
-def resolve_synthetic(synthetic: Any) -> SyntheticRows | None:
-    """Turn a short name, or a strategy, into a valid strategy; None stays None.
-
-    Raises
-    ------
-    ValueError
-        If it is neither.
-    """
-    if synthetic is None:
-        return None
-    if isinstance(synthetic, str):
-        synthetic = SyntheticRows(synthetic)
-    if not isinstance(synthetic, SyntheticRows):
-        raise ValueError(
-            f"synthetic={synthetic!r} is unknown; known: None, {', '.join(KINDS)}, or SyntheticRows"
-        )
-    synthetic.validate()
-    return synthetic

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sklearn_regkd.supervision.revision import LabelRevision, resolve_revision, revise
+from sklearn_regkd.supervision.revision import LabelRevision, revise
 
 quick = settings(max_examples=50, deadline=None)
 pairs = st.integers(1, 20).flatmap(
@@ -131,11 +131,11 @@ class TestLabelRevision:
 
 
 def test_names():
-    assert resolve_revision(None) is None
-    assert resolve_revision("teacher").revises == "teacher"
-    assert resolve_revision("label").revises == "label"
+    assert LabelRevision.resolve(None) is None
+    assert LabelRevision.resolve("teacher").revises == "teacher"
+    assert LabelRevision.resolve("label").revises == "label"
     own = LabelRevision("label", eta=0.5)
-    assert resolve_revision(own) is own
+    assert LabelRevision.resolve(own) is own
     for unknown in ("both", 0.8, LabelRevision):
         with pytest.raises(ValueError, match="is unknown; known: None, 'teacher'"):
-            resolve_revision(unknown)
+            LabelRevision.resolve(unknown)

@@ -9,7 +9,7 @@ from sklearn.linear_model import LinearRegression
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor
 from sklearn_regkd.networks.features import last_features, last_linear
-from sklearn_regkd.supervision.selection import DataSelection, influence, resolve_selection
+from sklearn_regkd.supervision.selection import DataSelection, influence
 
 quick = settings(max_examples=25, deadline=None)
 
@@ -175,7 +175,7 @@ class TestInTheEstimator:
 
 
 def test_names():
-    assert resolve_selection(None) is None
-    assert resolve_selection("residual").by == "residual"
+    assert DataSelection.resolve(None) is None
+    assert DataSelection.resolve("residual").by == "residual"
     own = DataSelection()
-    assert resolve_selection(own) is own
+    assert DataSelection.resolve(own) is own
