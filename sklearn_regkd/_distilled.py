@@ -19,6 +19,7 @@ from sklearn_regkd._sklearn import (
 )
 from sklearn_regkd._student import StudentRegressor
 from sklearn_regkd.losses.modules import LOSSES, WITH_TEACHER
+from sklearn_regkd.supervision.hints import Hints
 from sklearn_regkd.supervision.mixing import mix
 from sklearn_regkd.supervision.revision import LabelRevision
 from sklearn_regkd.supervision.route import RouteSchedule
@@ -26,6 +27,7 @@ from sklearn_regkd.supervision.rules import resolve_rule
 from sklearn_regkd.supervision.selection import DataSelection
 from sklearn_regkd.supervision.synthetic import SyntheticRows
 from sklearn_regkd.teachers.council import Council
+from sklearn_regkd.teachers.hints import ask_hints, check_hints
 from sklearn_regkd.teachers.peers import Peers
 from sklearn_regkd.training.curriculum import Curriculum
 
@@ -86,6 +88,9 @@ class DistilledRegressor(BaseDistiller):
         Lead the student along the stages of a boosted or skorch teacher, a number
         of anchors in equal steps or chosen greedily; see
         :class:`~sklearn_regkd.supervision.route.RouteSchedule`.
+    hints : {"leaves"}, name of a layer, Hints or None, default=None
+        What happens inside the teacher, which a hidden layer of the student learns
+        as well; see :class:`~sklearn_regkd.supervision.hints.Hints`.
     synthetic : {"spunge", "neighbors"}, SyntheticRows or None, default=None
         Further rows for the student, labelled by the teacher; see
         :class:`~sklearn_regkd.supervision.synthetic.SyntheticRows`.
@@ -182,6 +187,7 @@ class DistilledRegressor(BaseDistiller):
         revision=None,
         selection=None,
         route=None,
+        hints=None,
         synthetic=None,
         heads=1,
         teacher_weight=1.0,
@@ -199,6 +205,7 @@ class DistilledRegressor(BaseDistiller):
         self.revision = revision
         self.selection = selection
         self.route = route
+        self.hints = hints
         self.synthetic = synthetic
         self.heads = heads
         self.teacher_weight = teacher_weight
@@ -260,6 +267,9 @@ class DistilledRegressor(BaseDistiller):
         )
 
     def _supervise(self, lesson):
+        hints = Hints.resolve(self.hints)
+        if hints is not None:
+            check_hints(lesson.teacher, hints)
         council = self._council(lesson)
         if isinstance(self.outliers, str) and self.outliers == "auto":
             finding = judge_by_evidence(council)
@@ -301,6 +311,7 @@ class DistilledRegressor(BaseDistiller):
             teacher,
             repaired,
             route and Curriculum(told.astype(np.float32), imitated.astype(np.float32), route),
+            hints and ask_hints(teacher, lesson.rows, hints, lesson.random_state),
         )
 
     def _weighs_by_itself(self) -> bool:
@@ -311,10 +322,11 @@ class DistilledRegressor(BaseDistiller):
         synthetic = SyntheticRows.resolve(self.synthetic)
         if X_unlabeled is None and synthetic is None:
             return None
-        if self.route is not None:
-            raise ValueError(
-                "route and X_unlabeled exclude each other: only training rows have one"
-            )
+        for name in ("route", "hints"):
+            if getattr(self, name) is not None:
+                raise ValueError(
+                    f"{name} and X_unlabeled exclude each other: only training rows have {name}"
+                )
         return further_rows(self, lesson, told.fitted_teacher, synthetic, X_unlabeled)
 
     def _council(self, lesson) -> Council:
@@ -356,7 +368,14 @@ class DistilledRegressor(BaseDistiller):
             "n_heads": self.heads,
             "teacher_weight": self.teacher_weight,
             "alpha": self.alpha_.tolist(),
+            **self._hint_params(),
         }
+
+    def _hint_params(self) -> dict[str, Any]:
+        hints = Hints.resolve(self.hints)
+        if hints is None:
+            return {}
+        return {"hint_weight": hints.weight, "attentive_hints": hints.attentive}
 
     def _validate_params_now(self) -> None:
         super()._validate_params_now()
@@ -372,6 +391,8 @@ class DistilledRegressor(BaseDistiller):
         LabelRevision.resolve(self.revision)
         DataSelection.resolve(self.selection)
         SyntheticRows.resolve(self.synthetic)
+        if Hints.resolve(self.hints) is not None and self.synthetic is not None:
+            raise ValueError("hints and synthetic exclude each other: only training rows have them")
         self._check_route()
 
     def _check_route(self) -> None:

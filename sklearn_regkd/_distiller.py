@@ -115,6 +115,8 @@ class Instruction:
         See :class:`~sklearn_regkd.supervision.supervision.Supervision`.
     curriculum : Curriculum or None, default=None
         Earlier stages of `label` and `teacher`.
+    hints : ndarray of shape (n_samples, n_hints), default=None
+        What the teacher sees in each row.
     """
 
     label: np.ndarray
@@ -124,6 +126,7 @@ class Instruction:
     fitted_teacher: Any
     judged: np.ndarray | None = None
     curriculum: Curriculum | None = None
+    hints: np.ndarray | None = None
 
 
 class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
@@ -230,6 +233,7 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
                 told.verdict.inlier[counted],
                 positive / positive.mean(),
                 None if told.judged is None else told.judged[counted],
+                None if told.hints is None else told.hints[counted],
             )
             seen = X_array if counted.all() else X_array[counted]
             if more is not None:

@@ -334,7 +334,8 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         else:
             around = torch_seeded(draw_seed(random_state), net.device)
         with fit_task(context, self), around:
-            train(net, X, supervision, scaling, n_heads, inputs, extra)
+            seed = 0 if supervision.hints is None else draw_seed(random_state)
+            train(net, X, supervision, scaling, n_heads, inputs, extra, seed)
         self.net_ = net
         self.history_ = net.history_
         self.n_iter_ = len(net.history_)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sklearn_regkd.losses.modules import element_loss
+from sklearn_regkd.losses.modules import Attention, element_loss
 from sklearn_regkd.losses.robust import squared_error
 from sklearn_regkd.supervision.supervision import unpack
 
@@ -31,6 +31,12 @@ class SupervisionCriterion(nn.Module):
         Lambda above.
     alpha : sequence of float of length n_outputs, default=None
         Weight of the teacher, where `loss` has one.
+    hint_weight : float, default=None
+        Weight of the squared error of the hints, which in training follow the
+        student's heads and the rest of the supervision; None if there are none.
+    attentive_hints : bool, default=False
+        Whether to weigh the hints of each row by the attention that its
+        teacher deserves, see :func:`~sklearn_regkd.losses.attentive.attention`.
     """
 
     def __init__(
@@ -40,12 +46,16 @@ class SupervisionCriterion(nn.Module):
         n_heads: int = 1,
         teacher_weight: float = 1.0,
         alpha: Any = None,
+        hint_weight: float | None = None,
+        attentive_hints: bool = False,
     ):
         super().__init__()
         self.loss = element_loss(loss, n_outputs, alpha)
         self.n_outputs = n_outputs
         self.n_heads = n_heads
         self.teacher_weight = teacher_weight
+        self.hint_weight = hint_weight
+        self.attention = Attention(n_outputs) if attentive_hints else None
 
     def forward(self, prediction: Tensor, packed: Tensor) -> Tensor:
         """Return the loss of a batch, a scalar.
@@ -54,10 +64,12 @@ class SupervisionCriterion(nn.Module):
         ----------
         prediction : Tensor of shape (n_samples, n_heads * n_outputs)
             What the student says, standardised.
-        packed : Tensor of shape (n_samples, 3 * n_outputs + 1)
+        packed : Tensor of shape (n_samples, 3 * n_outputs + 1 + n_hints)
             The supervision of these rows.
         """
         k = self.n_outputs
+        if self.hint_weight is not None:
+            packed, hints = packed.tensor_split([3 * k + 1], dim=1)
         prediction = prediction.reshape(len(prediction), -1)
         label, teacher, inlier, weight = unpack(packed, k)
         by_output = self.loss(prediction[:, :k], label, teacher, inlier)
@@ -67,8 +79,15 @@ class SupervisionCriterion(nn.Module):
                 f"element, {tuple(label.shape)}: leave the mean to us (reduction='none')"
             )
         if self.n_heads == 2:
-            by_output = by_output + self.teacher_weight * squared_error(prediction[:, k:], teacher)
+            by_output = by_output + self.teacher_weight * squared_error(
+                prediction[:, k : 2 * k], teacher
+            )
         # Weights have mean 1 over the training set. Dividing by the rows, not
         # by the weights of this batch, keeps the gradient unbiased.
         by_row = by_output.mean(dim=1)
+        if self.hint_weight is not None and self.training:  # what is validated has no adapter
+            missed = squared_error(prediction[:, self.n_heads * k :], hints).mean(dim=1)
+            if self.attention is not None:
+                missed = missed * self.attention(label, teacher).mean(dim=1)
+            by_row = by_row + self.hint_weight * missed
         return torch.where(weight > 0, weight * by_row, torch.zeros_like(by_row)).mean()

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sklearn_regkd.losses.attentive import attentive_loss
+from sklearn_regkd.losses.attentive import attention, attentive_loss
 from sklearn_regkd.losses.barron import barron_loss, log_partition
 from sklearn_regkd.losses.bounded import bounded_loss
 from sklearn_regkd.losses.robust import (
@@ -122,8 +122,30 @@ class BarronLoss(nn.Module):
         return loss + 2 * scale.square() * log_partition(self.shape)
 
 
+class Attention(nn.Module):
+    """How far the teacher is to be followed; eta is the square of 3 running scales of its errors.
+
+    Parameters
+    ----------
+    n_outputs : int
+        Number of targets.
+    """
+
+    def __init__(self, n_outputs: int):
+        super().__init__()
+        self.scale = RunningScale(n_outputs)
+
+    def eta(self, label: Tensor, teacher: Tensor) -> Tensor:
+        """Return the squared error (n_outputs,) of a teacher that deserves no attention."""
+        return (ATTENTION_SIGMA * self.scale(teacher - label)).square()
+
+    def forward(self, label: Tensor, teacher: Tensor) -> Tensor:
+        """Return the attention (n_samples, n_outputs), in [0, 1]."""
+        return attention(label, teacher, self.eta(label, teacher))
+
+
 class AttentiveLoss(nn.Module):
-    """Attentive imitation; eta is the square of 3 running scales of teacher minus label.
+    """Attentive imitation with a running :class:`Attention`.
 
     Parameters
     ----------
@@ -135,14 +157,14 @@ class AttentiveLoss(nn.Module):
 
     def __init__(self, n_outputs: int, alpha: Any = None):
         super().__init__()
-        self.scale = RunningScale(n_outputs)
+        self.attention = Attention(n_outputs)
         weight = torch.full((n_outputs,), 0.5) if alpha is None else torch.as_tensor(alpha)
         self.alpha: Tensor
         self.register_buffer("alpha", weight.float())
 
     def forward(self, prediction: Tensor, label: Tensor, teacher: Tensor, inlier: Tensor) -> Tensor:
         """Return the elementwise loss."""
-        eta = (ATTENTION_SIGMA * self.scale(teacher - label)).square()
+        eta = self.attention.eta(label, teacher)
         return attentive_loss(prediction, label, teacher, eta=eta, alpha=self.alpha)
 
 

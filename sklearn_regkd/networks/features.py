@@ -1,4 +1,6 @@
-"""What a network's last layer sees, and any other layer says."""
+"""What goes into a layer of a network, or comes out of it."""
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -25,6 +27,84 @@ def last_linear(module: nn.Module) -> nn.Linear:
     return layers[-1]
 
 
+def named_layer(module: nn.Module, name: str) -> nn.Module:
+    """Return a layer by its name.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name; the message lists those that there are.
+    """
+    layers = {key: layer for key, layer in module.named_modules() if key}
+    if name not in layers:
+        raise ValueError(
+            f"{type(module).__name__} has no layer {name!r}; it has: {', '.join(layers) or 'none'}"
+        )
+    return layers[name]
+
+
+def watch(
+    module: nn.Module,
+    layer: nn.Module,
+    X: np.ndarray,
+    *,
+    before: bool = False,
+    shrink: Callable[[Tensor], Tensor] | None = None,
+) -> np.ndarray:
+    """Return what comes out of a layer, or goes into it, for each row.
+
+    Parameters
+    ----------
+    module : nn.Module
+        In evaluation mode.
+    layer : nn.Module
+        Some layer of it.
+    X : ndarray of shape (n_samples, ...)
+        Rows.
+    before : bool, default=False
+        Whether to take what goes in.
+    shrink : callable, default=None
+        Applied to each chunk (n_rows, n_values), so that wide layers need not
+        be kept whole.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_values), float64
+        Flattened.
+
+    Raises
+    ------
+    ValueError
+        If the layer is not run once for each row, or returns no tensor.
+    """
+    seen: list[Tensor] = []
+
+    def look(_layer, args, output=None):
+        seen.append(args[0] if before else output)
+
+    hook = layer.register_forward_pre_hook(look) if before else layer.register_forward_hook(look)
+    parameter = next(module.parameters(), None)
+    like = torch.empty(0) if parameter is None else parameter
+    values = []
+    try:
+        with torch.inference_mode():
+            for start in range(0, len(X), ROWS_AT_A_TIME):
+                rows = as_tensor(np.ascontiguousarray(X[start : start + ROWS_AT_A_TIME]))
+                seen.clear()
+                module(rows.to(like.device, like.dtype))
+                if len(seen) != 1 or not isinstance(seen[0], Tensor) or len(seen[0]) != len(rows):
+                    raise ValueError(
+                        f"layer {type(layer).__name__} of {type(module).__name__} cannot be "
+                        "watched: it must be run once and return one tensor with a row for each "
+                        "input row"
+                    )
+                chunk = seen[0].flatten(1).double().cpu()
+                values.append(chunk if shrink is None else shrink(chunk))
+    finally:
+        hook.remove()
+    return torch.cat(values).numpy()
+
+
 def last_features(module: nn.Module, X: np.ndarray) -> np.ndarray:
     """Return what the last linear layer sees of each row, and a 1 for its bias.
 
@@ -48,16 +128,5 @@ def last_features(module: nn.Module, X: np.ndarray) -> np.ndarray:
     >>> last_features(nn.Linear(2, 1), np.array([[3.0, 4.0]], np.float32))
     array([[3., 4., 1.]])
     """
-    seen: list[Tensor] = []
-    layer = last_linear(module)
-    hook = layer.register_forward_pre_hook(lambda _, args: seen.append(args[0].double().cpu()))
-    weight = layer.weight
-    try:
-        with torch.inference_mode():
-            for start in range(0, len(X), ROWS_AT_A_TIME):
-                rows = as_tensor(np.ascontiguousarray(X[start : start + ROWS_AT_A_TIME]))
-                module(rows.to(weight.device, weight.dtype))
-    finally:
-        hook.remove()
-    features = torch.cat(seen).flatten(1).numpy()
+    features = watch(module, last_linear(module), X, before=True)
     return np.column_stack([features, np.ones(len(features))])

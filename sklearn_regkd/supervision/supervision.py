@@ -24,6 +24,8 @@ class Supervision:
     judged : ndarray of shape (n_samples, n_outputs), default=None
         The label before a teacher was mixed into it, by which settings of the
         student are chosen; None means `label`.
+    hints : ndarray of shape (n_samples, n_hints), default=None
+        What the teacher sees in each row, standardised.
     """
 
     label: np.ndarray
@@ -31,6 +33,7 @@ class Supervision:
     inlier: np.ndarray
     weight: np.ndarray
     judged: np.ndarray | None = None
+    hints: np.ndarray | None = None
 
     @property
     def n_labeled(self) -> int:
@@ -48,12 +51,14 @@ class Supervision:
         )
 
     def packed(self) -> np.ndarray:
-        """Return one float32 array (n_samples, 3 * n_outputs + 1).
+        """Return one float32 array (n_samples, 3 * n_outputs + 1 + n_hints).
 
         One plain array survives every sampler, split and collate function of
         a user's own training loop, which a dataclass would not.
         """
-        columns = (self.label, self.teacher, self.inlier, self.weight[:, None])
+        columns = [self.label, self.teacher, self.inlier, self.weight[:, None]]
+        if self.hints is not None:
+            columns.append(self.hints)
         with np.errstate(over="ignore"):
             packed = np.concatenate([np.asarray(c, np.float32) for c in columns], axis=1)
         if not np.isfinite(packed).all():
@@ -79,4 +84,4 @@ def unpack(packed: Tensor, n_outputs: int) -> tuple[Tensor, Tensor, Tensor, Tens
 
 def unpack_label(packed: Tensor, n_outputs: int) -> Tensor:
     """Return the labels (n_samples, n_outputs) of packed supervision."""
-    return unpack(packed, n_outputs)[0]
+    return packed[:, :n_outputs]

@@ -14,6 +14,7 @@ from skorch.utils import noop
 
 from sklearn_regkd._random import draw_seed
 from sklearn_regkd.networks.embedding import count_frequencies
+from sklearn_regkd.networks.hints import ADAPTER
 from sklearn_regkd.networks.mlp import MLP, layer_widths
 from sklearn_regkd.training.callbacks import OneCycle
 from sklearn_regkd.training.device import resolve_device
@@ -24,6 +25,8 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
     "sgd": torch.optim.SGD,
 }
+# Parameters that no weight decay holds back.
+FREE = ("*bias", "*raw_shape", f"{ADAPTER}.*")
 AUTO_STEPS = 1000
 AUTO_ROWS = 4000
 AUTO_MOST = 10
@@ -150,7 +153,7 @@ def _optimizer_params(student: BaseEstimator, weight_decay: float) -> dict[str, 
     if "weight_decay" in inspect.signature(optimizer).parameters:
         params["optimizer__weight_decay"] = weight_decay
         free = {"weight_decay": 0.0}
-        params["optimizer__param_groups"] = [("*bias", free), ("*raw_shape", free)]
+        params["optimizer__param_groups"] = [(name, free) for name in FREE]
     if student.optimizer == "adamw":
         params["optimizer__fused"] = True
     return params

@@ -11,6 +11,7 @@ from torch import nn
 
 from sklearn_regkd._tensor import as_tensor
 from sklearn_regkd.losses.criterion import SupervisionCriterion
+from sklearn_regkd.networks.hints import HintAdapter
 from sklearn_regkd.networks.inputs import attach_inputs
 from sklearn_regkd.networks.quantile import Quantiles
 from sklearn_regkd.networks.scaling import OutputScaling, Scaling
@@ -65,6 +66,7 @@ def train(
     n_heads: int,
     inputs: Quantiles | Scaling,
     extra_callbacks: list[tuple[str, Callback]],
+    adapter_seed: int = 0,
 ) -> NeuralNet:
     """Initialise a net and train it.
 
@@ -84,6 +86,8 @@ def train(
         How X enters the network.
     extra_callbacks : list of (str, Callback)
         Called after the net's own, and not kept with it.
+    adapter_seed : int, default=0
+        Of the adapter between the network and the hints, if there are any.
 
     Returns
     -------
@@ -101,6 +105,12 @@ def train(
     net.initialize()
     attach_inputs(net.module_, inputs, X.ndim)
     check_output_width(net.module_, X, len(scaling.center) * n_heads, n_heads)
+    adapter = None
+    if supervision.hints is not None:
+        n_hints = supervision.hints.shape[1]
+        few = as_tensor(X[:2]).to(device_of(net.module_))
+        adapter = HintAdapter(net.module_, net.criterion_, few, n_hints, adapter_seed)
+        net.initialize_optimizer()  # once more: the adapter is to be trained, too
     net.callbacks_ = [*net.callbacks_, *extra_callbacks]
     rows = Rows(X, supervision.packed())
     try:
@@ -113,8 +123,19 @@ def train(
         net.notify("on_train_end", X=rows.X, y=rows.y)
     finally:
         net.callbacks_ = [c for c in net.callbacks_ if c not in extra_callbacks]
+        if adapter is not None:
+            _forget(net.optimizer_, adapter.drop())
     net.module_.eval()
     return net
+
+
+def _forget(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter]) -> None:
+    """Let an optimizer lose what it knows of parameters that are gone."""
+    gone = {id(p) for p in parameters}
+    for group in optimizer.param_groups:
+        group["params"] = [p for p in group["params"] if id(p) not in gone]
+    for parameter in parameters:
+        optimizer.state.pop(parameter, None)
 
 
 def _raised_by_callback(interrupt: BaseException) -> bool:

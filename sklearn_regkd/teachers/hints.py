@@ -1,0 +1,176 @@
+"""What happens inside a teacher: the leaves of its trees, or a layer of its network."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import Pipeline
+from skorch import NeuralNet
+from torch import Tensor
+
+from sklearn_regkd.networks.features import named_layer, watch
+from sklearn_regkd.supervision.hints import LEAVES, Hints
+from sklearn_regkd.teachers.kinds import is_torch
+from sklearn_regkd.teachers.route import stage_numbers
+
+# Of a long ensemble: neighbouring trees of a boosting see nearly the same.
+MOST_TREES = 100
+# Two values of one leaf differ by what adding up and subtracting again loses.
+DIGITS = 9
+WITH_LEAVES = (
+    "trees, forests and boosting of scikit-learn, XGBoost or LightGBM, alone or as the last step "
+    "of a Pipeline"
+)
+
+
+def check_hints(teacher: Any, hints: Hints) -> None:
+    """Refuse hints that a teacher cannot give, before anything is computed.
+
+    Raises
+    ------
+    TypeError
+        If it has no such insides.
+    ValueError
+        If it has no layer of that name.
+    """
+    inner = _inner(teacher)
+    if inner is None:
+        raise TypeError(
+            f"hints={hints.layer!r} need a teacher to look into; predictions alone have no inside"
+        )
+    name = type(inner).__name__
+    if hints.layer == LEAVES:
+        if is_torch(inner) or not _has_leaves(inner):
+            layer = " (of a network name a layer instead)" if is_torch(inner) else ""
+            raise TypeError(f"teacher {name} has no leaves{layer}; these have: {WITH_LEAVES}")
+    elif not is_torch(inner):
+        raise TypeError(
+            f"hints={hints.layer!r} is the name of a layer, but teacher {name} is not a network; "
+            "of trees take 'leaves'"
+        )
+    elif isinstance(inner, torch.nn.Module):
+        named_layer(inner, hints.layer)
+
+
+def ask_hints(
+    teacher: Any, X: Any, hints: Hints, random_state: np.random.RandomState
+) -> np.ndarray:
+    """Return what a fitted teacher sees in each row.
+
+    Parameters
+    ----------
+    teacher : object
+        Fitted.
+    X : array-like of shape (n_samples, ...)
+        In the teacher's form.
+    hints : Hints
+        Where to look.
+    random_state : RandomState
+        Of the projection.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_hints), float32
+        At most as many columns as asked for; mean 0, standard deviation 1.
+
+    Raises
+    ------
+    ValueError
+        If there is no layer of that name, or its values are the same for all
+        rows or not finite.
+    """
+    while isinstance(teacher, Pipeline | FrozenEstimator):
+        if isinstance(teacher, Pipeline):
+            X, teacher = teacher[:-1].transform(X) if len(teacher) > 1 else X, teacher[-1]
+        else:
+            teacher = teacher.estimator
+    if hints.layer == LEAVES:
+        seen = _project_leaves(_leaves(teacher, X), hints.n_components, random_state)
+    else:
+        module = teacher.module_.eval() if isinstance(teacher, NeuralNet) else teacher
+        X = np.asarray(X, np.float32)
+        shrink = _projection(hints.n_components, random_state)
+        seen = watch(module, named_layer(module, hints.layer), X, shrink=shrink)
+    spread = seen.std(axis=0)
+    seen = seen[:, spread > 1e-12]
+    if not seen.shape[1] or not np.isfinite(seen).all():
+        raise ValueError(
+            f"hints={hints.layer!r} of teacher {type(teacher).__name__} say nothing: they are the "
+            "same for all rows, or not finite"
+        )
+    return ((seen - seen.mean(axis=0)) / seen.std(axis=0)).astype(np.float32)
+
+
+def _inner(teacher: Any) -> Any:
+    """Return what is inside pipelines and wrappers, fitted or not."""
+    while isinstance(teacher, Pipeline | FrozenEstimator | MultiOutputRegressor):
+        teacher = teacher[-1] if isinstance(teacher, Pipeline) else teacher.estimator
+    return teacher
+
+
+def _has_leaves(teacher: BaseEstimator) -> bool:
+    return isinstance(teacher, HistGradientBoostingRegressor) or any(
+        hasattr(type(teacher), name) for name in ("apply", "booster_")
+    )
+
+
+def _leaves(teacher: Any, X: Any) -> list[np.ndarray]:
+    """Return, for each of some trees, a number (n_samples,) that tells its leaves apart."""
+    if isinstance(teacher, MultiOutputRegressor):
+        return [tree for part in teacher.estimators_ for tree in _leaves(part, X)]
+    if isinstance(teacher, HistGradientBoostingRegressor):
+        return _steps(teacher, X)
+    if hasattr(teacher, "booster_"):  # LightGBM
+        leaves = teacher.predict(X, pred_leaf=True)
+    else:
+        leaves = teacher.apply(X)
+    leaves = np.asarray(leaves).reshape(len(leaves), -1)
+    return [leaves[:, tree - 1] for tree in stage_numbers(leaves.shape[1], MOST_TREES)]
+
+
+def _steps(boosting: HistGradientBoostingRegressor, X: Any) -> list[np.ndarray]:
+    """Return what some trees of a boosting added, which is one value for each leaf.
+
+    It does not tell its leaves otherwise.
+    """
+    kept = set(stage_numbers(boosting.n_iter_, MOST_TREES).tolist())
+    steps, last = [], None
+    for tree, said in enumerate(boosting.staged_predict(X), start=1):
+        if tree in kept:
+            step = said if last is None else said - last
+            size = np.abs(said).max()
+            steps.append(np.round(step / size if size > 0 else step, DIGITS))
+        last = said
+    return steps
+
+
+def _project_leaves(
+    trees: list[np.ndarray], n_components: int, random_state: np.random.RandomState
+) -> np.ndarray:
+    """Return a random projection of the leaf memberships, (n_samples, n_components)."""
+    projected = np.zeros((len(trees[0]), n_components))
+    for tree in trees:
+        leaves, member = np.unique(tree, return_inverse=True)
+        projected += random_state.standard_normal((len(leaves), n_components))[member]
+    return projected
+
+
+def _projection(
+    n_components: int, random_state: np.random.RandomState
+) -> Callable[[Tensor], Tensor]:
+    """Return a function that projects rows of more values than that at random."""
+    seed = random_state.randint(2**31 - 1)
+
+    def shrink(values: Tensor) -> Tensor:
+        n_values = values.shape[1]
+        if n_values <= n_components:
+            return values
+        drawn = np.random.RandomState(seed).standard_normal((n_values, n_components))
+        return values @ torch.from_numpy(drawn)
+
+    return shrink
