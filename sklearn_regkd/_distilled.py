@@ -46,10 +46,13 @@ class DistilledRegressor(BaseDistiller):
 
     Parameters
     ----------
-    teacher : estimator, FrozenEstimator, skorch net, torch.nn.Module or None, default=None
+    teacher : estimator, FrozenEstimator, skorch net, torch.nn.Module, list or dict of them, \
+            or None, default=None
         An unfitted regressor or Pipeline is cloned and fitted out-of-fold; a
         fitted one in :class:`sklearn.frozen.FrozenEstimator` and a module are
-        used as they are. None means boosted trees (of squared error where labels
+        used as they are. Several are weighted by their out-of-fold errors, see
+        :class:`~sklearn_regkd.teachers.ensemble.TeacherEnsemble`.
+        None means boosted trees (of squared error where labels
         are trusted, of absolute error where they are not), or no teacher at all
         if `fit` gets `teacher_prediction`.
     student : StudentRegressor or skorch.NeuralNet, default=None

@@ -33,7 +33,8 @@ from sklearn_regkd._target import (
 from sklearn_regkd.networks.scaling import Scaling, fit_target_scaling
 from sklearn_regkd.supervision.outliers import Verdict
 from sklearn_regkd.supervision.supervision import Supervision
-from sklearn_regkd.teachers.cross_fit import TeacherSignal, ask, consult, make_folds, teacher_rows
+from sklearn_regkd.teachers.cross_fit import TeacherSignal, ask, make_folds, teacher_rows
+from sklearn_regkd.teachers.ensemble import TeacherEnsemble, as_ensemble, consult_all
 from sklearn_regkd.teachers.kinds import (
     check_teacher,
     default_teacher,
@@ -178,7 +179,10 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
 
     def _fit(self, X, y, sample_weight, teacher_prediction, X_unlabeled=None, teacher_route=None):
         self._validate_params_now()
-        check_teacher(self.teacher)
+        teacher = as_ensemble(self.teacher)
+        if isinstance(teacher, TeacherEnsemble):
+            teacher.check()
+        check_teacher(teacher)
         if teacher_prediction is not None and self.teacher is not None:
             raise ValueError(
                 "both teacher and teacher_prediction were given: set teacher=None to use the "
@@ -203,7 +207,7 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
         with fit_task(context, self):
             with fit_task(context.subcontext(task_name="teacher"), self):
                 if teacher_prediction is None:
-                    teacher = own_teacher(self.teacher, y.shape[1], random_state, len(y))
+                    teacher = own_teacher(teacher, y.shape[1], random_state, len(y))
                     params = self._teacher_params(teacher, weight)
                     rows, given = teacher_rows(teacher, X, X_array), None
                     if is_fitted_teacher(teacher):
@@ -264,7 +268,7 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
         """Ask the teacher of a lesson; fit it on all rows as well where `refit`."""
         if lesson.prediction is not None:
             return TeacherSignal(lesson.prediction, lesson.teacher)
-        return consult(
+        return consult_all(
             lesson.teacher,
             lesson.rows,
             lesson.y,
@@ -323,7 +327,7 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
             `sample_weight` goes to the teacher as well if the teacher asks for it.
         """
         router = MetadataRouter(owner=self).add_self_request(self)
-        teacher = default_teacher() if self.teacher is None else self.teacher
+        teacher = default_teacher() if self.teacher is None else as_ensemble(self.teacher)
         if hasattr(teacher, "get_metadata_routing"):
             mapping = MethodMapping().add(caller="fit", callee="fit")
             router.add(teacher=teacher, method_mapping=mapping)

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 try:  # scikit-learn >= 1.9
@@ -46,6 +47,7 @@ except ImportError:
 
 
 __all__ = [
+    "BaseComposition",
     "CallbackSupportMixin",
     "Interval",
     "StrOptions",

@@ -18,10 +18,13 @@ class TORRegressor(BaseDistiller):
 
     Parameters
     ----------
-    teacher : estimator, FrozenEstimator, skorch net, torch.nn.Module or None, default=None
+    teacher : estimator, FrozenEstimator, skorch net, torch.nn.Module, list or dict of them, \
+            or None, default=None
         An unfitted regressor or Pipeline is cloned and fitted out-of-fold; a
         fitted one in :class:`sklearn.frozen.FrozenEstimator` and a module are
-        used as they are. None means boosted trees with absolute loss, or no
+        used as they are. Several are weighted by their out-of-fold errors, see
+        :class:`~sklearn_regkd.teachers.ensemble.TeacherEnsemble`.
+        None means boosted trees with absolute loss, or no
         teacher at all if `fit` gets `teacher_prediction`.
     student : StudentRegressor or skorch.NeuralNet, default=None
         The student's network and training; None means ``StudentRegressor()``.

@@ -8,7 +8,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from sklearn_regkd.networks.scaling import MOST_SIGMA, Scaling
 from sklearn_regkd.supervision.outliers import robust_sigma
-from sklearn_regkd.teachers.cross_fit import consult
+from sklearn_regkd.teachers.ensemble import consult_all
 from sklearn_regkd.teachers.kinds import own_teacher, weight_params
 from sklearn_regkd.teachers.peers import Peers
 
@@ -98,7 +98,7 @@ class Council:
             kept = np.asarray(trusted.all(axis=1))
             if kept.mean() < FEWEST_KEPT and trust.shape[1] > 1:
                 y, kept = np.where(trusted, y, self.scaling.center), None
-        signal = consult(
+        signal = consult_all(
             self.teacher if teacher is None else teacher,
             self.rows if teacher is None else self.X,
             y,

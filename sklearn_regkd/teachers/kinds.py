@@ -21,7 +21,7 @@ from sklearn_regkd._random import fill_random_states
 
 KINDS = (
     "None (the default teacher), an unfitted regressor, a FrozenEstimator around a fitted one, "
-    "a skorch net, or a torch.nn.Module"
+    "a skorch net, a torch.nn.Module, or a list or dict of them"
 )
 
 # Of the default teacher. On 34,000 rows of protein the second is worth 0.08 of R2.
