@@ -4,6 +4,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import check_memory
 
 from sklearn_regkd._distiller import BaseDistiller, Instruction
 from sklearn_regkd._further_rows import further_rows
@@ -105,6 +106,11 @@ class DistilledRegressor(BaseDistiller):
         Which output predicts. May be changed after `fit`.
     cv : int, splitter or iterable, default=5
         Folds of the out-of-fold teacher; an integer means shuffled folds.
+    memory : str or joblib.Memory, default=None
+        Folder in which to keep what teachers said out-of-fold, for the next
+        fit with the same teacher, rows, labels, weights, folds and seeds: the
+        other candidates of a grid over the student, for example. It needs an
+        integer `random_state`, and may be shared by processes.
     n_jobs : int, default=None
         Fits of the teacher at a time.
     random_state : int, RandomState instance or None, default=None
@@ -164,6 +170,7 @@ class DistilledRegressor(BaseDistiller):
     Examples
     --------
     >>> import numpy as np
+    from sklearn.utils.validation import check_memory
     >>> from sklearn.ensemble import RandomForestRegressor
     >>> from sklearn_regkd import DistilledRegressor, StudentRegressor
     >>> rng = np.random.default_rng(0)
@@ -196,6 +203,7 @@ class DistilledRegressor(BaseDistiller):
         teacher_weight=1.0,
         predict_head="label",
         cv=5,
+        memory=None,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -214,6 +222,7 @@ class DistilledRegressor(BaseDistiller):
         self.teacher_weight = teacher_weight
         self.predict_head = predict_head
         self.cv = cv
+        self.memory = memory
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -333,7 +342,7 @@ class DistilledRegressor(BaseDistiller):
         return further_rows(self, lesson, told.fitted_teacher, synthetic, X_unlabeled)
 
     def _council(self, lesson) -> Council:
-        peers = None
+        peers, memory = None, check_memory(self.memory)
         if lesson.X.ndim == 2:
             plain = lesson.student.module is None
             peers = Peers(
@@ -344,6 +353,7 @@ class DistilledRegressor(BaseDistiller):
                 lesson.folds,
                 draw_seed(lesson.random_state),
                 lesson.student._categorical if plain else (),
+                memory,
             )
         return Council(
             lesson.teacher,
@@ -359,6 +369,7 @@ class DistilledRegressor(BaseDistiller):
             self.teacher is None and lesson.prediction is None,
             self.n_jobs,
             lesson.random_state,
+            memory,
         )
 
     def _criterion(self, verdict) -> dict[str, Any]:

@@ -9,12 +9,13 @@ import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, check_memory
 from skorch import NeuralNet
 
-from sklearn_regkd._random import fill_random_states, own_random_state
+from sklearn_regkd._random import draw_seed, fill_random_states, own_random_state
 from sklearn_regkd._sklearn import (
     CallbackSupportMixin,
+    HasMethods,
     Interval,
     StrOptions,
     all_or_nothing,
@@ -276,7 +277,8 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
             folds=lesson.folds,
             refit=refit,
             n_jobs=self.n_jobs,
-            random_state=lesson.random_state,
+            seed=draw_seed(lesson.random_state),
+            memory=check_memory(self.memory),
         )
 
     def predict(self, X):
@@ -341,6 +343,7 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
                 "teacher_weight": [Interval(Real, 0, None, closed="left")],
                 "predict_head": [StrOptions({"label", "teacher", "mean"})],
                 "cv": ["cv_object"],
+                "memory": [None, str, HasMethods(["cache"])],
                 "n_jobs": [Integral, None],
                 "random_state": ["random_state"],
                 "verbose": ["verbose"],

@@ -8,6 +8,7 @@ from typing import Any
 from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import (
+    HasMethods,
     Interval,
     StrOptions,
     validate_parameter_constraints,
@@ -49,6 +50,7 @@ except ImportError:
 __all__ = [
     "BaseComposition",
     "CallbackSupportMixin",
+    "HasMethods",
     "Interval",
     "StrOptions",
     "all_or_nothing",

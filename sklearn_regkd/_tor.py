@@ -48,6 +48,11 @@ class TORRegressor(BaseDistiller):
         output is the one that the rejection protects. May be changed after `fit`.
     cv : int, splitter or iterable, default=5
         Folds of the out-of-fold teacher; an integer means shuffled folds.
+    memory : str or joblib.Memory, default=None
+        Folder in which to keep what teachers said out-of-fold, for the next
+        fit with the same teacher, rows, labels, weights, folds and seeds: the
+        other candidates of a grid over the student, for example. It needs an
+        integer `random_state`, and may be shared by processes.
     n_jobs : int, default=None
         Fits of the teacher at a time.
     random_state : int, RandomState instance or None, default=None
@@ -118,6 +123,7 @@ class TORRegressor(BaseDistiller):
         teacher_weight=1.0,
         predict_head="label",
         cv=5,
+        memory=None,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -130,6 +136,7 @@ class TORRegressor(BaseDistiller):
         self.teacher_weight = teacher_weight
         self.predict_head = predict_head
         self.cv = cv
+        self.memory = memory
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose

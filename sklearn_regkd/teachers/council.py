@@ -3,9 +3,11 @@
 from typing import Any
 
 import numpy as np
+from joblib import Memory
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 
+from sklearn_regkd._random import draw_seed
 from sklearn_regkd.networks.scaling import MOST_SIGMA, Scaling
 from sklearn_regkd.supervision.outliers import robust_sigma
 from sklearn_regkd.teachers.ensemble import consult_all
@@ -56,6 +58,8 @@ class Council:
         Fits at a time.
     random_state : RandomState
         Decides the seeds of torch teachers and witnesses.
+    memory : joblib.Memory
+        Where answers are kept.
     """
 
     def __init__(
@@ -73,12 +77,13 @@ class Council:
         is_default: bool,
         n_jobs: int | None,
         random_state: np.random.RandomState,
+        memory: Memory,
     ):
         self.teacher, self.rows, self.X, self.y = teacher, rows, X, y
         self.weight, self.scaling, self.params = weight, scaling, params
         self.prediction, self.peers, self.folds = prediction, peers, folds
         self.is_default = is_default
-        self.n_jobs, self.random_state = n_jobs, random_state
+        self.n_jobs, self.random_state, self.memory = n_jobs, random_state, memory
         self.label = scaling.standardize(y)
         # Boosted trees take several times longer with weights, also with equal ones.
         self.uneven = None if np.all(weight == weight[0]) else weight
@@ -107,7 +112,8 @@ class Council:
             kept=kept,
             refit=False,
             n_jobs=self.n_jobs,
-            random_state=self.random_state,
+            seed=draw_seed(self.random_state),
+            memory=self.memory,
         )
         return self.scaling.standardize(signal.prediction)
 

@@ -171,7 +171,7 @@ def consult(
     folds: list[tuple],
     refit: bool,
     n_jobs: int | None,
-    random_state: np.random.RandomState,
+    seed: int,
     kept: np.ndarray | None = None,
 ) -> TeacherSignal:
     """Get a teacher's opinion of rows: out-of-fold, or as it is if it came fitted.
@@ -192,7 +192,7 @@ def consult(
         Whether to fit the teacher on all rows as well.
     n_jobs : int or None
         Fits at a time.
-    random_state : RandomState
+    seed : int
         Decides the seeds of torch teachers.
     kept : ndarray of bool of shape (n_samples,), default=None
         The rows to learn from; a fold without any learns from all of its rows.
@@ -204,6 +204,7 @@ def consult(
     """
     if is_fitted_teacher(teacher):
         return TeacherSignal(ask(teacher, X, y.shape[1]), teacher)
+    random_state = np.random.RandomState(seed)
     seeds = [draw_seed(random_state) for _ in range(len(folds) + 1)]
     tasks = [
         delayed(_fit_and_ask)(

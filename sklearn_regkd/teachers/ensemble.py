@@ -1,14 +1,15 @@
 """A second opinion: several teachers that speak with one voice."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
+from joblib import Memory
 from sklearn import config_context
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import median_absolute_error
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
 
 from sklearn_regkd._categories import is_frame
 from sklearn_regkd._random import draw_seed, own_random_state
@@ -115,7 +116,8 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
                 folds=folds,
                 refit=True,
                 n_jobs=None,
-                random_state=random_state,
+                seed=draw_seed(random_state),
+                memory=check_memory(None),
             )
             weights = score_weights(y, opinions, weight)
         else:
@@ -130,7 +132,9 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
         self.weights_ = normalize_weights(weights, len(self.estimators_), y.shape[1])
         return self
 
-    def cross_fit(self, X: Any, y: np.ndarray, weight: np.ndarray | None, **how: Any) -> np.ndarray:
+    def cross_fit(
+        self, X: Any, y: np.ndarray, weight: np.ndarray | None, memory: Memory, **how: Any
+    ) -> np.ndarray:
         """Ask all members about rows that they have not seen, and keep them if they are refitted.
 
         Parameters
@@ -141,6 +145,8 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
             Labels.
         weight : ndarray of shape (n_samples,) or None
             Weight of each row.
+        memory : joblib.Memory
+            Where answers are kept.
         **how : dict
             Further arguments of :func:`~sklearn_regkd.teachers.cross_fit.consult`.
 
@@ -149,10 +155,10 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
         ndarray of shape (n_estimators, n_samples, n_outputs)
             What each member says.
         """
-        said = [
-            consult(member, _rows_of(member, X), y, params=weight_params(member, weight), **how)
-            for member in self._members(y.shape[1], how["random_state"])
-        ]
+        said = []
+        for member in self._members(y.shape[1], np.random.RandomState(how["seed"])):
+            params = weight_params(member, weight)
+            said.append(_remember(memory)(member, _rows_of(member, X), y, params=params, **how))
         if how["refit"]:
             self._keep([s.teacher for s in said], X, y.shape[1])
         return np.stack([s.prediction for s in said])
@@ -290,7 +296,11 @@ def as_ensemble(teacher: Any) -> Any:
         return TeacherEnsemble(named).set_fit_request(sample_weight=True)
 
 
-def consult_all(teacher: Any, X: Any, y: np.ndarray, **how: Any) -> TeacherSignal:
+def _remember(memory: Memory) -> Callable[..., TeacherSignal]:
+    return memory.cache(consult, ignore=["n_jobs"])
+
+
+def consult_all(teacher: Any, X: Any, y: np.ndarray, memory: Memory, **how: Any) -> TeacherSignal:
     """Get an opinion like :func:`~sklearn_regkd.teachers.cross_fit.consult`, of several too.
 
     The members are cross-fitted once, on the same folds; what they said decides about their
@@ -304,13 +314,15 @@ def consult_all(teacher: Any, X: Any, y: np.ndarray, **how: Any) -> TeacherSigna
         In the teacher's form.
     y : ndarray of shape (n_samples, n_outputs)
         Labels in raw units.
+    memory : joblib.Memory
+        Where answers are kept.
     **how : dict
         Further arguments of `consult`.
     """
     if not isinstance(teacher, TeacherEnsemble):
-        return consult(teacher, X, y, **how)
+        return _remember(memory)(teacher, X, y, **how)
     weight = how.pop("params").get("sample_weight")
-    opinions = teacher.cross_fit(X, y, weight, **how)
+    opinions = teacher.cross_fit(X, y, weight, memory, **how)
     if isinstance(teacher.weights, str) and teacher.weights == "score":
         teacher.weights = score_weights(y, opinions, weight)
     weights = normalize_weights(teacher.weights, len(opinions), y.shape[1])

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from sklearn.utils.validation import check_memory
 
 from sklearn_regkd.networks.inputs import count_inputs, fit_inputs, map_inputs
 from sklearn_regkd.networks.scaling import MOST_SIGMA
@@ -37,24 +38,32 @@ class Peers:
         Decides everything.
     categorical : sequence of int, default=()
         Features that hold codes of categories.
+    memory : joblib.Memory, default=None
+        Where answers are kept; None keeps none.
     """
 
-    def __init__(self, student, X, label, weight, folds, seed, categorical=()):
+    def __init__(self, student, X, label, weight, folds, seed, categorical=(), memory=None):
         inputs = fit_inputs(X, weight, student.input_transform, categorical)
-        self.inputs = map_inputs(inputs, X)
+        self.inputs = map_inputs(inputs, X).numpy()
         self.recipe = stack_recipe(student, *count_inputs(inputs), len(X))
         self.weight, self.seed = weight, seed
         self.fold = np.empty(len(X), np.intp)
         for fold, (_, test) in enumerate(folds):
             self.fold[test] = fold
         self.n_folds = len(folds)
-        self.weight_decay = student.weight_decay
-        if self.weight_decay == "auto":
+        self.memory = check_memory(memory)
+        self.label, self._weight_decay = label, student.weight_decay
+
+    @property
+    def weight_decay(self) -> float:
+        """Return the student's, or what a first trial finds where that is ``"auto"``."""
+        if self._weight_decay == "auto":
             with one_thread():
                 # By the absolute error, which wrong labels cannot mislead far.
-                self.weight_decay = choose_weight_decay(
-                    self.recipe, self.inputs, label, weight, ["absolute_error"], seed
+                self._weight_decay = self.memory.cache(choose_weight_decay)(
+                    self.recipe, self.inputs, self.label, self.weight, ["absolute_error"], self.seed
                 )[0]
+        return float(self._weight_decay)
 
     def ask(
         self,
@@ -84,24 +93,37 @@ class Peers:
         list of ndarray of shape (n_samples, n_outputs)
             Out-of-fold predictions, standardised.
         """
-        n_samples, n_outputs = label.shape
+        n_outputs = label.shape[1]
         seen = np.arange(self.n_folds)[:, None] != self.fold
         weight = (seen * self.weight)[:, :, None]
         weight = np.repeat(weight, n_outputs, axis=2) if trust is None else weight * trust
         weight = weight / np.maximum(weight.mean(axis=1, keepdims=True), 1e-12)
-        target = label.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32)
-        n_nets = len(losses) * self.n_folds
-        decay = float(self.weight_decay if weight_decay is None else weight_decay)
-        with one_thread():
-            stack = train_stack(
-                replace(self.recipe, n_steps=-(-self.recipe.n_steps // haste)),
-                self.inputs,
-                torch.from_numpy(target).expand(n_nets, -1, -1),
-                torch.from_numpy(weight.astype(np.float32)).repeat(len(losses), 1, 1),
-                [loss for loss in losses for _ in range(self.n_folds)],
-                torch.full((n_nets,), decay),
-                self.seed,
-            )
-            said = stack.predict(self.inputs).astype(np.float64)
-        said = said.reshape(len(losses), self.n_folds, n_samples, n_outputs)
-        return list(said[:, self.fold, np.arange(n_samples)])
+        return self.memory.cache(_train_and_ask)(
+            replace(self.recipe, n_steps=-(-self.recipe.n_steps // haste)),
+            self.inputs,
+            label.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32),
+            weight.astype(np.float32),
+            list(losses),
+            self.weight_decay if weight_decay is None else float(weight_decay),
+            self.fold,
+            self.seed,
+        )
+
+
+def _train_and_ask(recipe, inputs, label, weight, losses, weight_decay, fold, seed):
+    """Return the out-of-fold opinion of each loss; all that it depends on is an argument."""
+    n_folds, n_nets = len(weight), len(losses) * len(weight)
+    scores = torch.from_numpy(inputs)
+    with one_thread():
+        stack = train_stack(
+            recipe,
+            scores,
+            torch.from_numpy(label).expand(n_nets, -1, -1),
+            torch.from_numpy(weight).repeat(len(losses), 1, 1),
+            [loss for loss in losses for _ in range(n_folds)],
+            torch.full((n_nets,), weight_decay),
+            seed,
+        )
+        said = stack.predict(scores).astype(np.float64)
+    said = said.reshape(len(losses), n_folds, *label.shape)
+    return list(said[:, fold, np.arange(len(label))])

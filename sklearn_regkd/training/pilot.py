@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from torch import Tensor
 
 from sklearn_regkd._random import draw_seed
 from sklearn_regkd.losses.modules import STACKABLE
@@ -34,7 +33,7 @@ IN_DOUBT = 0.5
 
 def choose_weight_decay(
     recipe: Recipe,
-    inputs: Tensor,
+    inputs: np.ndarray,
     label: np.ndarray,
     weight: np.ndarray,
     losses: Sequence[str],
@@ -53,7 +52,7 @@ def choose_weight_decay(
     ----------
     recipe : Recipe
         The student's.
-    inputs : Tensor of shape (n_samples, n_inputs), float32
+    inputs : ndarray of shape (n_samples, n_inputs), float32
         What the network sees.
     label : ndarray of shape (n_samples, n_outputs)
         Standardised, without a teacher mixed in: a teacher that was fitted on
@@ -69,7 +68,7 @@ def choose_weight_decay(
         return [DEFAULT_WEIGHT_DECAY] * len(losses)
     order = np.random.RandomState(seed).permutation(len(label))[:MOST_ROWS]
     label, weight = label[order].clip(-MOST_SIGMA, MOST_SIGMA), weight[order]
-    scores = inputs[torch.from_numpy(order)]
+    scores = torch.from_numpy(inputs[order])
     n_part = int(HELD_OUT * len(label))
     n_splits = SPLITS if len(label) < SPLITS_BELOW else 1
     # Part of each row; the parts from n_splits on are never held out.
@@ -146,7 +145,7 @@ def try_weight_decays(
     with one_thread():
         return choose_weight_decay(
             stack_recipe(student, *count_inputs(inputs), len(X)),
-            map_inputs(inputs, X[labeled]),
+            map_inputs(inputs, X[labeled]).numpy(),
             supervision.label if supervision.judged is None else supervision.judged,
             weight[labeled],
             [loss],

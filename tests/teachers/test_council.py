@@ -6,6 +6,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.multioutput import MultiOutputRegressor
+from sklearn.utils.validation import check_memory
 
 from sklearn_regkd import StudentRegressor
 from sklearn_regkd.networks.scaling import fit_target_scaling
@@ -78,6 +79,7 @@ def council(X, y, teacher=None, prediction=None, is_default=False, epochs=None, 
         is_default,
         None,
         np.random.RandomState(0),
+        check_memory(None),
     )
 
 
