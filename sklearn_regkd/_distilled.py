@@ -68,8 +68,8 @@ class DistilledRegressor(BaseDistiller):
         Weight of the teacher in what the student learns; 0 is the repaired
         labels alone, 1 the teacher alone. Values outside [0, 1] are allowed.
         ``"auto"`` takes the weight by which teacher and peers together predict
-        left-out labels best (least squares on trusted labels), and one half
-        where labels turned out to be wrong.
+        left-out labels best (least squares on trusted labels), but at least one
+        half where labels turned out to be wrong.
     loss : "auto", name or callable, default="auto"
         Loss of the student. ``"auto"`` is the squared error if all labels are
         trusted, else Huber's loss. Towards the mixture of label and teacher:

@@ -42,8 +42,8 @@ class Decision:
     reasons : tuple of str
         The evidence, in words.
     scores : dict of str to float
-        Out-of-fold absolute error of each candidate that was tried, relative
-        to the first.
+        Out-of-fold error of each candidate that was tried, squared and capped,
+        relative to the first.
     """
 
     rule: str
@@ -172,13 +172,14 @@ def judge_by_evidence(council: Council) -> Finding:
         if proven[output]:
             case = investigator.investigate(output, sceptic[:, output], teacher[:, output])
             verdict = investigator.judge(output, case)
-            opinion[:, output], alpha[output] = case.candidate.opinion, DEFAULT_ALPHA
+            opinion[:, output] = case.candidate.opinion
+            alpha[output] = np.clip(case.candidate.alpha, DEFAULT_ALPHA, 1)
             probability[:, output] = verdict.inlier_probability[:, 0]
             sigma[output], limit[output] = verdict.sigma[0], verdict.threshold[0]
             losses.add(case.loss)
             hard = case.rule is investigator.threshold
             trust[:, output] = (verdict.inlier if hard else verdict.inlier_probability)[:, 0]
-            rule, scores = case.candidate.name, {c.name: c.absolute for c in case.tried}
+            rule, scores = case.candidate.name, {c.name: c.cost for c in case.tried}
             reasons[output] += case.reasons
         else:
             columns = (v[counted, output] for v in (label, believer, teacher))

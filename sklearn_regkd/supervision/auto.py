@@ -1,8 +1,10 @@
 """``outliers="auto"``: which rule, if any, decides about the labels.
 
 Whole candidates are compared: a rule, the labels that it trusts, and two models
-refitted on these out-of-fold. Candidates are scored by the absolute error
-against *all* given labels, so that none is rewarded for what it threw away.
+refitted on these out-of-fold. Candidates are scored against *all* given labels,
+so that none is rewarded for what it threw away: by the squared error, because
+the mean is what is wanted of skewed or two-humped good labels, and at most that
+of three robust standard deviations, because wrong labels have no more to say.
 """
 
 from collections.abc import Callable
@@ -28,7 +30,9 @@ SEPARATION, ONE_SIDED, FEWEST = 3.5, 0.95, 0.05
 # errors are on both sides it has to be clearly better than the threshold.
 MIXTURE_MARGIN, MIXTURE_MOST = 0.01, 0.4
 ROUND_MARGIN = 0.003
-CAP_IN_SIGMA = 2.0
+# Errors count as no larger than that many robust standard deviations: in the score of a
+# candidate, and where one-sided errors are to be told from a model that ran after them.
+SCORE_CAP, NEAR_CAP = 3.0, 2.0
 
 
 @dataclass
@@ -43,17 +47,19 @@ class Candidate:
         Out-of-fold blend of student and teacher.
     alpha : float
         The teacher's share in it.
-    absolute, capped : float
-        Mean absolute error against all labels, and the same with errors
-        capped at two robust standard deviations of the first candidate's
-        errors, relative to the first candidate.
+    cost : float
+        Mean squared error against all labels, each error capped at three robust
+        standard deviations of the first candidate's errors, relative to the
+        first candidate.
+    near : float
+        Mean absolute error, capped at two of them, likewise.
     """
 
     name: str
     opinion: np.ndarray
     alpha: float
-    absolute: float = 1.0
-    capped: float = 1.0
+    cost: float = 1.0
+    near: float = 1.0
 
 
 @dataclass
@@ -131,7 +137,7 @@ class Investigator:
             f"{shape.separation:.1f} robust standard deviations away"
         ]
         one_sided = side > ONE_SIDED and shape.separation >= SEPARATION and share > FEWEST
-        cap = CAP_IN_SIGMA * shape.scale
+        cap = NEAR_CAP * shape.scale
         near = [
             np.minimum(np.abs(self.label[:, output] - c.opinion), cap)[self.counted].mean()
             for c in (first, by_threshold, by_mixture)
@@ -140,10 +146,10 @@ class Investigator:
             reasons.append("errors stand apart on one side: the mixture decides")
             second = self._refit("mixture, round 2", self.mixture, output, by_mixture, first)
             tried.append(second)
-            best = second if second.capped < by_mixture.capped else by_mixture
+            best = second if second.near < by_mixture.near else by_mixture
             return self._settle(output, Investigation(best, self.mixture, tried, reasons))
-        best, rule = (by_threshold, self.threshold) if by_threshold.absolute < 1 else (first, None)
-        if by_mixture.absolute < best.absolute - MIXTURE_MARGIN and share < MIXTURE_MOST:
+        best, rule = (by_threshold, self.threshold) if by_threshold.cost < 1 else (first, None)
+        if by_mixture.cost < best.cost - MIXTURE_MARGIN and share < MIXTURE_MOST:
             best, rule = by_mixture, self.mixture
         if rule is None:
             reasons.append("no refit on trusted labels predicts left-out labels better")
@@ -151,11 +157,11 @@ class Investigator:
         name = "threshold" if rule is self.threshold else "mixture"
         reasons.append(
             f"the model refitted by the {name} predicts left-out labels best "
-            f"({best.absolute - 1:+.1%} absolute error)"
+            f"({best.cost - 1:+.1%} squared error, capped)"
         )
         second = self._refit(f"{name}, round 2", rule, output, best, first)
         tried.append(second)
-        if second.absolute < best.absolute - ROUND_MARGIN:
+        if second.cost < best.cost - ROUND_MARGIN:
             best = second
         return self._settle(output, Investigation(best, rule, tried, reasons))
 
@@ -168,19 +174,16 @@ class Investigator:
         trust = np.ones(self.label.shape)
         trust[:, output] = self._trust(output, found.rule, found.candidate)
         student, teacher = (opinion[:, output] for opinion in self.ask(trust, "squared_error"))
-        label, weight = self.label[:, output], trust[:, output] * self.counted
-        name = f"{found.candidate.name}, squared error"
-        mean = self._candidate(name, label, student, teacher, weight >= 0.5, found.tried[0])
+        first = found.tried[0]
+        name = "threshold" if found.candidate is first else found.candidate.name
+        label, trusted = self.label[:, output], trust[:, output] >= 0.5
+        mean = self._candidate(f"{name}, squared error", label, student, teacher, trusted, first)
         found.tried.append(mean)
-        cost = [
-            np.average((label - candidate.opinion) ** 2, weights=weight)
-            for candidate in (found.candidate, mean)
-        ]
-        if cost[1] < cost[0]:
+        if mean.cost < found.candidate.cost:
             found.candidate, found.loss = mean, "squared_error"
-            found.reasons.append("trusted labels are predicted better by their mean")
+            found.reasons.append("labels are predicted better by the mean of trusted ones")
         else:
-            found.reasons.append("trusted labels are predicted better by their median")
+            found.reasons.append("labels are predicted better by the median of trusted ones")
         return found
 
     def judge(self, output: int, found: Investigation) -> Verdict:
@@ -211,13 +214,17 @@ class Investigator:
         alpha = best_blend(label[known], student[known], teacher[known])
         candidate = Candidate(name, mix(student, teacher, alpha), alpha)
         if first is not None:
-            cap = CAP_IN_SIGMA * robust_sigma((label - first.opinion)[self.counted])
+            sigma = robust_sigma((label - first.opinion)[self.counted])
             error = np.abs(label - candidate.opinion)[self.counted]
             base = np.abs(label - first.opinion)[self.counted]
-            candidate.absolute = float(error.mean() / max(base.mean(), 1e-300))
-            capped = np.minimum(error, cap).mean() / max(np.minimum(base, cap).mean(), 1e-300)
-            candidate.capped = float(capped)
+            candidate.cost = _relative(error, base, SCORE_CAP * sigma, 2)
+            candidate.near = _relative(error, base, NEAR_CAP * sigma, 1)
         return candidate
+
+
+def _relative(error: np.ndarray, base: np.ndarray, cap: float, power: int) -> float:
+    costs = [np.mean(np.minimum(e, cap) ** power) for e in (error, base)]
+    return float(costs[0] / max(costs[1], 1e-300))
 
 
 def default_threshold() -> ThresholdRule:
