@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint format sinusoid accuracy clean
+.PHONY: demo test lint format sinusoid papers accuracy ablation clean
 
 demo: $(READY)
 	$(BIN)/python examples/1-start/concrete.py $(ARGS)
@@ -28,6 +28,16 @@ sinusoid: $(READY)
 accuracy: $(READY)
 	$(BIN)/python -m pip install -q --disable-pip-version-check cleanlab
 	OMP_NUM_THREADS=1 $(BIN)/python examples/benchmarks/accuracy.py --data $(DATA) $(ARGS)
+
+# Each method of the papers switched on, against the default recipe: about an hour.
+ablation: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python examples/benchmarks/ablation.py --data $(DATA) $(ARGS)
+
+# One script for each paper; each prints a table and draws a picture.
+papers: $(READY)
+	$(BIN)/python examples/3-papers/outlier_rejection.py $(ARGS)
+	$(BIN)/python examples/3-papers/revision_selection.py $(ARGS)
+	$(BIN)/python examples/3-papers/route.py $(ARGS)
 
 # torch goes in first and alone: pip then never considers the multi-gigabyte CUDA builds.
 $(READY): pyproject.toml constraints.txt

@@ -10,6 +10,7 @@ from sklearn_regkd._distiller import BaseDistiller, Instruction
 from sklearn_regkd._further_rows import further_rows
 from sklearn_regkd._imitation import teach
 from sklearn_regkd._judgement import judge_by_evidence, judge_by_rule
+from sklearn_regkd._methods import Methods, hint_params
 from sklearn_regkd._random import draw_seed
 from sklearn_regkd._sklearn import (
     Interval,
@@ -20,13 +21,8 @@ from sklearn_regkd._sklearn import (
 )
 from sklearn_regkd._student import StudentRegressor
 from sklearn_regkd.losses.modules import LOSSES, WITH_TEACHER
-from sklearn_regkd.supervision.hints import Hints
 from sklearn_regkd.supervision.mixing import mix
-from sklearn_regkd.supervision.revision import LabelRevision
-from sklearn_regkd.supervision.route import RouteSchedule
 from sklearn_regkd.supervision.rules import resolve_rule
-from sklearn_regkd.supervision.selection import DataSelection
-from sklearn_regkd.supervision.synthetic import SyntheticRows
 from sklearn_regkd.teachers.council import Council
 from sklearn_regkd.teachers.hints import ask_hints, check_hints
 from sklearn_regkd.teachers.peers import Peers
@@ -279,7 +275,8 @@ class DistilledRegressor(BaseDistiller):
         )
 
     def _supervise(self, lesson):
-        hints = Hints.resolve(self.hints)
+        methods = Methods.of(self)
+        hints, revision = methods.hints, methods.revision
         if hints is not None:
             check_hints(lesson.teacher, hints)
         council = self._council(lesson)
@@ -290,18 +287,15 @@ class DistilledRegressor(BaseDistiller):
             finding = judge_by_rule(rule, council, self.alpha == "auto")
         scaling = lesson.scaling
         repaired = mix(finding.opinion, scaling.standardize(lesson.y), finding.trust)
-        route = RouteSchedule.resolve(self.route)
-        teacher, stages = teach(lesson, finding.unfitted, repaired, route)
+        teacher, stages = teach(lesson, finding.unfitted, repaired, methods.route)
         imitated = mix(stages, finding.opinion, finding.second)
-        revision = LabelRevision.resolve(self.revision)
         if revision is not None and revision.revises == "label":
             # A teacher that was fitted on a label defends it.
             repaired = revision.apply(repaired, finding.teacher)[0]
         elif revision is not None:
             imitated = revision.apply(repaired, imitated[-1])[1][None]
-        selection = DataSelection.resolve(self.selection)
-        if selection is not None:
-            chosen = selection.select(
+        if methods.selection is not None:
+            chosen = methods.selection.select(
                 lesson.student,
                 lesson.X,
                 repaired,
@@ -322,7 +316,8 @@ class DistilledRegressor(BaseDistiller):
             scaling.restore(finding.teacher),
             teacher,
             repaired,
-            route and Curriculum(told.astype(np.float32), imitated.astype(np.float32), route),
+            methods.route
+            and Curriculum(told.astype(np.float32), imitated.astype(np.float32), methods.route),
             hints and ask_hints(teacher, lesson.rows, hints, lesson.random_state),
         )
 
@@ -331,15 +326,12 @@ class DistilledRegressor(BaseDistiller):
         return not isinstance(self.loss, str) or (self.loss in WITH_TEACHER and self.loss != "tor")
 
     def _more_rows(self, lesson, told, X_unlabeled):
-        synthetic = SyntheticRows.resolve(self.synthetic)
-        if X_unlabeled is None and synthetic is None:
+        methods = Methods.of(self)
+        if X_unlabeled is None and methods.synthetic is None:
             return None
-        for name in ("route", "hints"):
-            if getattr(self, name) is not None:
-                raise ValueError(
-                    f"{name} and X_unlabeled exclude each other: only training rows have {name}"
-                )
-        return further_rows(self, lesson, told.fitted_teacher, synthetic, X_unlabeled)
+        methods.refuse_further_rows("X_unlabeled")
+        teacher = told.fitted_teacher
+        return further_rows(self, lesson, teacher, methods.synthetic, X_unlabeled)
 
     def _council(self, lesson) -> Council:
         peers, memory = None, check_memory(self.memory)
@@ -382,14 +374,8 @@ class DistilledRegressor(BaseDistiller):
             "n_heads": self.heads,
             "teacher_weight": self.teacher_weight,
             "alpha": self.alpha_.tolist(),
-            **self._hint_params(),
+            **hint_params(Methods.of(self).hints),
         }
-
-    def _hint_params(self) -> dict[str, Any]:
-        hints = Hints.resolve(self.hints)
-        if hints is None:
-            return {}
-        return {"hint_weight": hints.weight, "attentive_hints": hints.attentive}
 
     def _validate_params_now(self) -> None:
         super()._validate_params_now()
@@ -402,26 +388,4 @@ class DistilledRegressor(BaseDistiller):
         )
         if not (isinstance(self.outliers, str) and self.outliers == "auto"):
             resolve_rule(self.outliers)
-        LabelRevision.resolve(self.revision)
-        DataSelection.resolve(self.selection)
-        SyntheticRows.resolve(self.synthetic)
-        if Hints.resolve(self.hints) is not None and self.synthetic is not None:
-            raise ValueError("hints and synthetic exclude each other: only training rows have them")
-        self._check_route()
-
-    def _check_route(self) -> None:
-        if RouteSchedule.resolve(self.route) is None:
-            return
-        revision = LabelRevision.resolve(self.revision)
-        if revision is not None and revision.revises == "teacher":
-            raise ValueError(
-                "route and revision='teacher' exclude each other: early stages contradict most "
-                "labels, and revised ones are no longer the teacher's; use revision='label'"
-            )
-        if self.synthetic is not None:
-            raise ValueError("route and synthetic exclude each other: only training rows have one")
-        if getattr(self.student, "early_stopping", False):
-            raise ValueError(
-                "route and early_stopping exclude each other: the best epoch would be one in "
-                "which the student still learned an easy stage"
-            )
+        Methods.of(self)

@@ -214,7 +214,7 @@ class Investigator:
         alpha = best_blend(label[known], student[known], teacher[known])
         candidate = Candidate(name, mix(student, teacher, alpha), alpha)
         if first is not None:
-            sigma = robust_sigma((label - first.opinion)[self.counted])
+            sigma = float(robust_sigma((label - first.opinion)[self.counted]))
             error = np.abs(label - candidate.opinion)[self.counted]
             base = np.abs(label - first.opinion)[self.counted]
             candidate.cost = _relative(error, base, SCORE_CAP * sigma, 2)

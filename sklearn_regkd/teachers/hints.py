@@ -1,5 +1,6 @@
 """What happens inside a teacher: the leaves of its trees, or a layer of its network."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -128,7 +129,9 @@ def _leaves(teacher: Any, X: Any) -> list[np.ndarray]:
     if hasattr(teacher, "booster_"):  # LightGBM
         leaves = teacher.predict(X, pred_leaf=True)
     else:
-        leaves = teacher.apply(X)
+        with warnings.catch_warnings():  # scikit-learn's boosting hands frames on to its trees
+            warnings.filterwarnings("ignore", message="X has feature names")
+            leaves = teacher.apply(X)
     leaves = np.asarray(leaves).reshape(len(leaves), -1)
     return [leaves[:, tree - 1] for tree in stage_numbers(leaves.shape[1], MOST_TREES)]
 
