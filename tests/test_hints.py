@@ -70,6 +70,9 @@ class TestLeaves:
             make_pipeline(StandardScaler(), RandomForestRegressor(10, random_state=0)),
             FrozenEstimator(RandomForestRegressor(10, random_state=0)),
             MultiOutputRegressor(GradientBoostingRegressor(n_estimators=10, random_state=0)),
+            MultiOutputRegressor(
+                make_pipeline(StandardScaler(), GradientBoostingRegressor(n_estimators=10))
+            ),
         ],
         ids=lambda teacher: type(teacher).__name__,
     )

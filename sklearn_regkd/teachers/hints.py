@@ -85,11 +85,7 @@ def ask_hints(
         If there is no layer of that name, or its values are the same for all
         rows or not finite.
     """
-    while isinstance(teacher, Pipeline | FrozenEstimator):
-        if isinstance(teacher, Pipeline):
-            X, teacher = teacher[:-1].transform(X) if len(teacher) > 1 else X, teacher[-1]
-        else:
-            teacher = teacher.estimator
+    teacher, X = _unpack(teacher, X)
     if hints.layer == LEAVES:
         seen = _project_leaves(_leaves(teacher, X), hints.n_components, random_state)
     else:
@@ -114,6 +110,18 @@ def _inner(teacher: Any) -> Any:
     return teacher
 
 
+def _unpack(teacher: Any, X: Any) -> tuple[Any, Any]:
+    """Return what is inside pipelines and frozen estimators, and the rows as it sees them."""
+    while isinstance(teacher, Pipeline | FrozenEstimator):
+        if isinstance(teacher, FrozenEstimator):
+            teacher = teacher.estimator
+            continue
+        if len(teacher) > 1:
+            X = teacher[:-1].transform(X)
+        teacher = teacher[-1]
+    return teacher, X
+
+
 def _has_leaves(teacher: BaseEstimator) -> bool:
     return isinstance(teacher, HistGradientBoostingRegressor) or any(
         hasattr(type(teacher), name) for name in ("apply", "booster_")
@@ -123,7 +131,7 @@ def _has_leaves(teacher: BaseEstimator) -> bool:
 def _leaves(teacher: Any, X: Any) -> list[np.ndarray]:
     """Return, for each of some trees, a number (n_samples,) that tells its leaves apart."""
     if isinstance(teacher, MultiOutputRegressor):
-        return [tree for part in teacher.estimators_ for tree in _leaves(part, X)]
+        return [tree for part in teacher.estimators_ for tree in _leaves(*_unpack(part, X))]
     if isinstance(teacher, HistGradientBoostingRegressor):
         return _steps(teacher, X)
     if hasattr(teacher, "booster_"):  # LightGBM
