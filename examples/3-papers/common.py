@@ -93,16 +93,19 @@ def print_table(scores, title, reference):
     print(f"\nThe second pair of numbers is the difference to: {reference}")
 
 
-def draw(scores, title, label, path):
-    """Draw one line for each model over the cases."""
+def draw(scores, title, label, path, reference=None):
+    """Draw one line for each model over the cases, or its difference to the reference."""
     plt.switch_backend("agg")  # draws to a file wherever this runs
     cases = list(scores)
-    names = list(scores[cases[0]])
+    names = [name for name in scores[cases[0]] if name != reference]
     figure, ax = plt.subplots(figsize=(9, 5), layout="constrained")
     for k, (name, look) in enumerate(zip(names, LOOKS, strict=False)):
         values = [scores[case][name] for case in cases]
+        if reference is not None:
+            # Seed by seed: splits of a table differ by more than models do.
+            values = [v - scores[case][reference] for v, case in zip(values, cases, strict=True)]
         ax.errorbar(
-            np.arange(len(cases)) + (k - len(names) / 2) * 0.03,
+            np.arange(len(cases)) + (k - len(names) / 2) * 0.05,
             [v.mean() for v in values],
             yerr=[standard_error(v) for v in values],
             label=name,
@@ -110,7 +113,11 @@ def draw(scores, title, label, path):
             **look,
         )
     ax.set_xticks(np.arange(len(cases)), [str(case) for case in cases])
-    ax.set(title=title, xlabel=label, ylabel="R2 on clean test labels (1 is perfect)")
+    what = "R2 on clean test labels (1 is perfect)"
+    if reference is not None:
+        what = f"R2 minus that of: {reference}"
+        ax.axhline(0, color="black", lw=0.8)
+    ax.set(title=title, xlabel=label, ylabel=what)
     ax.grid(axis="y", alpha=0.3)
     figure.legend(loc="outside right upper")
     figure.savefig(path, dpi=100, pil_kwargs={"optimize": True})

@@ -57,4 +57,5 @@ if __name__ == "__main__":
     found = repeat(fit, WIDTHS, chosen.seeds, chosen.jobs)
     title = "Strength of concrete, along the stages of a boosting"
     print_table(found, f"{title}: R2, mean of {chosen.seeds} seeds", "finished teacher")
-    draw(found, title, "width of the student's two hidden layers", chosen.output)
+    label = "width of the student's two hidden layers"
+    draw(found, title, label, chosen.output, "finished teacher")

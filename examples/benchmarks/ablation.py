@@ -145,7 +145,7 @@ def summarise(cells, seconds, command, n_seeds, timed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=pathlib.Path, required=True, help="folder of .npz files")
-    parser.add_argument("--sets", default="concrete,airfoil,energy,wine")
+    parser.add_argument("--sets", default="concrete,airfoil,wine")
     parser.add_argument("--noise", default="none,gross20,shift30")
     parser.add_argument("--rows", type=int, default=2000, help="rows used at most")
     parser.add_argument("--seeds", type=int, default=3)
