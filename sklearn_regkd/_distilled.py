@@ -4,7 +4,6 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_memory
 
 from sklearn_regkd._distiller import BaseDistiller, Instruction
 from sklearn_regkd._further_rows import further_rows
@@ -25,6 +24,7 @@ from sklearn_regkd.supervision.mixing import mix
 from sklearn_regkd.supervision.rules import resolve_rule
 from sklearn_regkd.teachers.council import Council
 from sklearn_regkd.teachers.hints import ask_hints, check_hints
+from sklearn_regkd.teachers.memory import open_memory
 from sklearn_regkd.teachers.peers import Peers
 from sklearn_regkd.training.curriculum import Curriculum
 
@@ -166,8 +166,7 @@ class DistilledRegressor(BaseDistiller):
     Examples
     --------
     >>> import numpy as np
-    from sklearn.utils.validation import check_memory
-    >>> from sklearn.ensemble import RandomForestRegressor
+        >>> from sklearn.ensemble import RandomForestRegressor
     >>> from sklearn_regkd import DistilledRegressor, StudentRegressor
     >>> rng = np.random.default_rng(0)
     >>> X = rng.uniform(-1, 1, (200, 2))
@@ -334,7 +333,7 @@ class DistilledRegressor(BaseDistiller):
         return further_rows(self, lesson, teacher, methods.synthetic, X_unlabeled)
 
     def _council(self, lesson) -> Council:
-        peers, memory = None, check_memory(self.memory)
+        peers, memory = None, open_memory(self.memory)
         if lesson.X.ndim == 2:
             plain = lesson.student.module is None
             peers = Peers(

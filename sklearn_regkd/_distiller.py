@@ -9,7 +9,7 @@ import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.validation import check_is_fitted, check_memory
+from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 
 from sklearn_regkd._random import draw_seed, fill_random_states, own_random_state
@@ -43,6 +43,7 @@ from sklearn_regkd.teachers.kinds import (
     own_teacher,
     weight_params,
 )
+from sklearn_regkd.teachers.memory import open_memory
 from sklearn_regkd.teachers.route import as_route
 from sklearn_regkd.training.curriculum import Curriculum
 
@@ -278,7 +279,7 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
             refit=refit,
             n_jobs=self.n_jobs,
             seed=draw_seed(lesson.random_state),
-            memory=check_memory(self.memory),
+            memory=open_memory(self.memory),
         )
 
     def predict(self, X):

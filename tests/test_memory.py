@@ -61,8 +61,18 @@ def count(model, *data):
 def test_second_time_nothing_is_fitted(table, folder):
     assert count(tor(folder), *table) == 4
     assert count(tor(folder), *table) == 0
-    assert count(tor(Memory(folder, verbose=0), student=student(4)), *table) == 0
+    assert count(tor(folder, student=student(4)), *table) == 0
+    own = Memory(folder, verbose=0)
+    assert count(tor(own), *table) == 4
+    assert count(tor(own), *table) == 0
     assert count(tor(None), *table) == 4
+
+
+def test_each_version_has_a_folder_of_its_own(table, folder, monkeypatch):
+    assert count(tor(folder), *table) == 4
+    monkeypatch.setattr("sklearn_regkd.__version__", "99.0")
+    assert count(tor(folder), *table) == 4
+    assert count(tor(folder), *table) == 0
 
 
 def test_whatever_changes_is_a_miss(table, folder):

@@ -9,7 +9,7 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import median_absolute_error
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_regkd._categories import is_frame
 from sklearn_regkd._random import draw_seed, own_random_state
@@ -29,6 +29,7 @@ from sklearn_regkd.teachers.kinds import (
     own_teacher,
     weight_params,
 )
+from sklearn_regkd.teachers.memory import open_memory
 
 WEIGHTS = ("score", "mean")
 
@@ -117,7 +118,7 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
                 refit=True,
                 n_jobs=None,
                 seed=draw_seed(random_state),
-                memory=check_memory(None),
+                memory=open_memory(None),
             )
             weights = score_weights(y, opinions, weight)
         else:

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_memory
 
 from sklearn_regkd.networks.inputs import count_inputs, fit_inputs, map_inputs
 from sklearn_regkd.networks.scaling import MOST_SIGMA
+from sklearn_regkd.teachers.memory import open_memory
 from sklearn_regkd.training.build import stack_recipe
 from sklearn_regkd.training.device import one_thread
 from sklearn_regkd.training.pilot import choose_weight_decay
@@ -51,7 +51,7 @@ class Peers:
         for fold, (_, test) in enumerate(folds):
             self.fold[test] = fold
         self.n_folds = len(folds)
-        self.memory = check_memory(memory)
+        self.memory = open_memory(memory)
         self.label, self._weight_decay = label, student.weight_decay
 
     @property
