@@ -177,8 +177,8 @@ class DistilledRegressor(BaseDistiller):
     ... ).fit(X, y)
     >>> bool(distilled.outlier_mask_[:10].all())
     True
-    >>> distilled.decisions_[0].rule.split(",")[0]
-    'threshold'
+    >>> distilled.decisions_[0].rule
+    'threshold, round 2'
     """
 
     def __init__(

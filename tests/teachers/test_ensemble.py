@@ -84,7 +84,7 @@ class TestWeights:
         weights = model.weights_
         assert weights.shape == (2, 2)
         np.testing.assert_allclose(weights.sum(axis=0), 1)
-        assert weights[1, 1] > 0.95 > weights[1, 0]
+        assert weights[1, 1] > 0.99 > weights[1, 0]
 
 
 class CountFits(RegressorMixin, BaseEstimator):
