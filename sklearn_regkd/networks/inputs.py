@@ -1,9 +1,10 @@
 """How raw numbers enter a network: standardised, or as normal scores."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from sklearn.utils import gen_batches
 from torch import Tensor, nn
 
 from sklearn_regkd._tensor import as_tensor
@@ -17,6 +18,9 @@ from sklearn_regkd.networks.quantile import (
 from sklearn_regkd.networks.scaling import Scaling, attach_input_scaling, fit_input_scaling
 
 TRANSFORMS = ("quantile", "standard")
+# 64 MiB: 100,000 rows of the widest embedding.
+MOST_BYTES_KEPT = 2**26
+ENTERED_AT_A_TIME = 4096
 
 
 def fit_inputs(
@@ -43,9 +47,42 @@ def count_inputs(inputs: Quantiles | Scaling) -> tuple[int, int]:
     return len(inputs.center), 0
 
 
+def enter_inputs(inputs: Quantiles | Scaling, X: Tensor) -> Tensor:
+    """Return what the network sees of rows of a table, float32 (n_samples, n_inputs)."""
+    if isinstance(inputs, Scaling):
+        center, scale = (torch.from_numpy(v).to(X.dtype) for v in (inputs.center, inputs.scale))
+        return ((X - center) / scale).float()
+    tables = {name: torch.from_numpy(getattr(inputs, name)) for name in TABLES}
+    return enter(X, tables).float()
+
+
 def map_inputs(inputs: Quantiles | Scaling, X: np.ndarray) -> Tensor:
     """Return what the network sees of a table, float32 (n_samples, n_inputs)."""
-    if isinstance(inputs, Scaling):
-        return torch.from_numpy(inputs.standardize(X).astype(np.float32))
-    tables = {name: torch.from_numpy(getattr(inputs, name)) for name in TABLES}
-    return enter(as_tensor(np.ascontiguousarray(X)), tables).float()
+    return enter_inputs(inputs, as_tensor(np.ascontiguousarray(X)))
+
+
+class Entrance:
+    """Rows as the first layer of a network takes them, computed once where memory allows.
+
+    Parameters
+    ----------
+    X : Tensor of shape (n_samples, n_features)
+        Raw inputs.
+    enter : callable
+        From raw rows to the layer's inputs (n_rows, width), row by row.
+    width : int
+        Numbers that the layer takes.
+    """
+
+    def __init__(self, X: Tensor, enter: Callable[[Tensor], Tensor], width: int):
+        self.X, self.enter = X, enter
+        self.kept: Tensor | None = None
+        if len(X) * width * 4 <= MOST_BYTES_KEPT:
+            self.kept = torch.empty(len(X), width)
+            for rows in gen_batches(len(X), ENTERED_AT_A_TIME):
+                self.kept[rows] = enter(X[rows])
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        if self.kept is not None:
+            return self.kept.index_select(0, rows)
+        return self.enter(self.X.index_select(0, rows))

@@ -95,6 +95,7 @@ class MLP(nn.Sequential):
         for n_in, n_out in pairwise(widths):
             layers += [seeded_linear(n_in, n_out, generator), ACTIVATIONS[activation]()]
         super().__init__(*layers, seeded_linear(widths[-1], n_outputs, generator))
+        self.activation = activation
 
     def forward(self, X: Tensor) -> Tensor:
         """Return outputs (n_samples, n_outputs) for inputs (n_samples, n_features)."""

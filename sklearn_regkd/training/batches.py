@@ -70,7 +70,12 @@ class WholeBatches:
         if not self.shuffle and self.rows is None:
             yield from zip(X.tensor_split(len(self)), packed.tensor_split(len(self)), strict=True)
             return
-        order = torch.randperm(self.n_rows, generator=self.generator) if self.shuffle else None
-        rows = self.rows if order is None else order if self.rows is None else self.rows[order]
-        for batch in rows.tensor_split(len(self)):  # type: ignore[union-attr]
+        for batch in self.batches():
             yield X[batch], packed[batch]
+
+    def batches(self) -> tuple[Tensor, ...]:
+        """Return the rows of each batch of the next pass, int64."""
+        rows = torch.arange(len(self.dataset)) if self.rows is None else self.rows
+        if self.shuffle:
+            rows = rows[torch.randperm(self.n_rows, generator=self.generator)]
+        return rows.tensor_split(len(self))

@@ -1,10 +1,17 @@
 """The skorch net that trains a built-in student, with batches kept whole."""
 
+import inspect
+from collections.abc import Iterable
+
+import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 from skorch.dataset import get_len
+from torch import Tensor
 
+from sklearn_regkd.losses.gradient import output_gradient
 from sklearn_regkd.training.batches import Rows, WholeBatches
+from sklearn_regkd.training.explicit_net import ExplicitTraining
 
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
@@ -16,6 +23,8 @@ class StudentNet(NeuralNet):
     skorch's. As soon as a callback has a hook for batches, batches are
     skorch's as well.
     """
+
+    explicit_: ExplicitTraining | None = None
 
     def __init__(
         self,
@@ -50,15 +59,51 @@ class StudentNet(NeuralNet):
         if iterator is None or self._watches_batches():
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
             return
-        total, n_rows, n_batches = 0.0, 0, 0
-        for batch in iterator:
-            loss = step_fn(batch, **fit_params)["loss"].detach()
-            rows = get_len(batch[0])
-            total = total + loss * rows
-            n_rows += rows
-            n_batches += 1
+        whole = training and isinstance(iterator, WholeBatches)
+        if whole and self.explicit_ is not None and ExplicitTraining.suits(self):
+            loss, n_rows = self.explicit_.run_epoch(iterator.batches())
+        elif whole and not fit_params and not _needs_closure(self.optimizer_):
+            loss, n_rows = self._train_on(iterator)
+        else:
+            losses = (
+                (step_fn(batch, **fit_params)["loss"].detach(), get_len(batch[0]))
+                for batch in iterator
+            )
+            loss, n_rows = _mean(losses)
         if training:
             self.history.new_batch()
-        self.history.record_batch(f"{prefix}_loss", float(total / n_rows))
+        self.history.record_batch(f"{prefix}_loss", loss)
         self.history.record_batch(f"{prefix}_batch_size", n_rows)
-        self.history.record(f"{prefix}_batch_count", n_batches)
+        self.history.record(f"{prefix}_batch_count", len(iterator))
+
+    def _train_on(self, batches: WholeBatches) -> tuple[float, int]:
+        """Make a step with each batch, without what skorch does for those who watch."""
+        self._set_training(True)
+        return _mean(map(self._train_on_batch, batches))
+
+    def _train_on_batch(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, int]:
+        X, packed = (part.to(self.device) for part in batch)
+        said = self.module_(X)
+        self.optimizer_.zero_grad()
+        if any(p.requires_grad for p in self.criterion_.parameters()):
+            loss = self.criterion_(said, packed)
+            loss.backward()
+        else:
+            columns = said.detach().reshape(len(X), -1)
+            loss, gradient = output_gradient(self.criterion_, columns, packed)
+            said.backward(gradient.reshape(said.shape))
+        self.optimizer_.step()
+        return loss.detach(), len(X)
+
+
+def _mean(losses: Iterable[tuple[Tensor, int]]) -> tuple[float, int]:
+    """Return the mean of the losses of batches, and their rows."""
+    total, n_rows = torch.zeros(()), 0
+    for loss, rows in losses:
+        total, n_rows = total + loss * rows, n_rows + rows
+    return float(total / n_rows), n_rows
+
+
+def _needs_closure(optimizer: torch.optim.Optimizer) -> bool:
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    return closure is not None and closure.default is inspect.Parameter.empty

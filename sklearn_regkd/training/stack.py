@@ -1,8 +1,8 @@
 """Many small networks of one shape trained at once, as one network of batched products.
 
 A single small network leaves a processor waiting for Python; ten of them side
-by side cost about as much as four. Cross-fitted students and trials of a
-setting come from here; what is shipped is trained by skorch.
+by side cost about as much as four. Cross-fitted students, trials of a setting
+and the candidates of a search come from here.
 """
 
 import math
@@ -14,10 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sklearn_regkd.losses.gradient import element_gradient
 from sklearn_regkd.losses.modules import ElementLoss, element_loss
 from sklearn_regkd.networks.embedding import PeriodicEmbedding
+from sklearn_regkd.networks.inputs import Entrance
 from sklearn_regkd.networks.mlp import ACTIVATIONS
 from sklearn_regkd.training.callbacks import one_cycle
+from sklearn_regkd.training.explicit import FlatAdamW, Layers
 
 PREDICTED_AT_A_TIME = 4096
 
@@ -54,7 +57,7 @@ class Recipe:
 
 
 class Stack:
-    """Networks of one shape, with weights (n_nets, n_in, n_out).
+    """Networks of one shape, with weights (n_nets, n_out, n_in).
 
     Parameters
     ----------
@@ -67,20 +70,31 @@ class Stack:
     """
 
     def __init__(self, recipe: Recipe, n_inputs: int, n_outputs: int, n_nets: int, seed: int):
-        generator = torch.Generator().manual_seed(seed)
         self.n_outputs = n_outputs
+        generator = torch.Generator().manual_seed(seed)
         self.embedding = PeriodicEmbedding(
             n_inputs - recipe.n_plain, recipe.n_frequencies, recipe.n_plain
         )
         self.activation = ACTIVATIONS[recipe.activation]()
         widths = [self.embedding.n_outputs, *recipe.hidden_layer_sizes, n_outputs]
-        self.weights: list[Tensor] = []
-        self.biases: list[Tensor] = []
-        for n_in, n_out in pairwise(widths):
-            bound = 1 / math.sqrt(n_in)
-            for rows, parameters in ((n_in, self.weights), (1, self.biases)):
-                drawn = torch.rand(n_nets, rows, n_out, generator=generator)
-                parameters.append(((2 * drawn - 1) * bound).requires_grad_())
+        shapes = [torch.Size((n_nets, n_out, n_in)) for n_in, n_out in pairwise(widths)]
+        shapes += [torch.Size((n_nets, n_out)) for n_out in widths[1:]]
+        self.adamw = FlatAdamW(shapes)
+        parts, gradients = self.adamw.values, self.adamw.gradients
+        self.weights, self.biases = parts[: len(widths) - 1], parts[len(widths) - 1 :]
+        for weight, bias in zip(self.weights, self.biases, strict=True):
+            bound = 1 / math.sqrt(weight.shape[2])
+            for values in (weight.transpose(1, 2), bias.unsqueeze(1)):
+                drawn = torch.rand(values.shape, generator=generator)
+                values.copy_((2 * drawn - 1) * bound)
+        n_layers = len(self.weights)
+        self.layers = Layers(
+            self.weights,
+            self.biases,
+            gradients[:n_layers],
+            gradients[n_layers:],
+            recipe.activation,
+        )
 
     def __call__(self, scores: Tensor) -> Tensor:
         """Return (n_nets, n_samples, n_outputs) for the same inputs to all networks."""
@@ -88,7 +102,7 @@ class Stack:
         hidden = hidden.expand(len(self.weights[0]), *hidden.shape)
         last = len(self.weights) - 1
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            hidden = torch.baddbmm(bias, hidden, weight)
+            hidden = torch.baddbmm(bias.unsqueeze(1), hidden, weight.transpose(1, 2))
             if layer < last:
                 hidden = self.activation(hidden)
         return hidden
@@ -100,6 +114,7 @@ class Stack:
         return torch.cat(chunks, dim=1).numpy()
 
 
+@torch.no_grad()
 def train_stack(
     recipe: Recipe,
     scores: Tensor,
@@ -137,8 +152,7 @@ def train_stack(
     """
     n_nets, n_samples, n_outputs = target.shape
     stack = Stack(recipe, scores.shape[1], n_outputs, n_nets, seed)
-    parameters = [*stack.weights, *stack.biases]
-    optimizer = torch.optim.AdamW(parameters, lr=recipe.lr, weight_decay=0.0, fused=True)
+    inputs = Entrance(scores, stack.embedding, stack.embedding.n_outputs)
     decay = weight_decay.reshape(-1, 1, 1)
     criterion = _criterion(losses, n_outputs)
     generator = torch.Generator().manual_seed(seed)
@@ -148,20 +162,16 @@ def train_stack(
             order = torch.randperm(n_samples, generator=generator).tensor_split(n_batches)
         rows = order[step % n_batches]
         lr = recipe.lr * one_cycle((step + 0.5) / recipe.n_steps)
-        optimizer.param_groups[0]["lr"] = lr
-        error = criterion(stack(scores[rows]), target[:, rows])
-        # Summed over networks: they share nothing, so each gets its own gradient.
-        loss = (weight[:, rows] * error).sum() / (len(rows) * n_outputs)
-        optimizer.zero_grad()
-        loss.backward()
-        with torch.no_grad():
-            torch._foreach_mul_(stack.weights, [1 - lr * decay] * len(stack.weights))
-        optimizer.step()
+        gradient = criterion(stack.layers.forward(inputs[rows]), target[:, rows])
+        # They share nothing, so each network gets its own gradient.
+        stack.layers.backward(gradient.mul_(weight[:, rows]).div_(len(rows) * n_outputs))
+        torch._foreach_mul_(stack.weights, [1 - lr * decay] * len(stack.weights))
+        stack.adamw.step(lr)
     return stack
 
 
 def _criterion(losses: Sequence[str], n_outputs: int) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return the elementwise loss of all networks, of (n_nets, n_rows, n_outputs) each."""
+    """Return the elementwise gradient of all networks, of (n_nets, n_rows, n_outputs) each."""
     names = list(dict.fromkeys(losses))
     counts = [list(losses).count(name) for name in names]
     if [name for name, count in zip(names, counts, strict=True) for _ in range(count)] != [*losses]:
@@ -173,14 +183,14 @@ def _criterion(losses: Sequence[str], n_outputs: int) -> Callable[[Tensor, Tenso
 
     def criterion(prediction: Tensor, target: Tensor) -> Tensor:
         _, n_rows, n_outputs = prediction.shape
-        errors = []
+        gradients = []
         for part, said, label in zip(
             parts, prediction.split(counts), target.split(counts), strict=True
         ):
             columns = said.transpose(0, 1).reshape(n_rows, -1)
             wanted = label.transpose(0, 1).reshape(n_rows, -1)
-            error = part(columns, wanted, wanted, torch.ones_like(wanted, dtype=torch.bool))
-            errors.append(error.reshape(n_rows, -1, n_outputs).transpose(0, 1))
-        return torch.cat(errors)
+            _, gradient = element_gradient(part, columns, wanted)
+            gradients.append(gradient.reshape(n_rows, -1, n_outputs).transpose(0, 1))
+        return torch.cat(gradients)
 
     return criterion

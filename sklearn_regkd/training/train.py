@@ -18,6 +18,8 @@ from sklearn_regkd.networks.scaling import OutputScaling, Scaling
 from sklearn_regkd.supervision.supervision import Supervision, unpack_label
 from sklearn_regkd.training.batches import Rows
 from sklearn_regkd.training.device import device_of
+from sklearn_regkd.training.explicit_net import ExplicitTraining
+from sklearn_regkd.training.net import StudentNet
 
 # Inputs per chunk of a prediction: bounds the memory of the hidden layers, and
 # leaves the overhead of a chunk far below its arithmetic.
@@ -113,6 +115,8 @@ def train(
         net.initialize_optimizer()  # once more: the adapter is to be trained, too
     net.callbacks_ = [*net.callbacks_, *extra_callbacks]
     rows = Rows(X, supervision.packed())
+    if isinstance(net, StudentNet) and ExplicitTraining.suits(net):
+        net.explicit_ = ExplicitTraining(net, rows, inputs)
     try:
         net.notify("on_train_begin", X=rows.X, y=rows.y)
         try:
@@ -123,6 +127,8 @@ def train(
         net.notify("on_train_end", X=rows.X, y=rows.y)
     finally:
         net.callbacks_ = [c for c in net.callbacks_ if c not in extra_callbacks]
+        if isinstance(net, StudentNet):
+            net.explicit_ = None
         if adapter is not None:
             _forget(net.optimizer_, adapter.drop())
     net.module_.eval()

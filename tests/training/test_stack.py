@@ -53,8 +53,8 @@ def as_modules(stack, recipe, n_inputs):
         layers = [layer for layer in module if isinstance(layer, nn.Linear)]
         with torch.no_grad():
             for layer, weight, bias in zip(layers, stack.weights, stack.biases, strict=True):
-                layer.weight.copy_(weight[net].T)
-                layer.bias.copy_(bias[net, 0])
+                layer.weight.copy_(weight[net])
+                layer.bias.copy_(bias[net])
         modules.append(module)
     return modules
 
@@ -99,8 +99,8 @@ class TestStack:
         for (n_in, n_out), weight, bias in zip(
             pairwise([3, 8, 6, 1]), stack.weights, stack.biases, strict=True
         ):
-            assert weight.shape == (50, n_in, n_out)
-            assert bias.shape == (50, 1, n_out)
+            assert weight.shape == (50, n_out, n_in)
+            assert bias.shape == (50, n_out)
             for drawn in (weight, bias):
                 # uniform, as nn.Linear draws them
                 limit = n_in**-0.5

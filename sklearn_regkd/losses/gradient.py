@@ -1,0 +1,91 @@
+"""Losses together with their gradient, in closed form where there is a simple one."""
+
+import torch
+from torch import Tensor
+
+from sklearn_regkd.losses.criterion import SupervisionCriterion
+from sklearn_regkd.losses.modules import ElementLoss, HuberLoss, LabelOnly
+from sklearn_regkd.losses.robust import HUBER_DELTA, absolute_error, squared_error
+
+
+def is_closed(loss: ElementLoss) -> bool:
+    """Return whether a loss of student and label has its gradient here in closed form."""
+    if isinstance(loss, LabelOnly):
+        return loss.loss in (squared_error, absolute_error)
+    return isinstance(loss, HuberLoss)
+
+
+def element_gradient(loss: ElementLoss, prediction: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the loss of each element and its derivative by the prediction.
+
+    Parameters
+    ----------
+    loss : callable
+        See :func:`~sklearn_regkd.losses.modules.element_loss`; what it makes of an
+        element depends on this element alone.
+    prediction, label : Tensor of shape (n_samples, n_outputs)
+        What the student says, and what it should say.
+
+    Returns
+    -------
+    loss, derivative : Tensor of shape (n_samples, n_outputs)
+        In closed form where :func:`is_closed`, else by autograd.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_regkd.losses.gradient import element_gradient
+    >>> from sklearn_regkd.losses.modules import element_loss
+    >>> loss = element_loss("squared_error", n_outputs=1)
+    >>> element_gradient(loss, torch.tensor([[3.0]]), torch.tensor([[1.0]]))
+    (tensor([[4.]]), tensor([[4.]]))
+    """
+    plain = loss.loss if isinstance(loss, LabelOnly) else None
+    if plain is squared_error:
+        difference = prediction - label
+        return difference.square(), 2 * difference
+    if plain is absolute_error:
+        difference = prediction - label
+        return difference.abs(), difference.sign()
+    if isinstance(loss, HuberLoss):
+        difference = prediction - label
+        delta = HUBER_DELTA * loss.scale(difference)
+        near = difference.clamp(-delta, delta)
+        return near * (2 * difference - near), 2 * near
+    with torch.enable_grad():
+        leaf = prediction.detach().requires_grad_()
+        error = loss(leaf, label, label, torch.ones_like(label, dtype=torch.bool))
+        gradient = torch.autograd.grad(error.sum(), leaf)[0]
+    return error.detach(), gradient
+
+
+def output_gradient(
+    criterion: SupervisionCriterion, prediction: Tensor, packed: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the loss of a batch, and its gradient with respect to what the student says.
+
+    Parameters
+    ----------
+    criterion : SupervisionCriterion
+        Without parameters of its own, and without hints.
+    prediction : Tensor of shape (n_samples, n_heads * n_outputs)
+        What the student says, standardised.
+    packed : Tensor of shape (n_samples, 3 * n_outputs + 1)
+        The supervision of these rows.
+
+    Returns
+    -------
+    loss : Tensor
+        A scalar, as `criterion` returns it.
+    gradient : Tensor of shape (n_samples, n_heads * n_outputs)
+        What autograd would return.
+    """
+    k = criterion.n_outputs
+    if criterion.n_heads == 1 and is_closed(criterion.loss):
+        error, gradient = element_gradient(criterion.loss, prediction, packed[:, :k])
+        weight = packed[:, 3 * k :] / (k * len(packed))
+        return (weight * error).sum(), gradient.mul_(weight)
+    with torch.enable_grad():
+        leaf = prediction.detach().requires_grad_()
+        loss = criterion(leaf, packed)
+    return loss.detach(), torch.autograd.grad(loss, leaf)[0]

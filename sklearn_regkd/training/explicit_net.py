@@ -1,0 +1,169 @@
+"""The training of a skorch net without autograd, where its network is our own."""
+
+from typing import Any
+
+import torch
+from skorch import NeuralNet
+from torch import Tensor, nn
+
+from sklearn_regkd.losses.criterion import SupervisionCriterion
+from sklearn_regkd.losses.gradient import output_gradient
+from sklearn_regkd.networks.embedding import PeriodicEmbedding
+from sklearn_regkd.networks.inputs import Entrance, enter_inputs
+from sklearn_regkd.networks.mlp import MLP
+from sklearn_regkd.networks.quantile import Quantiles
+from sklearn_regkd.networks.scaling import Scaling
+from sklearn_regkd.training.batches import Rows, WholeBatches
+from sklearn_regkd.training.explicit import FlatAdamW, Layers
+
+
+class Group:
+    """A parameter group of AdamW, stepped as one vector of which its parameters become views.
+
+    The optimizer's own state is made of views as well: whoever looks at it, or
+    goes on with it, finds it up to date after :meth:`sync`.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.AdamW
+        It is not stepped here.
+    settings : dict
+        One of its parameter groups.
+    """
+
+    def __init__(self, optimizer: torch.optim.AdamW, settings: dict[str, Any]):
+        self.optimizer, self.settings, self.parameters = optimizer, settings, settings["params"]
+        self.adamw = FlatAdamW([p.shape for p in self.parameters])
+        self.states = []
+        for p, *views in zip(
+            self.parameters, self.adamw.values, self.adamw.means, self.adamw.squares, strict=True
+        ):
+            known = optimizer.state.get(p) or {}
+            moments = known.get("exp_avg"), known.get("exp_avg_sq")
+            for view, value in zip(views, (p.data, *moments), strict=True):
+                if value is not None:
+                    view.copy_(value)
+            p.data = views[0]
+            self.adamw.count.copy_(known.get("step", torch.zeros(())))
+            state = {"step": self.adamw.count.clone(), "exp_avg": views[1], "exp_avg_sq": views[2]}
+            optimizer.state[p] = state
+            self.states.append(state)
+
+    def holds(self) -> bool:
+        """Return whether parameters and state are still the views that they were made to be."""
+        return all(
+            p.data_ptr() == value.data_ptr() and self.optimizer.state.get(p) is state
+            for p, value, state in zip(self.parameters, self.adamw.values, self.states, strict=True)
+        )
+
+    def step(self) -> None:
+        """Update the parameters by their gradients."""
+        settings = self.settings
+        self.adamw.step(
+            settings["lr"], settings["weight_decay"], settings["betas"], settings["eps"]
+        )
+
+    def resume(self) -> None:
+        """Learn from the optimizer how many steps were made."""
+        self.adamw.count.copy_(self.states[0]["step"])
+
+    def sync(self) -> None:
+        """Tell the optimizer how many steps were made."""
+        for state in self.states:
+            state["step"].copy_(self.adamw.count)
+
+
+class ExplicitTraining:
+    """One training of the built-in network on the CPU by AdamW.
+
+    Parameters
+    ----------
+    net : StudentNet
+        Initialised; its parameters become views of flat vectors.
+    rows : Rows
+        The training data.
+    inputs : Quantiles or Scaling
+        How X enters the network.
+    """
+
+    def __init__(self, net: NeuralNet, rows: Rows, inputs: Quantiles | Scaling):
+        self.net, self.packed = net, rows.y
+        first = net.module_[0]
+        embedding = first if isinstance(first, PeriodicEmbedding) else nn.Identity()
+        self.inputs = Entrance(
+            rows.X,
+            lambda X: embedding(enter_inputs(inputs, X)),
+            _linear_layers(net)[0].in_features,
+        )
+        self._take_over()
+
+    def _take_over(self) -> None:
+        """Make the parameters views of flat vectors, once more if somebody replaced them."""
+        self.groups = [
+            Group(self.net.optimizer_, settings)
+            for settings in self.net.optimizer_.param_groups
+            if settings["params"]
+        ]
+        gradient = {
+            id(p): view
+            for group in self.groups
+            for p, view in zip(group.parameters, group.adamw.gradients, strict=True)
+        }
+        linear = _linear_layers(self.net)
+        self.layers = Layers(
+            [layer.weight.data.unsqueeze(0) for layer in linear],
+            [layer.bias.data.unsqueeze(0) for layer in linear],
+            [gradient[id(layer.weight)].unsqueeze(0) for layer in linear],
+            [gradient[id(layer.bias)].unsqueeze(0) for layer in linear],
+            self.net.module_.activation,
+        )
+
+    @staticmethod
+    def suits(net: NeuralNet) -> bool:
+        """Return whether a net is trained in the ordinary way, and nobody looks inside."""
+        module, optimizer = net.module_, net.optimizer_
+        return (
+            type(module) is MLP
+            and type(net.criterion_) is SupervisionCriterion
+            and net.criterion_.hint_weight is None
+            and not any(p.requires_grad for p in net.criterion_.parameters())
+            and type(optimizer) is torch.optim.AdamW
+            and not any(g["amsgrad"] or g["maximize"] for g in optimizer.param_groups)
+            and net.iterator_train is WholeBatches
+            and all(p.requires_grad and p.device.type == "cpu" for p in module.parameters())
+            and not any(_is_watched(layer) for layer in module)
+        )
+
+    @torch.no_grad()
+    def run_epoch(self, batches: tuple[Tensor, ...]) -> tuple[float, int]:
+        """Make a step with each batch of rows; return the mean loss, and the number of rows."""
+        total, n_rows, criterion = torch.zeros(()), 0, self.net.criterion_.train()
+        if not all(group.holds() for group in self.groups):
+            self._take_over()
+        for group in self.groups:
+            group.resume()
+        for rows in batches:
+            said = self.layers.forward(self.inputs[rows])[0]
+            packed = self.packed.index_select(0, rows)
+            loss, gradient = output_gradient(criterion, said, packed)
+            self.layers.backward(gradient.unsqueeze(0))
+            for group in self.groups:
+                group.step()
+            total += loss * len(rows)
+            n_rows += len(rows)
+        for group in self.groups:
+            group.sync()
+        return float(total) / n_rows, n_rows
+
+
+def _linear_layers(net: NeuralNet) -> list[nn.Linear]:
+    return [layer for layer in net.module_ if isinstance(layer, nn.Linear)]
+
+
+def _is_watched(layer: nn.Module) -> bool:
+    return bool(
+        layer._forward_hooks
+        or layer._forward_pre_hooks
+        or layer._backward_hooks
+        or layer._backward_pre_hooks
+    )
