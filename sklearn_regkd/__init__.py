@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sklearn_regkd._distilled import DistilledRegressor
+    from sklearn_regkd._search import DistilledSearchCV
     from sklearn_regkd._student import StudentRegressor
     from sklearn_regkd._tor import TORRegressor
 
 __version__ = "0.1.0.dev0"
-__all__ = ["DistilledRegressor", "StudentRegressor", "TORRegressor"]
+__all__ = ["DistilledRegressor", "DistilledSearchCV", "StudentRegressor", "TORRegressor"]
 
 _HOME = {
     "DistilledRegressor": "sklearn_regkd._distilled",
+    "DistilledSearchCV": "sklearn_regkd._search",
     "StudentRegressor": "sklearn_regkd._student",
     "TORRegressor": "sklearn_regkd._tor",
 }

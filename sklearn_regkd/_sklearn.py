@@ -6,6 +6,11 @@ from functools import wraps
 from typing import Any
 
 from sklearn.base import BaseEstimator
+from sklearn.model_selection._validation import _insert_error_scores as insert_error_scores
+from sklearn.model_selection._validation import _score as score_estimator
+from sklearn.model_selection._validation import (
+    _warn_or_raise_about_fit_failures as warn_or_raise_about_fit_failures,
+)
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -14,6 +19,8 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
+from sklearn.utils.metaestimators import _safe_split as safe_split
+from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 try:  # scikit-learn >= 1.9
@@ -54,10 +61,15 @@ __all__ = [
     "Interval",
     "StrOptions",
     "all_or_nothing",
+    "check_method_params",
     "check_sample_weight",
     "fit_task",
+    "insert_error_scores",
     "safe_indexing",
+    "safe_split",
+    "score_estimator",
     "validate_parameters",
+    "warn_or_raise_about_fit_failures",
     "with_callbacks",
 ]
 

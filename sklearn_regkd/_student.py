@@ -1,6 +1,7 @@
 """A small neural network as a scikit-learn regressor: the baseline, and the student."""
 
 import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -335,14 +336,18 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             around = torch_seeded(draw_seed(random_state), net.device)
         with fit_task(context, self), around:
             seed = 0 if supervision.hints is None else draw_seed(random_state)
-            train(net, X, supervision, scaling, n_heads, inputs, extra, seed)
+            take = partial(self._take, net, output, weight_decay, X.shape[1:])
+            train(net, X, supervision, scaling, n_heads, inputs, extra, seed, take)
+
+    def _take(self, net, output, weight_decay, input_shape) -> None:
+        """Set all fitted attributes."""
         self.net_ = net
         self.history_ = net.history_
-        self.n_iter_ = len(net.history_)
-        self.n_outputs_ = n_outputs
+        self.n_iter_ = len(net.history_) or net.max_epochs  # none yet if it was put off
+        self.n_outputs_ = output.n_outputs
         self.weight_decay_ = float(weight_decay)
         self.n_parameters_ = sum(p.numel() for p in net.module_.parameters())
-        self._input_shape = X.shape[1:]
+        self._input_shape = input_shape
         # A copy: skorch applies its own on the CPU, wherever the module is.
         self._output = copy.deepcopy(output).to(device_of(net.module_))
         self._in_double = self._double_network()

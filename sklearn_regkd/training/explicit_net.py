@@ -1,7 +1,9 @@
 """The training of a skorch net without autograd, where its network is our own."""
 
+from functools import cached_property
 from typing import Any
 
+import joblib
 import torch
 from skorch import NeuralNet
 from torch import Tensor, nn
@@ -88,14 +90,24 @@ class ExplicitTraining:
 
     def __init__(self, net: NeuralNet, rows: Rows, inputs: Quantiles | Scaling):
         self.net, self.packed = net, rows.y
-        first = net.module_[0]
-        embedding = first if isinstance(first, PeriodicEmbedding) else nn.Identity()
-        self.inputs = Entrance(
-            rows.X,
-            lambda X: embedding(enter_inputs(inputs, X)),
-            _linear_layers(net)[0].in_features,
-        )
+        self.X, self.map = rows.X, inputs
         self._take_over()
+
+    @cached_property
+    def inputs(self) -> Entrance:
+        """What the first layer sees of each row."""
+        first = self.net.module_[0]
+        embedding = first if isinstance(first, PeriodicEmbedding) else nn.Identity()
+        return Entrance(
+            self.X,
+            lambda X: embedding(enter_inputs(self.map, X)),
+            linear_layers(self.net)[0].in_features,
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Equal for trainings on the same inputs."""
+        return joblib.hash((self.X.numpy(), self.map))
 
     def _take_over(self) -> None:
         """Make the parameters views of flat vectors, once more if somebody replaced them."""
@@ -109,7 +121,7 @@ class ExplicitTraining:
             for group in self.groups
             for p, view in zip(group.parameters, group.adamw.gradients, strict=True)
         }
-        linear = _linear_layers(self.net)
+        linear = linear_layers(self.net)
         self.layers = Layers(
             [layer.weight.data.unsqueeze(0) for layer in linear],
             [layer.bias.data.unsqueeze(0) for layer in linear],
@@ -156,7 +168,8 @@ class ExplicitTraining:
         return float(total) / n_rows, n_rows
 
 
-def _linear_layers(net: NeuralNet) -> list[nn.Linear]:
+def linear_layers(net: NeuralNet) -> list[nn.Linear]:
+    """Return the fully connected layers of the built-in network."""
     return [layer for layer in net.module_ if isinstance(layer, nn.Linear)]
 
 

@@ -1,5 +1,8 @@
 """One training run: a skorch net, rows and their supervision in; a trained net out."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -68,9 +71,10 @@ def train(
     n_heads: int,
     inputs: Quantiles | Scaling,
     extra_callbacks: list[tuple[str, Callback]],
-    adapter_seed: int = 0,
-) -> NeuralNet:
-    """Initialise a net and train it.
+    adapter_seed: int,
+    then: Callable[[], None],
+) -> None:
+    """Initialise a net and train it; or leave that for later, see `put_off`.
 
     Parameters
     ----------
@@ -88,13 +92,11 @@ def train(
         How X enters the network.
     extra_callbacks : list of (str, Callback)
         Called after the net's own, and not kept with it.
-    adapter_seed : int, default=0
+    adapter_seed : int
         Of the adapter between the network and the hints, if there are any.
-
-    Returns
-    -------
-    NeuralNet
-        `net`, trained, in evaluation mode.
+    then : callable
+        Called at the end, with the net in evaluation mode; if the training is put
+        off, now and once more when it is done.
 
     Raises
     ------
@@ -104,35 +106,88 @@ def train(
         If the user interrupts the training. skorch would end it quietly, and
         leave a half-trained model that looks like a trained one.
     """
-    net.initialize()
-    attach_inputs(net.module_, inputs, X.ndim)
-    check_output_width(net.module_, X, len(scaling.center) * n_heads, n_heads)
-    adapter = None
-    if supervision.hints is not None:
-        n_hints = supervision.hints.shape[1]
-        few = as_tensor(X[:2]).to(device_of(net.module_))
-        adapter = HintAdapter(net.module_, net.criterion_, few, n_hints, adapter_seed)
-        net.initialize_optimizer()  # once more: the adapter is to be trained, too
-    net.callbacks_ = [*net.callbacks_, *extra_callbacks]
-    rows = Rows(X, supervision.packed())
-    if isinstance(net, StudentNet) and ExplicitTraining.suits(net):
-        net.explicit_ = ExplicitTraining(net, rows, inputs)
+    training = Training(
+        net, X, supervision, scaling, n_heads, inputs, extra_callbacks, adapter_seed, then
+    )
+    waiting = _WAITING.get()
+    if waiting is not None and training.can_wait():
+        waiting.append(training)
+    else:
+        with training.session():
+            net.fit_loop(training.rows)
+    then()
+
+
+# Trainings that somebody has asked to be put off in this context.
+_WAITING: ContextVar[list["Training"] | None] = ContextVar("waiting", default=None)
+
+
+@contextmanager
+def put_off(waiting: list["Training"]) -> Iterator[None]:
+    """Collect inside the trainings that can wait, instead of running them.
+
+    The estimators that they belong to seem to be fitted, but their networks are
+    not, until :func:`~sklearn_regkd.training.together.train_together` has had them.
+    """
+    token = _WAITING.set(waiting)
     try:
-        net.notify("on_train_begin", X=rows.X, y=rows.y)
-        try:
-            net.fit_loop(rows)
-        except KeyboardInterrupt as interrupt:
-            if not _raised_by_callback(interrupt):
-                raise
-        net.notify("on_train_end", X=rows.X, y=rows.y)
+        yield
     finally:
-        net.callbacks_ = [c for c in net.callbacks_ if c not in extra_callbacks]
-        if isinstance(net, StudentNet):
-            net.explicit_ = None
-        if adapter is not None:
-            _forget(net.optimizer_, adapter.drop())
-    net.module_.eval()
-    return net
+        _WAITING.reset(token)
+
+
+class Training:
+    """A net about to be trained; its parameters are those of :func:`train`."""
+
+    def __init__(
+        self, net, X, supervision, scaling, n_heads, inputs, extra_callbacks, adapter_seed, then
+    ):
+        self.net, self.extra_callbacks, self.then = net, extra_callbacks, then
+        self.adapter: HintAdapter | None = None
+        net.initialize()
+        attach_inputs(net.module_, inputs, X.ndim)
+        check_output_width(net.module_, X, len(scaling.center) * n_heads, n_heads)
+        if supervision.hints is not None:
+            n_hints = supervision.hints.shape[1]
+            few = as_tensor(X[:2]).to(device_of(net.module_))
+            self.adapter = HintAdapter(net.module_, net.criterion_, few, n_hints, adapter_seed)
+            net.initialize_optimizer()  # once more: the adapter is to be trained, too
+        net.callbacks_ = [*net.callbacks_, *extra_callbacks]
+        self.rows = Rows(X, supervision.packed())
+        if isinstance(net, StudentNet) and ExplicitTraining.suits(net):
+            net.explicit_ = ExplicitTraining(net, self.rows, inputs)
+
+    def can_wait(self) -> bool:
+        """Return whether it is an ordinary training of which nobody but us sees the epochs."""
+        net = self.net
+        return (
+            isinstance(net, StudentNet)
+            and net.explicit_ is not None
+            and net.train_split is None
+            and net.batch_size > 0
+            and [name for name, _ in net.callbacks or ()] == ["one_cycle"]
+            and [name for name, _ in self.extra_callbacks] == ["divergence", "progress"]
+        )
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Let the net be trained inside, and put before and after it what belongs there."""
+        net, rows = self.net, self.rows
+        try:
+            net.notify("on_train_begin", X=rows.X, y=rows.y)
+            try:
+                yield
+            except KeyboardInterrupt as interrupt:
+                if not _raised_by_callback(interrupt):
+                    raise
+            net.notify("on_train_end", X=rows.X, y=rows.y)
+        finally:
+            net.callbacks_ = [c for c in net.callbacks_ if c not in self.extra_callbacks]
+            if isinstance(net, StudentNet):
+                net.explicit_ = None
+            if self.adapter is not None:
+                _forget(net.optimizer_, self.adapter.drop())
+        net.module_.eval()
 
 
 def _forget(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter]) -> None:
