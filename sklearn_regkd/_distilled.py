@@ -24,7 +24,6 @@ from sklearn_regkd.supervision.mixing import mix
 from sklearn_regkd.supervision.rules import resolve_rule
 from sklearn_regkd.teachers.council import Council
 from sklearn_regkd.teachers.hints import ask_hints, check_hints
-from sklearn_regkd.teachers.memory import open_memory
 from sklearn_regkd.teachers.peers import Peers
 from sklearn_regkd.training.curriculum import Curriculum
 
@@ -103,12 +102,17 @@ class DistilledRegressor(BaseDistiller):
     cv : int, splitter or iterable, default=5
         Folds of the out-of-fold teacher; an integer means shuffled folds.
     memory : str or joblib.Memory, default=None
-        Folder in which to keep what teachers said out-of-fold, for the next
-        fit with the same teacher, rows, labels, weights, folds and seeds: the
-        other candidates of a grid over the student, for example. It needs an
-        integer `random_state`, and may be shared by processes.
+        Folder in which to keep teachers and what they said, for the next fit with the same
+        teacher, rows, labels, weights, folds and seeds: the other candidates of a grid over
+        the student, for example. Processes may share it: those that need the same answer
+        wait for the first. It needs an integer `random_state`: with None each fit draws
+        folds and seeds of its own, and nothing is shared. A teacher counts as another one if
+        its parameters, the version of its package or, in a script, the code of its class
+        have changed. Like any pickle, a folder is to be read only if you trust who wrote it.
     n_jobs : int, default=None
-        Fits of the teacher at a time.
+        Fits of the teacher at a time, but no more than there are cores, of which each gets its
+        share for threads. Inside another parallel loop, such as
+        ``GridSearchCV(n_jobs=2)``, one fit follows the other.
     random_state : int, RandomState instance or None, default=None
         Decides folds, the student, and every `random_state` of the teacher
         that is not set.
@@ -286,7 +290,7 @@ class DistilledRegressor(BaseDistiller):
             finding = judge_by_rule(rule, council, self.alpha == "auto")
         scaling = lesson.scaling
         repaired = mix(finding.opinion, scaling.standardize(lesson.y), finding.trust)
-        teacher, stages = teach(lesson, finding.unfitted, repaired, methods.route)
+        teacher, stages = teach(lesson, finding.unfitted, repaired, methods.route, self.n_jobs)
         imitated = mix(stages, finding.opinion, finding.second)
         if revision is not None and revision.revises == "label":
             # A teacher that was fitted on a label defends it.
@@ -333,7 +337,7 @@ class DistilledRegressor(BaseDistiller):
         return further_rows(self, lesson, teacher, methods.synthetic, X_unlabeled)
 
     def _council(self, lesson) -> Council:
-        peers, memory = None, open_memory(self.memory)
+        peers = None
         if lesson.X.ndim == 2:
             plain = lesson.student.module is None
             peers = Peers(
@@ -344,7 +348,7 @@ class DistilledRegressor(BaseDistiller):
                 lesson.folds,
                 draw_seed(lesson.random_state),
                 lesson.student._categorical if plain else (),
-                memory,
+                lesson.memory,
             )
         return Council(
             lesson.teacher,
@@ -360,7 +364,7 @@ class DistilledRegressor(BaseDistiller):
             self.teacher is None and lesson.prediction is None,
             self.n_jobs,
             lesson.random_state,
-            memory,
+            lesson.memory,
         )
 
     def _criterion(self, verdict) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from sklearn_regkd._target import (
 from sklearn_regkd.networks.scaling import Scaling, fit_target_scaling
 from sklearn_regkd.supervision.outliers import Verdict
 from sklearn_regkd.supervision.supervision import Supervision
-from sklearn_regkd.teachers.cross_fit import TeacherSignal, ask, make_folds, teacher_rows
+from sklearn_regkd.teachers.cross_fit import TeacherSignal, ask_once, make_folds, teacher_rows
 from sklearn_regkd.teachers.ensemble import TeacherEnsemble, as_ensemble, consult_all
 from sklearn_regkd.teachers.kinds import (
     check_teacher,
@@ -43,7 +43,7 @@ from sklearn_regkd.teachers.kinds import (
     own_teacher,
     weight_params,
 )
-from sklearn_regkd.teachers.memory import open_memory
+from sklearn_regkd.teachers.memory import AnswerCache, open_memory
 from sklearn_regkd.teachers.route import as_route
 from sklearn_regkd.training.curriculum import Curriculum
 
@@ -77,6 +77,8 @@ class Lesson:
         By which rows are left out.
     random_state : RandomState
         Decides everything that is random.
+    memory : AnswerCache
+        Where answers are kept.
     route : ndarray of shape (n_stages, n_samples, n_outputs) or None, default=None
         What a teacher that is not fitted here said on its way, in raw units.
     """
@@ -92,6 +94,7 @@ class Lesson:
     prediction: np.ndarray | None
     folds: list[tuple]
     random_state: np.random.RandomState
+    memory: AnswerCache
     route: np.ndarray | None = None
 
     @property
@@ -205,6 +208,7 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
         scaling = fit_target_scaling(y[counted], positive)
         random_state = own_random_state(self.random_state)
         fill_random_states(student, random_state)
+        memory = open_memory(self.memory)
         context = self._init_callback_context(max_subtasks=2)
         with fit_task(context, self):
             with fit_task(context.subcontext(task_name="teacher"), self):
@@ -213,7 +217,7 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
                     params = self._teacher_params(teacher, weight)
                     rows, given = teacher_rows(teacher, X, X_array), None
                     if is_fitted_teacher(teacher):
-                        given = ask(teacher, rows, y.shape[1])
+                        given = ask_once(memory, teacher, rows, y.shape[1])
                 else:
                     given = as_columns(teacher_prediction, len(y), y.shape[1], "teacher_prediction")
                     teacher, params, rows = None, {}, X
@@ -229,6 +233,7 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
                     given,
                     make_folds(self.cv, len(y), random_state),
                     random_state,
+                    memory,
                     None if teacher_route is None else as_route(teacher_route, y.shape),
                 )
                 told = self._supervise(lesson)
@@ -279,7 +284,7 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
             refit=refit,
             n_jobs=self.n_jobs,
             seed=draw_seed(lesson.random_state),
-            memory=open_memory(self.memory),
+            memory=lesson.memory,
         )
 
     def predict(self, X):

@@ -1,5 +1,6 @@
 """The teacher is taught, and says what is to be imitated: its last word, or its whole route."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,17 @@ from sklearn_regkd._random import draw_seed
 from sklearn_regkd._sklearn import safe_indexing
 from sklearn_regkd.supervision.route import RouteSchedule
 from sklearn_regkd.teachers.cross_fit import ask, fit_teacher
+from sklearn_regkd.teachers.kinds import seed_of
+from sklearn_regkd.teachers.parallel import call_all
 from sklearn_regkd.teachers.route import KINDS, KeepRoute, ask_route, has_route
 
 
 def teach(
-    lesson: Lesson, unfitted: Any, repaired: np.ndarray, route: RouteSchedule | None
+    lesson: Lesson,
+    unfitted: Any,
+    repaired: np.ndarray,
+    route: RouteSchedule | None,
+    n_jobs: int | None = None,
 ) -> tuple[Any, np.ndarray]:
     """Fit the teacher on repaired labels and ask it about all rows.
 
@@ -29,6 +36,8 @@ def teach(
         Standardised labels for the teacher.
     route : RouteSchedule or None
         Whether, and how often, to ask for earlier stages.
+    n_jobs : int or None, default=None
+        Fits at a time.
 
     Returns
     -------
@@ -55,43 +64,67 @@ def teach(
         elif lesson.route is not None:
             stages = lesson.route
         else:
-            stages = ask_route(teacher, lesson.rows, n_outputs, route.n_asked)
+            stages = lesson.memory.call(
+                ask_route, teacher=teacher, X=lesson.rows, n_outputs=n_outputs, n_kept=route.n_asked
+            )
     else:
-        y = lesson.scaling.restore(repaired)
-        teacher, stages = _fit_and_ask(lesson, unfitted, y, None, lesson.rows, route)
-        if route is not None and route.out_of_fold:
-            stages = np.empty((len(stages), *y.shape))
-            for train, test in lesson.folds:
-                rows = safe_indexing(lesson.rows, test)
-                said = _fit_and_ask(lesson, unfitted, y, train, rows, route)[1]
-                # Teachers that stopped early: each stage at the same share of the way.
-                share = -(-np.arange(1, len(stages) + 1) * len(said) // len(stages)) - 1
-                stages[:, test] = said[share]
+        folds = lesson.folds if route is not None and route.out_of_fold else []
+        seeds = [draw_seed(lesson.random_state) for _ in range(1 + len(folds))]
+        teacher, stages = lesson.memory.call(
+            _fit_and_ask,
+            {"n_jobs": n_jobs},
+            unfitted=unfitted,
+            X=lesson.rows,
+            y=lesson.scaling.restore(repaired),
+            params=lesson.teacher_params,
+            folds=folds,
+            n_asked=route and route.n_asked,
+            seeds=[seed_of(unfitted, seed) for seed in seeds],
+        )
     if route is not None:
         route.check_length(len(stages))
     return teacher, np.stack([lesson.scaling.standardize(stage) for stage in stages])
 
 
-def _fit_and_ask(lesson, unfitted, y, train, rows, route) -> tuple[Any, np.ndarray]:
-    """Return a fitted teacher and what it says, (n_stages, n_rows, n_outputs) in raw units."""
-    n_outputs, witness, theirs = y.shape[1], None, []
-    if route is not None and isinstance(unfitted, NeuralNet):
-        witness = KeepRoute(rows, route.n_asked)
+def _fit_and_ask(unfitted, X, y, params, folds, n_asked, seeds, n_jobs) -> tuple[Any, np.ndarray]:
+    """Return the teacher fitted on all rows, and what it says in raw units.
+
+    As (n_stages, n_samples, n_outputs): one stage if `n_asked` is None; out-of-fold where
+    there are folds.
+    """
+    tasks = [partial(_fit_once, unfitted, X, y, params, None, None, n_asked, seeds[0])]
+    for (train, test), seed in zip(folds, seeds[1:], strict=True):
+        tasks.append(partial(_fit_once, unfitted, X, y, params, train, test, n_asked, seed))
+    (teacher, stages), *parts = call_all(tasks, n_jobs)
+    for (_, test), (_, said) in zip(folds, parts, strict=True):
+        # Teachers that stopped early: each stage at the same share of the way.
+        share = -(-np.arange(1, len(stages) + 1) * len(said) // len(stages)) - 1
+        stages[:, test] = said[share]
+    return teacher, stages
+
+
+def _fit_once(unfitted, X, y, params, train, test, n_asked, seed) -> tuple[Any, np.ndarray]:
+    """Fit on some rows and ask about others; None means all. Only a teacher of all rows is kept."""
+    asked = X if test is None else safe_indexing(X, test)
+    witness = None
+    if n_asked is not None and isinstance(unfitted, NeuralNet):
+        witness = KeepRoute(asked, n_asked)
         theirs = list(unfitted.callbacks or [])
         unfitted = clone(unfitted).set_params(callbacks=[*theirs, ("route", witness)])
-    where = (
-        "on all rows with repaired labels" if train is None else "on a fold with repaired labels"
-    )
-    seed = draw_seed(lesson.random_state)
-    teacher = fit_teacher(unfitted, lesson.rows, y, lesson.teacher_params, train, seed, where)
-    if route is None:
-        return teacher, ask(teacher, rows, n_outputs)[None]
-    if witness is None:
-        return teacher, ask_route(teacher, rows, n_outputs, route.n_asked)
-    kept = dict(teacher.callbacks_)["route"]
-    stages = np.stack([stage.reshape(len(rows), n_outputs) for stage in kept.said_])
-    teacher.callbacks_ = [c for c in teacher.callbacks_ if c[0] != "route"]
-    teacher.callbacks = [
-        c for c in teacher.callbacks if not isinstance(c, tuple) or c[0] != "route"
-    ]
-    return teacher, stages.astype(np.float64)
+    which = "all rows" if train is None else "a fold"
+    teacher = fit_teacher(unfitted, X, y, params, train, seed, f"on {which} with repaired labels")
+    if n_asked is None:
+        stages = ask(teacher, asked, y.shape[1])[None]
+    elif witness is None:
+        stages = ask_route(teacher, asked, y.shape[1], n_asked)
+    else:
+        stages = _take_route(teacher, len(asked), y.shape[1])
+    return (teacher if train is None else None), stages
+
+
+def _take_route(net: NeuralNet, n_samples: int, n_outputs: int) -> np.ndarray:
+    """Return what the witness in a net has kept, and remove the witness."""
+    kept = dict(net.callbacks_)["route"].said_
+    net.callbacks_ = [c for c in net.callbacks_ if c[0] != "route"]
+    net.callbacks = [c for c in net.callbacks if not isinstance(c, tuple) or c[0] != "route"]
+    return np.stack([stage.reshape(n_samples, n_outputs) for stage in kept]).astype(np.float64)

@@ -215,6 +215,8 @@ def _warn_of_a_bad_teacher(label: np.ndarray, teacher: np.ndarray) -> None:
 
 def _are_labels_wrong(council, label, believer, sceptic, counted) -> tuple[bool, list[str]]:
     """Decide for one output, and say why."""
+    # Drawn even if not needed: what is drawn next must not depend on the student.
+    seed = draw_seed(council.random_state)
     damage = measure_damage(label[counted], believer[counted], sceptic[counted])
     words = (
         "models of the squared error predict left-out labels "
@@ -225,7 +227,6 @@ def _are_labels_wrong(council, label, believer, sceptic, counted) -> tuple[bool,
         return False, [words, "which clean labels do as well: all are trusted"]
     error = np.abs(label - sceptic)
     flagged = error > FLAG_SIGMA * robust_sigma((label - sceptic)[counted])
-    seed = draw_seed(council.random_state)
     auc = flags_auc(council.X[counted], flagged[counted], council.peers.fold[counted], seed)
     required = required_damage(auc)
     found = damage.relative > required and damage.z > DAMAGE_Z

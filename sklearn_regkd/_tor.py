@@ -49,12 +49,17 @@ class TORRegressor(BaseDistiller):
     cv : int, splitter or iterable, default=5
         Folds of the out-of-fold teacher; an integer means shuffled folds.
     memory : str or joblib.Memory, default=None
-        Folder in which to keep what teachers said out-of-fold, for the next
-        fit with the same teacher, rows, labels, weights, folds and seeds: the
-        other candidates of a grid over the student, for example. It needs an
-        integer `random_state`, and may be shared by processes.
+        Folder in which to keep teachers and what they said, for the next fit with the same
+        teacher, rows, labels, weights, folds and seeds: the other candidates of a grid over
+        the student, for example. Processes may share it: those that need the same answer
+        wait for the first. It needs an integer `random_state`: with None each fit draws
+        folds and seeds of its own, and nothing is shared. A teacher counts as another one if
+        its parameters, the version of its package or, in a script, the code of its class
+        have changed. Like any pickle, a folder is to be read only if you trust who wrote it.
     n_jobs : int, default=None
-        Fits of the teacher at a time.
+        Fits of the teacher at a time, but no more than there are cores, of which each gets its
+        share for threads. Inside another parallel loop, such as
+        ``GridSearchCV(n_jobs=2)``, one fit follows the other.
     random_state : int, RandomState instance or None, default=None
         Decides folds, the student, and every `random_state` of the teacher
         that is not set.

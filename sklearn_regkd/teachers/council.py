@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from joblib import Memory
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 
@@ -12,6 +11,7 @@ from sklearn_regkd.networks.scaling import MOST_SIGMA, Scaling
 from sklearn_regkd.supervision.outliers import robust_sigma
 from sklearn_regkd.teachers.ensemble import consult_all
 from sklearn_regkd.teachers.kinds import own_teacher, weight_params
+from sklearn_regkd.teachers.memory import AnswerCache
 from sklearn_regkd.teachers.peers import Peers
 
 # Of the robust standard deviation: a residual of 0 has a logarithm, too.
@@ -58,7 +58,7 @@ class Council:
         Fits at a time.
     random_state : RandomState
         Decides the seeds of torch teachers and witnesses.
-    memory : joblib.Memory
+    memory : AnswerCache
         Where answers are kept.
     """
 
@@ -77,7 +77,7 @@ class Council:
         is_default: bool,
         n_jobs: int | None,
         random_state: np.random.RandomState,
-        memory: Memory,
+        memory: AnswerCache,
     ):
         self.teacher, self.rows, self.X, self.y = teacher, rows, X, y
         self.weight, self.scaling, self.params = weight, scaling, params

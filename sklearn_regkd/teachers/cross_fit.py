@@ -2,12 +2,12 @@
 
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import KFold, check_cv
-from sklearn.utils.parallel import Parallel, delayed
 from skorch import NeuralNet
 from torch.nn import Module
 
@@ -15,6 +15,8 @@ from sklearn_regkd._random import draw_seed
 from sklearn_regkd._sklearn import safe_indexing
 from sklearn_regkd._target import as_columns
 from sklearn_regkd.teachers.kinds import is_fitted_teacher, is_torch
+from sklearn_regkd.teachers.memory import AnswerCache
+from sklearn_regkd.teachers.parallel import call_all
 from sklearn_regkd.training.randomness import torch_seeded
 from sklearn_regkd.training.train import forward
 
@@ -65,6 +67,11 @@ def ask(teacher: Any, X: Any, n_outputs: int, where: str = "") -> np.ndarray:
         prediction = teacher.predict(X)
     who = f"the prediction of teacher {type(teacher).__name__} {where}".rstrip()
     return as_columns(prediction, len(X), n_outputs, who)
+
+
+def ask_once(memory: AnswerCache, teacher: Any, X: Any, n_outputs: int) -> np.ndarray:
+    """Return what :func:`ask` does, from memory if this teacher has been asked before."""
+    return memory.call(ask, teacher=teacher, X=X, n_outputs=n_outputs)
 
 
 def fit_teacher(
@@ -174,12 +181,12 @@ def consult(
     seed: int,
     kept: np.ndarray | None = None,
 ) -> TeacherSignal:
-    """Get a teacher's opinion of rows: out-of-fold, or as it is if it came fitted.
+    """Get an unfitted teacher's opinion of rows that it has not seen.
 
     Parameters
     ----------
     teacher : object
-        Owned by the caller, see :func:`~sklearn_regkd.teachers.kinds.own_teacher`.
+        Unfitted, see :func:`~sklearn_regkd.teachers.kinds.own_teacher`.
     X : array-like of shape (n_samples, ...)
         In the teacher's form, see :func:`teacher_rows`.
     y : ndarray of shape (n_samples, n_outputs)
@@ -200,21 +207,19 @@ def consult(
     Returns
     -------
     TeacherSignal
-        Its `teacher` is the one given if neither fitted nor refitted here.
+        Its `teacher` is the one given if it is not refitted.
     """
-    if is_fitted_teacher(teacher):
-        return TeacherSignal(ask(teacher, X, y.shape[1]), teacher)
     random_state = np.random.RandomState(seed)
     seeds = [draw_seed(random_state) for _ in range(len(folds) + 1)]
     tasks = [
-        delayed(_fit_and_ask)(
-            teacher, X, y, params, _among(train, kept), test, seed, fold, len(folds)
+        partial(
+            _fit_and_ask, teacher, X, y, params, _among(train, kept), test, seed, fold, len(folds)
         )
         for fold, ((train, test), seed) in enumerate(zip(folds, seeds, strict=False))
     ]
     if refit:
-        tasks.append(delayed(fit_teacher)(teacher, X, y, params, None, seeds[-1], "on all rows"))
-    said = Parallel(n_jobs=n_jobs)(tasks)
+        tasks.append(partial(fit_teacher, teacher, X, y, params, None, seeds[-1], "on all rows"))
+    said = call_all(tasks, n_jobs)
     prediction = np.empty(y.shape)
     for (_, test), values in zip(folds, said, strict=False):
         prediction[test] = values

@@ -1,10 +1,9 @@
 """A second opinion: several teachers that speak with one voice."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
-from joblib import Memory
 from sklearn import config_context
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import median_absolute_error
@@ -18,6 +17,7 @@ from sklearn_regkd._target import check_fit_data, check_predict_data, check_weig
 from sklearn_regkd.teachers.cross_fit import (
     TeacherSignal,
     ask,
+    ask_once,
     consult,
     fit_teacher,
     make_folds,
@@ -27,9 +27,10 @@ from sklearn_regkd.teachers.kinds import (
     check_teacher,
     is_fitted_teacher,
     own_teacher,
+    seed_of,
     weight_params,
 )
-from sklearn_regkd.teachers.memory import open_memory
+from sklearn_regkd.teachers.memory import AnswerCache, open_memory
 
 WEIGHTS = ("score", "mean")
 
@@ -134,7 +135,7 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
         return self
 
     def cross_fit(
-        self, X: Any, y: np.ndarray, weight: np.ndarray | None, memory: Memory, **how: Any
+        self, X: Any, y: np.ndarray, weight: np.ndarray | None, memory: AnswerCache, **how: Any
     ) -> np.ndarray:
         """Ask all members about rows that they have not seen, and keep them if they are refitted.
 
@@ -146,7 +147,7 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
             Labels.
         weight : ndarray of shape (n_samples,) or None
             Weight of each row.
-        memory : joblib.Memory
+        memory : AnswerCache
             Where answers are kept.
         **how : dict
             Further arguments of :func:`~sklearn_regkd.teachers.cross_fit.consult`.
@@ -159,7 +160,7 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
         said = []
         for member in self._members(y.shape[1], np.random.RandomState(how["seed"])):
             params = weight_params(member, weight)
-            said.append(_remember(memory)(member, _rows_of(member, X), y, params=params, **how))
+            said.append(_consult_one(memory, member, _rows_of(member, X), y, params=params, **how))
         if how["refit"]:
             self._keep([s.teacher for s in said], X, y.shape[1])
         return np.stack([s.prediction for s in said])
@@ -297,11 +298,18 @@ def as_ensemble(teacher: Any) -> Any:
         return TeacherEnsemble(named).set_fit_request(sample_weight=True)
 
 
-def _remember(memory: Memory) -> Callable[..., TeacherSignal]:
-    return memory.cache(consult, ignore=["n_jobs"])
+def _consult_one(
+    memory: AnswerCache, teacher: Any, X: Any, y: np.ndarray, n_jobs: int | None, **how: Any
+) -> TeacherSignal:
+    if is_fitted_teacher(teacher):
+        return TeacherSignal(ask_once(memory, teacher, X, y.shape[1]), teacher)
+    how["seed"] = seed_of(teacher, how["seed"])
+    return memory.call(consult, {"n_jobs": n_jobs}, teacher=teacher, X=X, y=y, **how)
 
 
-def consult_all(teacher: Any, X: Any, y: np.ndarray, memory: Memory, **how: Any) -> TeacherSignal:
+def consult_all(
+    teacher: Any, X: Any, y: np.ndarray, memory: AnswerCache, **how: Any
+) -> TeacherSignal:
     """Get an opinion like :func:`~sklearn_regkd.teachers.cross_fit.consult`, of several too.
 
     The members are cross-fitted once, on the same folds; what they said decides about their
@@ -315,13 +323,13 @@ def consult_all(teacher: Any, X: Any, y: np.ndarray, memory: Memory, **how: Any)
         In the teacher's form.
     y : ndarray of shape (n_samples, n_outputs)
         Labels in raw units.
-    memory : joblib.Memory
+    memory : AnswerCache
         Where answers are kept.
     **how : dict
         Further arguments of `consult`.
     """
     if not isinstance(teacher, TeacherEnsemble):
-        return _remember(memory)(teacher, X, y, **how)
+        return _consult_one(memory, teacher, X, y, **how)
     weight = how.pop("params").get("sample_weight")
     opinions = teacher.cross_fit(X, y, weight, memory, **how)
     if isinstance(teacher.weights, str) and teacher.weights == "score":

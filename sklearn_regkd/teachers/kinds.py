@@ -105,6 +105,11 @@ def is_torch(teacher: Any) -> bool:
     return isinstance(teacher, NeuralNet | torch.nn.Module)
 
 
+def seed_of(teacher: Any, seed: int) -> int:
+    """Return the seed of a torch teacher's fit; 0 for others, whose fits do not depend on it."""
+    return seed if is_torch(teacher) else 0
+
+
 def weight_params(teacher: Any, weight: np.ndarray | None) -> dict[str, np.ndarray]:
     """Return the fit parameters by which a teacher takes the weights of rows.
 

@@ -38,7 +38,7 @@ class Peers:
         Decides everything.
     categorical : sequence of int, default=()
         Features that hold codes of categories.
-    memory : joblib.Memory, default=None
+    memory : AnswerCache, default=None
         Where answers are kept; None keeps none.
     """
 
@@ -51,7 +51,7 @@ class Peers:
         for fold, (_, test) in enumerate(folds):
             self.fold[test] = fold
         self.n_folds = len(folds)
-        self.memory = open_memory(memory)
+        self.memory = open_memory(None) if memory is None else memory
         self.label, self._weight_decay = label, student.weight_decay
 
     @property
@@ -60,8 +60,14 @@ class Peers:
         if self._weight_decay == "auto":
             with one_thread():
                 # By the absolute error, which wrong labels cannot mislead far.
-                self._weight_decay = self.memory.cache(choose_weight_decay)(
-                    self.recipe, self.inputs, self.label, self.weight, ["absolute_error"], self.seed
+                self._weight_decay = self.memory.call(
+                    choose_weight_decay,
+                    recipe=self.recipe,
+                    inputs=self.inputs,
+                    label=self.label,
+                    weight=self.weight,
+                    losses=["absolute_error"],
+                    seed=self.seed,
                 )[0]
         return float(self._weight_decay)
 
@@ -98,15 +104,16 @@ class Peers:
         weight = (seen * self.weight)[:, :, None]
         weight = np.repeat(weight, n_outputs, axis=2) if trust is None else weight * trust
         weight = weight / np.maximum(weight.mean(axis=1, keepdims=True), 1e-12)
-        return self.memory.cache(_train_and_ask)(
-            replace(self.recipe, n_steps=-(-self.recipe.n_steps // haste)),
-            self.inputs,
-            label.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32),
-            weight.astype(np.float32),
-            list(losses),
-            self.weight_decay if weight_decay is None else float(weight_decay),
-            self.fold,
-            self.seed,
+        return self.memory.call(
+            _train_and_ask,
+            recipe=replace(self.recipe, n_steps=-(-self.recipe.n_steps // haste)),
+            inputs=self.inputs,
+            label=label.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32),
+            weight=weight.astype(np.float32),
+            losses=list(losses),
+            weight_decay=self.weight_decay if weight_decay is None else float(weight_decay),
+            fold=self.fold,
+            seed=self.seed,
         )
 
 

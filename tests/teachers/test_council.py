@@ -6,12 +6,12 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.multioutput import MultiOutputRegressor
-from sklearn.utils.validation import check_memory
 
 from sklearn_regkd import StudentRegressor
 from sklearn_regkd.networks.scaling import fit_target_scaling
 from sklearn_regkd.teachers.council import Council, with_loss
 from sklearn_regkd.teachers.kinds import default_teacher, own_teacher, weight_params
+from sklearn_regkd.teachers.memory import open_memory
 from sklearn_regkd.teachers.peers import Peers
 
 N = 60
@@ -79,7 +79,7 @@ def council(X, y, teacher=None, prediction=None, is_default=False, epochs=None, 
         is_default,
         None,
         np.random.RandomState(0),
-        check_memory(None),
+        open_memory(None),
     )
 
 
