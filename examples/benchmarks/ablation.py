@@ -174,7 +174,8 @@ def main():
             print(json.dumps(record), file=file, flush=True)
             print(*cell, f"{r2:.3f}", flush=True)
     seconds = time_methods(args.data / f"{sets[0]}.npz", args.rows)
-    command = f'make ablation DATA=folder ARGS="--sets {args.sets} --seeds {args.seeds}"'
+    chosen = f"--sets {args.sets} --noise {args.noise} --rows {args.rows} --seeds {args.seeds}"
+    command = f'make ablation DATA=folder ARGS="{chosen}"'
     found = {cell: done[cell] for cell in wanted}
     args.out.write_text(summarise(found, seconds, command, args.seeds, sets[0]))
 
