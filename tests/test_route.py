@@ -73,6 +73,7 @@ class TestStages:
             GradientBoostingRegressor(n_estimators=20, random_state=0),
             AdaBoostRegressor(n_estimators=20, random_state=0),
             make_pipeline(StandardScaler(), boosting()),
+            make_pipeline(boosting()),
             MultiOutputRegressor(boosting()),
         ],
         ids=lambda teacher: type(teacher).__name__,

@@ -3,18 +3,21 @@
 The default recipe, and the recipe with one method switched on, on the same rows with the same
 seeds: the difference of their R2 on clean test labels, cell by cell.
 
-    make ablation DATA=folder
+    make ablation DATA=folder            # 3 seeds; goes on where it was stopped
     make ablation DATA=folder ARGS="--sets concrete --noise none --seeds 1"
 
 Sets and noises are those of accuracy.py.
 """
 
 import argparse
+import itertools
+import json
 import pathlib
 import tempfile
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import numpy as np
 from accuracy import corrupt, mean_and_error, split, table
@@ -26,6 +29,7 @@ from sklearn_regkd.supervision.hints import Hints
 from sklearn_regkd.supervision.route import RouteSchedule
 from sklearn_regkd.teachers.kinds import default_teacher
 
+CELL = ("set", "noise", "seed", "rows", "method")
 BASE = "the default recipe"
 ALL = {"revision": "label", "selection": "influence", "route": 4, "hints": "leaves", "heads": 2}
 METHODS = {
@@ -58,18 +62,14 @@ METHODS = {
 }
 
 
-def run_cell(task):
-    """Return the R2 of each method on one set, noise and seed."""
-    path, noise, seed, n_rows = task
+def run_cell(cell, data, folder):
+    """Return the R2 of one method on one set, noise and seed."""
+    name, noise, seed, n_rows, method = cell
     warnings.filterwarnings("ignore")
-    X, _, true, X_test, y_test = split(path, seed, n_rows)
+    X, _, true, X_test, y_test = split(data / f"{name}.npz", seed, n_rows)
     y, _ = corrupt(true, noise, np.random.default_rng(1000 + seed))
-    scores = {}
-    with tempfile.TemporaryDirectory() as folder:  # what the teacher said is the same for all
-        for name, params in METHODS.items():
-            model = DistilledRegressor(random_state=seed, memory=folder, **params)
-            scores[name] = r2_score(y_test, model.fit(X, y).predict(X_test))
-    return scores
+    model = DistilledRegressor(random_state=seed, memory=folder, **METHODS[method])
+    return r2_score(y_test, model.fit(X, y).predict(X_test))
 
 
 def time_methods(path, n_rows, repeats=3):
@@ -95,10 +95,16 @@ def verdict(gains):
     return "helps" if gains.mean() > 0 else "harms"
 
 
-def summarise(cells, seconds, command, n_seeds, timed):
-    """Return the page."""
-    sets = list(dict.fromkeys(key[0] for key in cells))
-    noises = list(dict.fromkeys(key[1] for key in cells))
+def summarise(found, seconds, command, n_seeds, timed):
+    """Return the page, from the R2 by cell."""
+    sets = list(dict.fromkeys(cell[0] for cell in found))
+    noises = list(dict.fromkeys(cell[1] for cell in found))
+
+    def scores(method, noise, sets=sets):
+        return np.array(
+            [r2 for (s, n, *_, m), r2 in found.items() if (n, m) == (noise, method) and s in sets]
+        )
+
     blocks = [
         "# What each method brings",
         "",
@@ -119,9 +125,7 @@ def summarise(cells, seconds, command, n_seeds, timed):
             continue
         row = [name]
         for noise in noises:
-            gains = np.array(
-                [s[name] - s[BASE] for key, s in cells.items() if key[1] == noise], float
-            )
+            gains = scores(name, noise) - scores(BASE, noise)
             row.append(f"{mean_and_error(gains)} {verdict(gains)}".strip())
         rows.append([*row, f"{seconds[name] / seconds[BASE]:.2f}"])
     blocks += [
@@ -134,10 +138,7 @@ def summarise(cells, seconds, command, n_seeds, timed):
     for noise in noises:
         rows = []
         for name in METHODS:
-            scores = [
-                [s[name] for key, s in cells.items() if key[:2] == (one, noise)] for one in sets
-            ]
-            rows.append([name, *map(mean_and_error, scores)])
+            rows.append([name, *(mean_and_error(scores(name, noise, [one])) for one in sets)])
         blocks += [f"## R2: {noise}", "", table(["method", *sets], rows), ""]
     return "\n".join(blocks)
 
@@ -150,23 +151,33 @@ def main():
     parser.add_argument("--rows", type=int, default=2000, help="rows used at most")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2, help="processes, of one thread each")
+    parser.add_argument("--records", type=pathlib.Path, default=pathlib.Path("ablation.jsonl"))
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs/ablation.md"))
     args = parser.parse_args()
-    paths = [args.data / f"{name}.npz" for name in args.sets.split(",")]
-    tasks = [
-        (path, noise, seed, args.rows)
-        for seed in range(args.seeds)
-        for path in paths
-        for noise in args.noise.split(",")
-    ]
-    cells = {}
-    with ProcessPoolExecutor(args.jobs) as pool:
-        for task, scores in zip(tasks, pool.map(run_cell, tasks), strict=True):
-            cells[task[0].stem, task[1], task[2]] = scores
-            print(*task[1:3], task[0].stem, f"{BASE}: {scores[BASE]:.3f}", flush=True)
-    seconds = time_methods(paths[0], args.rows)
-    command = f'make ablation DATA=folder ARGS="--sets {args.sets} --seeds {args.seeds}"'
-    args.out.write_text(summarise(cells, seconds, command, args.seeds, paths[0].stem))
+    sets, noises = args.sets.split(","), args.noise.split(",")
+    wanted = list(itertools.product(sets, noises, range(args.seeds), [args.rows], METHODS))
+    wanted.sort(key=lambda cell: cell[2])  # a run that is stopped has done all sets, of few seeds
+    done = {}
+    if args.records.exists():
+        records = map(json.loads, args.records.read_text().splitlines())
+        done = {tuple(record[part] for part in CELL): record["r2"] for record in records}
+    cells = [cell for cell in wanted if cell not in done]
+    with (
+        tempfile.TemporaryDirectory() as folder,  # what the teacher said is the same for all
+        ProcessPoolExecutor(args.jobs) as pool,
+        args.records.open("a") as file,
+    ):
+        run = partial(run_cell, data=args.data, folder=folder)
+        for cell, r2 in zip(cells, pool.map(run, cells), strict=True):
+            done[cell] = r2
+            record = {**dict(zip(CELL, cell, strict=True)), "r2": r2}
+            print(json.dumps(record), file=file, flush=True)
+            print(*cell, f"{r2:.3f}", flush=True)
+    seconds = time_methods(args.data / f"{sets[0]}.npz", args.rows)
+    chosen = f"--sets {args.sets} --noise {args.noise} --rows {args.rows} --seeds {args.seeds}"
+    command = f'make ablation DATA=folder ARGS="{chosen}"'
+    found = {cell: done[cell] for cell in wanted}
+    args.out.write_text(summarise(found, seconds, command, args.seeds, sets[0]))
 
 
 if __name__ == "__main__":

@@ -8,15 +8,13 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.frozen import FrozenEstimator
 from sklearn.multioutput import MultiOutputRegressor
-from sklearn.pipeline import Pipeline
 from skorch import NeuralNet
 from torch import Tensor
 
 from sklearn_regkd.networks.features import named_layer, watch
 from sklearn_regkd.supervision.hints import LEAVES, Hints
-from sklearn_regkd.teachers.kinds import is_torch
+from sklearn_regkd.teachers.kinds import innermost, is_torch, unwrap
 from sklearn_regkd.teachers.route import stage_numbers
 
 # Of a long ensemble: neighbouring trees of a boosting see nearly the same.
@@ -39,7 +37,7 @@ def check_hints(teacher: Any, hints: Hints) -> None:
     ValueError
         If it has no layer of that name.
     """
-    inner = _inner(teacher)
+    inner = innermost(teacher)
     if inner is None:
         raise TypeError(
             f"hints={hints.layer!r} need a teacher to look into; predictions alone have no inside"
@@ -85,7 +83,7 @@ def ask_hints(
         If there is no layer of that name, or its values are the same for all
         rows or not finite.
     """
-    teacher, X = _unpack(teacher, X)
+    teacher, X = unwrap(teacher, X)
     if hints.layer == LEAVES:
         seen = _project_leaves(_leaves(teacher, X), hints.n_components, random_state)
     else:
@@ -103,25 +101,6 @@ def ask_hints(
     return ((seen - seen.mean(axis=0)) / seen.std(axis=0)).astype(np.float32)
 
 
-def _inner(teacher: Any) -> Any:
-    """Return what is inside pipelines and wrappers, fitted or not."""
-    while isinstance(teacher, Pipeline | FrozenEstimator | MultiOutputRegressor):
-        teacher = teacher[-1] if isinstance(teacher, Pipeline) else teacher.estimator
-    return teacher
-
-
-def _unpack(teacher: Any, X: Any) -> tuple[Any, Any]:
-    """Return what is inside pipelines and frozen estimators, and the rows as it sees them."""
-    while isinstance(teacher, Pipeline | FrozenEstimator):
-        if isinstance(teacher, FrozenEstimator):
-            teacher = teacher.estimator
-            continue
-        if len(teacher) > 1:
-            X = teacher[:-1].transform(X)
-        teacher = teacher[-1]
-    return teacher, X
-
-
 def _has_leaves(teacher: BaseEstimator) -> bool:
     return isinstance(teacher, HistGradientBoostingRegressor) or any(
         hasattr(type(teacher), name) for name in ("apply", "booster_")
@@ -131,7 +110,7 @@ def _has_leaves(teacher: BaseEstimator) -> bool:
 def _leaves(teacher: Any, X: Any) -> list[np.ndarray]:
     """Return, for each of some trees, a number (n_samples,) that tells its leaves apart."""
     if isinstance(teacher, MultiOutputRegressor):
-        return [tree for part in teacher.estimators_ for tree in _leaves(*_unpack(part, X))]
+        return [tree for part in teacher.estimators_ for tree in _leaves(*unwrap(part, X))]
     if isinstance(teacher, HistGradientBoostingRegressor):
         return _steps(teacher, X)
     if hasattr(teacher, "booster_"):  # LightGBM

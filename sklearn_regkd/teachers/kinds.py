@@ -98,11 +98,44 @@ def _takes_many_outputs(teacher: Any) -> bool:
 
 def is_torch(teacher: Any) -> bool:
     """Whether a teacher, or the last step of it, computes with torch in single precision."""
-    if isinstance(teacher, FrozenEstimator):
-        return is_torch(teacher.estimator)
-    if isinstance(teacher, Pipeline):
-        return is_torch(teacher.steps[-1][1])
-    return isinstance(teacher, NeuralNet | torch.nn.Module)
+    return isinstance(unwrap(teacher)[0], NeuralNet | torch.nn.Module)
+
+
+def unwrap(teacher: Any, X: Any = None) -> tuple[Any, Any]:
+    """Return what is inside Pipelines and frozen estimators, and the rows as it sees them.
+
+    Parameters
+    ----------
+    teacher : object
+        Fitted where there are rows.
+    X : array-like of shape (n_samples, ...), default=None
+        In the teacher's form.
+
+    Examples
+    --------
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_regkd.teachers.kinds import unwrap
+    >>> pipeline = make_pipeline(StandardScaler(), Ridge()).fit([[0.0], [4.0]], [0.0, 1.0])
+    >>> unwrap(FrozenEstimator(pipeline), [[4.0]])
+    (Ridge(), array([[1.]]))
+    """
+    while isinstance(teacher, Pipeline | FrozenEstimator):
+        if isinstance(teacher, FrozenEstimator):
+            teacher = teacher.estimator
+            continue
+        if X is not None and len(teacher) > 1:
+            X = teacher[:-1].transform(X)
+        teacher = teacher[-1]
+    return teacher, X
+
+
+def innermost(teacher: Any) -> Any:
+    """Return what is inside all wrappers, fitted or not; of parts for each target the template."""
+    teacher, _ = unwrap(teacher)
+    return innermost(teacher.estimator) if isinstance(teacher, MultiOutputRegressor) else teacher
 
 
 def seed_of(teacher: Any, seed: int) -> int:

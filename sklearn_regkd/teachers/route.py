@@ -3,13 +3,12 @@
 from typing import Any
 
 import numpy as np
-from sklearn.frozen import FrozenEstimator
 from sklearn.multioutput import MultiOutputRegressor
-from sklearn.pipeline import Pipeline
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 
 from sklearn_regkd._target import as_columns
+from sklearn_regkd.teachers.kinds import innermost, unwrap
 
 KINDS = (
     "boosting with staged_predict (scikit-learn), XGBoost, LightGBM, a skorch net that is fitted "
@@ -56,10 +55,7 @@ def ask_route(teacher: Any, X: Any, n_outputs: int, n_kept: int) -> np.ndarray:
     TypeError
         If the teacher has no route.
     """
-    if isinstance(teacher, FrozenEstimator):
-        teacher = teacher.estimator
-    if isinstance(teacher, Pipeline):
-        return ask_route(teacher[-1], teacher[:-1].transform(X), n_outputs, n_kept)
+    teacher, X = unwrap(teacher, X)
     if isinstance(teacher, MultiOutputRegressor):
         routes = [ask_route(part, X, 1, n_kept) for part in teacher.estimators_]
         # Parts that stopped early have fewer stages: each is taken at the same share of its own.
@@ -97,12 +93,10 @@ def _count_stages(teacher: Any) -> int:
 
 def has_route(teacher: Any) -> bool:
     """Whether a teacher, fitted or not, is of a kind that has a route."""
-    if isinstance(teacher, FrozenEstimator | MultiOutputRegressor):
-        return not isinstance(teacher.estimator, NeuralNet) and has_route(teacher.estimator)
-    if isinstance(teacher, Pipeline):
-        return not isinstance(teacher[-1], NeuralNet) and has_route(teacher[-1])
-    boosted = any(hasattr(type(teacher), n) for n in ("staged_predict", "get_booster", "booster_"))
-    return boosted or isinstance(teacher, NeuralNet)
+    inner = innermost(teacher)
+    if isinstance(inner, NeuralNet):  # whose training cannot be watched from outside a wrapper
+        return inner is teacher
+    return any(hasattr(type(inner), n) for n in ("staged_predict", "get_booster", "booster_"))
 
 
 class KeepRoute(Callback):
