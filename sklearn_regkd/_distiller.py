@@ -9,7 +9,6 @@ import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 
 from sklearn_regkd._random import draw_seed, fill_random_states, own_random_state
@@ -19,6 +18,7 @@ from sklearn_regkd._sklearn import (
     Interval,
     StrOptions,
     all_or_nothing,
+    check_fitted,
     fit_task,
     validate_parameters,
     with_callbacks,
@@ -300,7 +300,7 @@ class BaseDistiller(CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predictions in the units of y.
         """
-        check_is_fitted(self)
+        check_fitted(self, "student_")
         student = self.student_
         X = check_predict_data(self, student._codes(X), self._input_shape, student._takes_missing())
         return like_y(student._predict_columns(X, self.predict_head), self._y_ndim)

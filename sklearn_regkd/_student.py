@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
 from sklearn_regkd._categories import CategoryCodes, categorical_columns
@@ -14,11 +13,13 @@ from sklearn_regkd._random import draw_seed, own_random_state
 from sklearn_regkd._sklearn import (
     CallbackSupportMixin,
     all_or_nothing,
+    check_fitted,
     fit_task,
     with_callbacks,
 )
 from sklearn_regkd._student_params import check_student_params
 from sklearn_regkd._target import check_fit_data, check_predict_data, check_weight, like_y
+from sklearn_regkd.networks.folded import FoldedNetwork, fold
 from sklearn_regkd.networks.inputs import count_inputs, fit_inputs
 from sklearn_regkd.networks.scaling import OutputScaling, Scaling, fit_target_scaling
 from sklearn_regkd.supervision.supervision import Supervision
@@ -123,7 +124,8 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     ----------
     net_ : skorch.NeuralNet
         The trained net. ``net_.module_`` takes raw inputs and returns
-        standardised outputs; ``net_.predict`` returns raw units.
+        standardised outputs; ``net_.predict`` returns raw units. `predict` uses a
+        copy of its weights, made by `fit` (unless `module` was given).
     history_ : skorch.history.History
         One record per epoch.
     n_iter_ : int
@@ -267,7 +269,7 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predictions in the units of y, of the floating type of X.
         """
-        check_is_fitted(self)
+        check_fitted(self, "net_")
         X = check_predict_data(self, self._codes(X), self._input_shape, self._takes_missing())
         return like_y(self._predict_columns(X, "label"), self._y_ndim)
 
@@ -350,29 +352,26 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self._input_shape = input_shape
         # A copy: skorch applies its own on the CPU, wherever the module is.
         self._output = copy.deepcopy(output).to(device_of(net.module_))
-        self._in_double = self._double_network()
+        self._folded = self._fold()
 
     def _predict_columns(self, X: np.ndarray, head: str) -> np.ndarray:
         """Predict validated rows, shape (n_samples, n_outputs)."""
-        module, output = self.net_.module_, self._output
-        if X.dtype == np.float64 and self._in_double is not None:
-            module, output = self._in_double
-        prediction = forward(module, X, output, head=head)
+        if self._folded is not None:
+            return self._folded[X.dtype](X, head)
+        prediction = forward(self.net_.module_, X, self._output, head=head)
         return prediction if prediction.dtype == np.float64 else prediction.astype(X.dtype)
 
-    def _double_network(self):
-        """Return the built-in network in double precision; a user's may not bear it."""
-        if self.module is not None:
-            return None
-        return copy.deepcopy(self.net_.module_).double(), copy.deepcopy(self._output).double()
+    def _fold(self) -> dict[np.dtype, FoldedNetwork] | None:
+        """Return the built-in network in the precisions of X; a user's stays as it is."""
+        return None if self.module is not None else fold(self.net_.module_, self._output)
 
     def __getstate__(self):
-        return {k: v for k, v in super().__getstate__().items() if k != "_in_double"}
+        return {k: v for k, v in super().__getstate__().items() if k != "_folded"}
 
     def __setstate__(self, state):
         super().__setstate__(state)
         if "net_" in state:
-            self._in_double = self._double_network()
+            self._folded = self._fold()
 
     def _validate_params_now(self) -> None:
         check_student_params(self)

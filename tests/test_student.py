@@ -7,12 +7,14 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
+from scipy.sparse import csr_array
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochScoring, LRScheduler
 from skorch.dataset import ValidSplit
 from torch import nn
 
 from sklearn_regkd import StudentRegressor
+from sklearn_regkd.networks.mlp import MLP
 from sklearn_regkd.training.train import RawLabel
 
 
@@ -130,12 +132,89 @@ def test_predictions_have_the_type_of_X(table, dtype):
     np.testing.assert_allclose(other, fitted.predict(X), rtol=1e-4)
 
 
-def test_chunked_prediction_equals_the_whole(table, monkeypatch):
+@pytest.mark.parametrize("module", [None, MLP])
+def test_chunked_prediction_equals_the_whole(table, monkeypatch, module):
+    X, y = table
+    fitted = student(max_epochs=2, module=module).fit(X, y)
+    whole = fitted.predict(X)
+    alone = np.concatenate([fitted.predict(row[None]) for row in X])
+    monkeypatch.setattr("sklearn_regkd.training.train.CHUNK_ELEMENTS", 3 * 7)
+    monkeypatch.setattr("sklearn_regkd.networks.folded.CHUNK_ELEMENTS", 500)
+    rtol = 1e-12 if module is None else 1e-5
+    np.testing.assert_allclose(fitted.predict(X), whole, rtol=rtol)
+    np.testing.assert_allclose(alone, whole, rtol=rtol)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_any_form_of_the_rows_gives_the_same(table, dtype, tmp_path):
     X, y = table
     fitted = student(max_epochs=2).fit(X, y)
-    whole = fitted.predict(X)
-    monkeypatch.setattr("sklearn_regkd.training.train.CHUNK_ELEMENTS", 3 * 7)
-    np.testing.assert_allclose(fitted.predict(X), whole, rtol=1e-12)
+    X = X.astype(dtype)
+    np.save(tmp_path / "X.npy", X)
+    constant = X.copy()
+    constant.flags.writeable = False
+    forms = {
+        "memmap": np.load(tmp_path / "X.npy", mmap_mode="r"),
+        "read only": constant,
+        "columns first": np.asfortranarray(X),
+        "every other number": np.repeat(X, 2, axis=1)[:, ::2],
+        "other byte order": X.astype(np.dtype(dtype).newbyteorder()),
+        "subclass": X.view(np.recarray),
+    }
+    expected = fitted.predict(X)
+    for name, form in forms.items():
+        np.testing.assert_allclose(fitted.predict(form), expected, rtol=1e-4, err_msg=name)
+    np.testing.assert_allclose(fitted.predict(X.tolist()), expected, rtol=1e-4)
+
+
+def test_predict_leaves_the_rows_alone(table):
+    X, y = table
+    for params in ({}, {"embedding": None, "input_transform": "standard"}):
+        fitted = student(max_epochs=2, **params).fit(X, y)
+        for rows in (X.copy(), X[:1].copy()):
+            before = rows.copy()
+            fitted.predict(rows)
+            np.testing.assert_array_equal(rows, before)
+
+
+def test_predict_takes_numbers_whose_sum_is_infinite(table):
+    X, y = table
+    fitted = student(max_epochs=2).fit(X, y)
+    wild = np.full((4, 3), 3e38, np.float32)
+    np.testing.assert_allclose(
+        fitted.predict(wild), fitted.predict(np.tile(X.max(0), (4, 1))), rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X: np.where(X[2, 1] == X, np.nan, X), "NaN"),
+        (lambda X: np.where(X[2, 1] == X, -np.inf, X), "infinity"),
+        (lambda X: X[:0], "0 sample"),
+        (lambda X: X[:, :2], "2 features"),
+        (lambda X: X[0], "1D array"),
+        (lambda X: X[None], "dim 3"),
+        (lambda X: X * 1j, "Complex"),
+    ],
+)
+def test_predict_refuses_what_it_cannot_take(table, dtype, change, message):
+    X, y = table
+    fitted = student(max_epochs=1).fit(X, y)
+    with pytest.raises(ValueError, match=message):
+        fitted.predict(change(X.astype(dtype)))
+
+
+def test_predict_refuses_sparse_rows_and_warns_of_missing_names(table):
+    X, y = table
+    with pytest.raises(TypeError, match=r"[Ss]parse"):
+        student(max_epochs=1).fit(X, y).predict(csr_array(X))
+    named = student(max_epochs=1).fit(pd.DataFrame(X, columns=list("abc")), y)
+    with pytest.warns(UserWarning, match="valid feature names"):
+        named.predict(X)
+    with pytest.raises(ValueError, match="feature names"):
+        named.predict(pd.DataFrame(X, columns=list("cab")))
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
