@@ -15,6 +15,10 @@ def is_closed(loss: ElementLoss) -> bool:
     return isinstance(loss, HuberLoss)
 
 
+def _is_squared(loss: ElementLoss) -> bool:
+    return isinstance(loss, LabelOnly) and loss.loss is squared_error
+
+
 def element_gradient(loss: ElementLoss, prediction: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
     """Return the loss of each element and its derivative by the prediction.
 
@@ -82,9 +86,14 @@ def output_gradient(
     """
     k = criterion.n_outputs
     if criterion.n_heads == 1 and is_closed(criterion.loss):
-        error, gradient = element_gradient(criterion.loss, prediction, packed[:, :k])
-        weight = packed[:, 3 * k :] / (k * len(packed))
-        return (weight * error).sum(), gradient.mul_(weight)
+        label, weight = packed[:, :k], packed[:, 3 * k :]
+        share = 1 / (k * len(packed))
+        if _is_squared(criterion.loss):  # the default, and small networks feel each operation
+            difference = prediction - label
+            gradient = difference * weight
+            return share * torch.dot(gradient.ravel(), difference.ravel()), gradient.mul_(2 * share)
+        error, gradient = element_gradient(criterion.loss, prediction, label)
+        return share * (weight * error).sum(), gradient.mul_(weight).mul_(share)
     with torch.enable_grad():
         leaf = prediction.detach().requires_grad_()
         loss = criterion(leaf, packed)

@@ -71,11 +71,12 @@ class WholeBatches:
             yield from zip(X.tensor_split(len(self)), packed.tensor_split(len(self)), strict=True)
             return
         for batch in self.batches():
-            yield X[batch], packed[batch]
+            yield X.index_select(0, batch), packed.index_select(0, batch)
 
     def batches(self) -> tuple[Tensor, ...]:
         """Return the rows of each batch of the next pass, int64."""
-        rows = torch.arange(len(self.dataset)) if self.rows is None else self.rows
         if self.shuffle:
-            rows = rows[torch.randperm(self.n_rows, generator=self.generator)]
-        return rows.tensor_split(len(self))
+            order = torch.randperm(self.n_rows, generator=self.generator)
+        else:
+            order = torch.arange(self.n_rows)
+        return (order if self.rows is None else self.rows[order]).tensor_split(len(self))

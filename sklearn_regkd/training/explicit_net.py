@@ -1,7 +1,6 @@
 """The training of a skorch net without autograd, where its network is our own."""
 
 from functools import cached_property
-from typing import Any
 
 import joblib
 import torch
@@ -19,8 +18,8 @@ from sklearn_regkd.training.batches import Rows, WholeBatches
 from sklearn_regkd.training.explicit import FlatAdamW, Layers
 
 
-class Group:
-    """A parameter group of AdamW, stepped as one vector of which its parameters become views.
+class FlatOptimizer:
+    """An AdamW optimizer stepped as one vector, of which its parameters become views.
 
     The optimizer's own state is made of views as well: whoever looks at it, or
     goes on with it, finds it up to date after :meth:`sync`.
@@ -28,14 +27,15 @@ class Group:
     Parameters
     ----------
     optimizer : torch.optim.AdamW
-        It is not stepped here.
-    settings : dict
-        One of its parameter groups.
+        It is not stepped here. All of its groups have one learning rate.
     """
 
-    def __init__(self, optimizer: torch.optim.AdamW, settings: dict[str, Any]):
-        self.optimizer, self.settings, self.parameters = optimizer, settings, settings["params"]
+    def __init__(self, optimizer: torch.optim.AdamW):
+        self.optimizer = optimizer
+        self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self.adamw = FlatAdamW([p.shape for p in self.parameters])
+        sizes = [sum(p.numel() for p in group["params"]) for group in optimizer.param_groups]
+        self.parts = self.adamw.flat[0].split(sizes)
         self.states = []
         for p, *views in zip(
             self.parameters, self.adamw.values, self.adamw.means, self.adamw.squares, strict=True
@@ -46,10 +46,9 @@ class Group:
                 if value is not None:
                     view.copy_(value)
             p.data = views[0]
-            self.adamw.count.copy_(known.get("step", torch.zeros(())))
-            state = {"step": self.adamw.count.clone(), "exp_avg": views[1], "exp_avg_sq": views[2]}
-            optimizer.state[p] = state
-            self.states.append(state)
+            step = known.get("step", torch.zeros(())).clone()
+            optimizer.state[p] = {"step": step, "exp_avg": views[1], "exp_avg_sq": views[2]}
+            self.states.append(optimizer.state[p])
 
     def holds(self) -> bool:
         """Return whether parameters and state are still the views that they were made to be."""
@@ -58,16 +57,22 @@ class Group:
             for p, value, state in zip(self.parameters, self.adamw.values, self.states, strict=True)
         )
 
+    def resume(self) -> None:
+        """Learn from the optimizer what the settings are and how many steps were made."""
+        self.adamw.count.copy_(self.states[0]["step"])
+        first = self.optimizer.param_groups[0]
+        self.settings = {name: first[name] for name in ("lr", "betas", "eps")}
+        self.shrink = [
+            (part, 1 - group["lr"] * group["weight_decay"])
+            for part, group in zip(self.parts, self.optimizer.param_groups, strict=True)
+            if group["weight_decay"] and len(part)
+        ]
+
     def step(self) -> None:
         """Update the parameters by their gradients."""
-        settings = self.settings
-        self.adamw.step(
-            settings["lr"], settings["weight_decay"], settings["betas"], settings["eps"]
-        )
-
-    def resume(self) -> None:
-        """Learn from the optimizer how many steps were made."""
-        self.adamw.count.copy_(self.states[0]["step"])
+        for part, share in self.shrink:
+            part.mul_(share)
+        self.adamw.step(**self.settings)
 
     def sync(self) -> None:
         """Tell the optimizer how many steps were made."""
@@ -111,15 +116,12 @@ class ExplicitTraining:
 
     def _take_over(self) -> None:
         """Make the parameters views of flat vectors, once more if somebody replaced them."""
-        self.groups = [
-            Group(self.net.optimizer_, settings)
-            for settings in self.net.optimizer_.param_groups
-            if settings["params"]
-        ]
+        self.optimizer = FlatOptimizer(self.net.optimizer_)
         gradient = {
             id(p): view
-            for group in self.groups
-            for p, view in zip(group.parameters, group.adamw.gradients, strict=True)
+            for p, view in zip(
+                self.optimizer.parameters, self.optimizer.adamw.gradients, strict=True
+            )
         }
         linear = linear_layers(self.net)
         self.layers = Layers(
@@ -141,6 +143,7 @@ class ExplicitTraining:
             and not any(p.requires_grad for p in net.criterion_.parameters())
             and type(optimizer) is torch.optim.AdamW
             and not any(g["amsgrad"] or g["maximize"] for g in optimizer.param_groups)
+            and len({(g["lr"], *g["betas"], g["eps"]) for g in optimizer.param_groups}) == 1
             and net.iterator_train is WholeBatches
             and all(p.requires_grad and p.device.type == "cpu" for p in module.parameters())
             and not any(_is_watched(layer) for layer in module)
@@ -150,21 +153,18 @@ class ExplicitTraining:
     def run_epoch(self, batches: tuple[Tensor, ...]) -> tuple[float, int]:
         """Make a step with each batch of rows; return the mean loss, and the number of rows."""
         total, n_rows, criterion = torch.zeros(()), 0, self.net.criterion_.train()
-        if not all(group.holds() for group in self.groups):
+        if not self.optimizer.holds():
             self._take_over()
-        for group in self.groups:
-            group.resume()
+        self.optimizer.resume()
         for rows in batches:
             said = self.layers.forward(self.inputs[rows])[0]
             packed = self.packed.index_select(0, rows)
             loss, gradient = output_gradient(criterion, said, packed)
             self.layers.backward(gradient.unsqueeze(0))
-            for group in self.groups:
-                group.step()
-            total += loss * len(rows)
+            self.optimizer.step()
+            total.add_(loss, alpha=len(rows))
             n_rows += len(rows)
-        for group in self.groups:
-            group.sync()
+        self.optimizer.sync()
         return float(total) / n_rows, n_rows
 
 

@@ -54,6 +54,13 @@ class StudentNet(NeuralNet):
         if method_name != "on_grad_computed" or self._watches_batches():
             super().notify(method_name, **cb_kwargs)
 
+    def initialize_optimizer(self, *args, **kwargs):
+        """Build the optimizer, without parameter groups in which there is nothing."""
+        super().initialize_optimizer(*args, **kwargs)
+        groups = self.optimizer_.param_groups
+        groups[:] = [group for group in groups if group["params"]]
+        return self
+
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Run all batches once and record their mean loss as that of one batch."""
         if iterator is None or self._watches_batches():
@@ -79,18 +86,22 @@ class StudentNet(NeuralNet):
     def _train_on(self, batches: WholeBatches) -> tuple[float, int]:
         """Make a step with each batch, without what skorch does for those who watch."""
         self._set_training(True)
-        return _mean(map(self._train_on_batch, batches))
+        learns = any(p.requires_grad for p in self.criterion_.parameters())
+        return _mean(self._train_on_batch(*batch, learns) for batch in batches)
 
-    def _train_on_batch(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, int]:
-        X, packed = (part.to(self.device) for part in batch)
+    def _train_on_batch(self, X: Tensor, packed: Tensor, learns: bool) -> tuple[Tensor, int]:
+        """Make a step with a batch; `learns` says whether the criterion does, too."""
+        if X.device.type != torch.device(self.device).type:
+            X, packed = X.to(self.device), packed.to(self.device)
         said = self.module_(X)
         self.optimizer_.zero_grad()
-        if any(p.requires_grad for p in self.criterion_.parameters()):
+        if learns:
             loss = self.criterion_(said, packed)
             loss.backward()
         else:
-            columns = said.detach().reshape(len(X), -1)
-            loss, gradient = output_gradient(self.criterion_, columns, packed)
+            with torch.no_grad():
+                columns = said.detach().reshape(len(X), -1)
+                loss, gradient = output_gradient(self.criterion_, columns, packed)
             said.backward(gradient.reshape(said.shape))
         self.optimizer_.step()
         return loss.detach(), len(X)

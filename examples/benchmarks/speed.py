@@ -1,0 +1,264 @@
+"""Training side by side with the peers: one step, many students, a whole distillation.
+
+    make bench                                            # all of it, about half an hour
+    python examples/benchmarks/speed.py --only step --repeats 5
+
+All of it is single-threaded CPU time (wall time says the same on an idle
+machine), each repeat runs all competitors one after the other, and a ratio is
+taken within a repeat. What a step costs is the slope between a short and a long
+fit, so that validation and set-up do not count.
+"""
+
+import argparse
+import time
+import warnings
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.datasets import make_friedman1
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPRegressor
+from skorch import NeuralNet, NeuralNetRegressor
+from torch import nn
+
+from sklearn_regkd import DistilledRegressor, DistilledSearchCV, StudentRegressor
+from sklearn_regkd.networks.mlp import MLP
+from sklearn_regkd.teachers import peers
+from sklearn_regkd.training import pilot
+
+N_FEATURES, N_ROWS, FEW, MANY = 16, 16384, 1, 4
+BATCH_SIZES = (64, 256, 1024)
+SETTINGS = {"weight_decay": 0.03, "random_state": 0}
+
+
+def seconds(call):
+    """Return the CPU time of a call."""
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
+def spread(values):
+    """Return median and quartiles as text."""
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+
+
+def data(n_rows=N_ROWS, n_features=N_FEATURES):
+    """Return a smooth function of ten features, with noise."""
+    X, y = make_friedman1(n_rows, n_features, noise=1.0, random_state=0)
+    return X.astype(np.float32), (y - y.mean()) / y.std()
+
+
+def hand_written(module, X, y, batch_size, n_epochs):
+    """Train as one would write it down: shuffled once per epoch, slices, fused AdamW."""
+    X, y = torch.from_numpy(X), torch.from_numpy(y.astype(np.float32))[:, None]
+    optimizer = torch.optim.AdamW(module.parameters(), lr=1e-3, fused=True)
+    for _ in range(n_epochs):
+        order = torch.randperm(len(X))
+        X_now, y_now = X[order], y[order]
+        for start in range(0, len(X), batch_size):
+            said = module(X_now[start : start + batch_size])
+            loss = (said - y_now[start : start + batch_size]).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+
+def competitors(X, y, batch_size):
+    """Return a function of the number of epochs for each way to train."""
+
+    def plain(n_features, n_outputs):
+        sizes = (n_features, 64, 64)
+        hidden = [layer for n in range(2) for layer in (nn.Linear(*sizes[n : n + 2]), nn.SiLU())]
+        return nn.Sequential(*hidden, nn.Linear(64, n_outputs))
+
+    def student(**params):
+        shared = {"batch_size": batch_size, **SETTINGS}
+        return lambda n: StudentRegressor(max_epochs=n, **shared, **params).fit(X, y)
+
+    def module_of(**params):
+        student = StudentRegressor(max_epochs=1, **SETTINGS, **params).fit(X, y)
+        return student.net_.module_.train()
+
+    # Modules of students, hook for their inputs and all, in the hand-written loop.
+    default, own = module_of(), module_of(module=plain)
+    net = NeuralNetRegressor(
+        MLP,
+        module__n_features=N_FEATURES,
+        module__n_outputs=1,
+        batch_size=batch_size,
+        optimizer=torch.optim.AdamW,
+        train_split=None,
+        verbose=0,
+    )
+    sklearn = {"hidden_layer_sizes": (64, 64), "batch_size": batch_size, "tol": 0.0}
+    column = y.astype(np.float32)[:, None]
+    return {
+        "hand-written loop": lambda n: hand_written(plain(N_FEATURES, 1), X, y, batch_size, n),
+        "built-in, embedding=None": student(embedding=None, input_transform="standard"),
+        "hand-written loop, same module": lambda n: hand_written(own, X, y, batch_size, n),
+        "module=": student(module=plain),
+        "hand-written loop, default module": lambda n: hand_written(default, X, y, batch_size, n),
+        "default student": student(),
+        "MLPRegressor": lambda n: MLPRegressor(max_iter=n, n_iter_no_change=n + 1, **sklearn).fit(
+            X, y
+        ),
+        "skorch": lambda n: clone(net).set_params(max_epochs=n).fit(X, column),
+    }
+
+
+BASES = {
+    "module=": "hand-written loop, same module",
+    "default student": "hand-written loop, default module",
+}
+
+
+def step(n_repeats):
+    """Print the cost of a training step over that of the hand-written loop."""
+    X, y = data()
+    print("| batch | way | microseconds | over the hand-written loop |\n| --- | --- | --- | --- |")
+    for batch_size in BATCH_SIZES:
+        ways = competitors(X, y, batch_size)
+        n_steps = (MANY - FEW) * -(-N_ROWS // batch_size)
+        costs = {name: [] for name in ways}
+        for _ in range(n_repeats):
+            for name, way in ways.items():
+                few, many = (seconds(lambda n=n, way=way: way(n)) for n in (FEW, MANY))
+                costs[name].append((many - few) / n_steps * 1e6)
+        for name, cost in costs.items():
+            base = np.array(costs[BASES.get(name, "hand-written loop")])
+            ratio = spread(np.array(cost) / base)
+            print(f"| {batch_size} | {name} | {np.median(cost):.0f} | {ratio} |", flush=True)
+
+
+def search(n_repeats):
+    """Print what 16 candidates cost side by side, over one after the other."""
+    X, y = data(4000)
+    grid = {"lr": [0.003, 0.01, 0.02, 0.04], "weight_decay": [0.03, 0.1, 0.3, 1.0]}
+    print("| student | batch | side by side / separate | largest difference of a score |")
+    print("| --- | --- | --- | --- |")
+    for embedding in ("periodic", None):
+        for batch_size in (64, 128, 256):
+            student = StudentRegressor(
+                embedding=embedding, batch_size=batch_size, max_epochs=10, random_state=0
+            )
+            ratios, differences = [], []
+            for _ in range(n_repeats):
+                both = [
+                    Search(student, grid, cv=2, refit=False)
+                    for Search in (DistilledSearchCV, GridSearchCV)
+                ]
+                ours, theirs = (seconds(lambda one=one: one.fit(X, y)) for one in both)
+                ratios.append(ours / theirs)
+                scores = [one.cv_results_["mean_test_score"] for one in both]
+                differences.append(np.abs(scores[0] - scores[1]).max())
+            print(
+                f"| {embedding} | {batch_size} | {spread(ratios)} | {max(differences):.1e} |",
+                flush=True,
+            )
+
+
+class Clock:
+    """Adds up the time spent in a function that it replaces."""
+
+    def __init__(self, owner, name):
+        self.owner, self.name, self.inner, self.total = owner, name, getattr(owner, name), 0.0
+        self.depth = 0
+
+    def __enter__(self):
+        def timed(*args, **kwargs):
+            self.depth += 1
+            start = time.process_time()
+            try:
+                return self.inner(*args, **kwargs)
+            finally:
+                self.depth -= 1
+                self.total += (time.process_time() - start) * (self.depth == 0)
+
+        setattr(self.owner, self.name, timed)
+        return self
+
+    def __exit__(self, *error):
+        setattr(self.owner, self.name, self.inner)
+
+
+def distillation(n_repeats, X, y):
+    """Print where the time of a default distillation goes."""
+    StudentRegressor(max_epochs=1).fit(X[:500], y[:500])  # everything is imported
+    shares = {name: [] for name in ("teacher", "copies", "weight decay", "student's loop", "rest")}
+    totals, alone = [], []
+    for _ in range(n_repeats):
+        alone.append(seconds(lambda: StudentRegressor(random_state=0).fit(X, y)))
+        with (
+            Clock(HistGradientBoostingRegressor, "fit") as teacher,
+            Clock(peers, "train_stack") as copies,
+            Clock(pilot, "train_stack") as trials,
+            Clock(NeuralNet, "fit_loop") as loop,
+        ):
+            total = seconds(lambda: DistilledRegressor(random_state=0).fit(X, y))
+        parts = [teacher.total, copies.total, trials.total, loop.total]
+        for name, part in zip(shares, [*parts, total - sum(parts)], strict=True):
+            shares[name].append(100 * part / total)
+        totals.append(total)
+    print("| part | % of the time |\n| --- | --- |")
+    for name, share in shares.items():
+        print(f"| {name} | {spread(share)} |")
+    print(f"\n{np.median(totals):.1f} s of {len(X):,} rows, of one thread; ")
+    print(f"{spread(np.array(totals) / alone)} times the fit of the student alone.", flush=True)
+
+
+def growth(n_repeats):
+    """Print how the cost of a fit grows with features, width and candidates."""
+    print("| what | value | CPU s |\n| --- | --- | --- |")
+    for n_features in (8, 32, 128):
+        X, y = data(4000, n_features)
+        cost = [
+            seconds(lambda X=X, y=y: StudentRegressor(max_epochs=10, **SETTINGS).fit(X, y))
+            for _ in range(n_repeats)
+        ]
+        print(f"| features | {n_features} | {spread(cost)} |", flush=True)
+    X, y = data(4000)
+    for width in (16, 64, 256):
+        student = StudentRegressor((width, width), max_epochs=10, **SETTINGS)
+        cost = [seconds(lambda s=student: clone(s).fit(X, y)) for _ in range(n_repeats)]
+        print(f"| width | {width} | {spread(cost)} |", flush=True)
+    for n in (1, 4, 16, 64):
+        grid = {"lr": list(np.geomspace(0.003, 0.03, n))}
+        student = StudentRegressor(max_epochs=10, **SETTINGS)
+        cost = [
+            seconds(lambda g=grid, s=student: DistilledSearchCV(s, g, cv=2, refit=False).fit(X, y))
+            for _ in range(n_repeats)
+        ]
+        print(f"| candidates | {n} | {spread(cost)} |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=["step", "search", "distillation", "growth"])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--data", help="a file with X and y, for the distillation")
+    args = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    torch.set_num_threads(1)
+    X, y = data(15_480, 8)
+    if args.data:
+        table = np.load(args.data)
+        rows = np.random.default_rng(0).permutation(len(table["X"]))[:15_480]
+        X, y = table["X"][rows].astype(np.float32), table["y"][rows].astype(float)
+    parts = {
+        "step": ("One training step", lambda: step(args.repeats)),
+        "search": ("Sixteen candidates", lambda: search(args.repeats)),
+        "distillation": ("A distillation", lambda: distillation(args.repeats, X, y)),
+        "growth": ("Growth", lambda: growth(args.repeats)),
+    }
+    for name, (title, part) in parts.items():
+        if args.only in (None, name):
+            print(f"\n## {title}\n", flush=True)
+            part()
+
+
+if __name__ == "__main__":
+    main()
