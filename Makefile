@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint format sinusoid papers accuracy ablation clean
+.PHONY: demo test lint format sinusoid papers accuracy ablation bench clean
 
 demo: $(READY)
 	$(BIN)/python examples/1-start/concrete.py $(ARGS)
@@ -32,6 +32,10 @@ accuracy: $(READY)
 # Each method of the papers switched on, against the default recipe: about an hour.
 ablation: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python examples/benchmarks/ablation.py --data $(DATA) $(ARGS)
+
+# Training, search, prediction and memory beside the peers, on one thread: half an hour.
+bench: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python examples/benchmarks/speed.py $(ARGS)
 
 # One script for each paper; each prints a table and draws a picture.
 papers: $(READY)

@@ -24,7 +24,7 @@ _HOME = {
 }
 
 
-_ROOMS = ("datasets", "losses")
+_ROOMS = ("datasets", "export", "losses")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,9 +1,9 @@
-"""Training side by side with the peers: one step, many students, a whole distillation.
+"""How fast: one step, many students, a whole distillation, predictions, rows without end.
 
     make bench                                            # all of it, about half an hour
     python examples/benchmarks/speed.py --only step --repeats 5
 
-All of it is single-threaded CPU time (wall time says the same on an idle
+The peers run beside it. All of it is single-threaded CPU time (wall time says the same on an idle
 machine), each repeat runs all competitors one after the other, and a ratio is
 taken within a repeat. What a step costs is the slope between a short and a long
 fit, so that validation and set-up do not count.
@@ -13,7 +13,9 @@ import argparse
 import time
 import warnings
 
+import memory
 import numpy as np
+import prediction
 import torch
 from sklearn.base import clone
 from sklearn.datasets import make_friedman1
@@ -235,10 +237,17 @@ def growth(n_repeats):
         print(f"| candidates | {n} | {spread(cost)} |", flush=True)
 
 
+def rows_on_disk(n_rows):
+    """Print cost and memory of a training from a memmap, and how they grow with the rows."""
+    records = memory.measure(n_rows)
+    print(f"{memory.table(records)}\n\ntime ~ rows^{memory.exponent(records):.3f}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", choices=["step", "search", "distillation", "growth"])
+    parser.add_argument("--only", help="one of step, search, distillation, growth, predict, rows")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--rows", type=int, default=10_000_000, help="rows of the memmap")
     parser.add_argument("--data", help="a file with X and y, for the distillation")
     args = parser.parse_args()
     warnings.filterwarnings("ignore")
@@ -253,7 +262,14 @@ def main():
         "search": ("Sixteen candidates", lambda: search(args.repeats)),
         "distillation": ("A distillation", lambda: distillation(args.repeats, X, y)),
         "growth": ("Growth", lambda: growth(args.repeats)),
+        "predict": (
+            "Prediction",
+            lambda: print(prediction.table(prediction.measure(args.repeats, rows=(1, 100, 5000)))),
+        ),
+        "rows": ("Rows on disk", lambda: rows_on_disk(args.rows)),
     }
+    if args.only not in (None, *parts):
+        parser.error(f"--only {args.only}: choose from {', '.join(parts)}")
     for name, (title, part) in parts.items():
         if args.only in (None, name):
             print(f"\n## {title}\n", flush=True)

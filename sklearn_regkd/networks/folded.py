@@ -53,7 +53,8 @@ class FoldedNetwork:
             (layer.bias.detach().to(dtype)[:, None], weight.to(dtype).contiguous())
             for layer, weight in zip(linear, weights, strict=True)
         ]
-        self.activation = (layers[-2] if self.hidden else nn.Identity()).forward
+        activation = layers[-2] if self.hidden else nn.Identity()
+        self.kind, self.activation = type(activation), activation.forward
         k = output.n_outputs
         self.heads = {"label": (bias[:k], weight[:k])}
         if output.n_heads == 2:

@@ -214,7 +214,8 @@ class OutputScaling(nn.Module):
 
     def forward(self, standard: Tensor, head: str = "label") -> Tensor:
         """Return predictions (n_samples, n_outputs) of a head: "label", "teacher" or "mean"."""
-        standard = standard.reshape(len(standard), -1)
+        # Not len(): traced for ONNX that would be the number of rows for ever.
+        standard = standard.reshape(standard.shape[0], -1)
         k = self.n_outputs
         if head == "label":
             chosen = standard[:, :k]
