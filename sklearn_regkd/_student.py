@@ -352,7 +352,7 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self._input_shape = input_shape
         # A copy: skorch applies its own on the CPU, wherever the module is.
         self._output = copy.deepcopy(output).to(device_of(net.module_))
-        self._folded = self._fold()
+        self._folded = self._fold() if len(net.history_) else None
 
     def _predict_columns(self, X: np.ndarray, head: str) -> np.ndarray:
         """Predict validated rows, shape (n_samples, n_outputs)."""

@@ -145,7 +145,7 @@ def search(n_repeats):
     for embedding in ("periodic", None):
         for batch_size in (64, 128, 256):
             student = StudentRegressor(
-                embedding=embedding, batch_size=batch_size, max_epochs=10, random_state=0
+                embedding=embedding, batch_size=batch_size, max_epochs=30, random_state=0
             )
             ratios, differences = [], []
             for _ in range(n_repeats):

@@ -131,6 +131,8 @@ def _train_and_ask(recipe, inputs, label, weight, losses, weight_decay, fold, se
             torch.full((n_nets,), weight_decay),
             seed,
         )
-        said = stack.predict(scores).astype(np.float64)
-    said = said.reshape(len(losses), n_folds, *label.shape)
-    return list(said[:, fold, np.arange(len(label))])
+        said = np.empty((len(losses), *label.shape))
+        for left_out in range(n_folds):  # each row is a matter of its own fold's networks
+            rows = np.flatnonzero(fold == left_out)
+            said[:, rows] = stack.predict(scores[rows], slice(left_out, None, n_folds))
+    return list(said)

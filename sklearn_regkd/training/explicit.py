@@ -6,6 +6,7 @@ product forward and two backward, written straight into one flat gradient.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -97,6 +98,41 @@ class FlatAdamW:
         )
 
 
+@dataclass(frozen=True)
+class Buffers:
+    """Memory of one forward and backward pass over so many rows.
+
+    Parameters
+    ----------
+    joined : Tensor of shape (n_rows, n_nets * n_out)
+        What the first layers of all networks return, side by side.
+    before : list of Tensor of shape (n_nets, n_rows, n_out)
+        What each layer returns; the first one is a view of `joined`.
+    given, behind : list of Tensor of shape (n_nets, n_rows, n_in)
+        What each layer but the first is given, and its gradient.
+    """
+
+    joined: Tensor
+    before: list[Tensor]
+    given: list[Tensor]
+    behind: list[Tensor]
+
+    @classmethod
+    def of(cls, weights: Sequence[Tensor], n_rows: int) -> "Buffers":
+        """Return memory for layers of weights (n_nets, n_out, n_in)."""
+        first, *others = weights
+        n_nets, n_out, _ = first.shape
+        joined = torch.empty(n_rows, n_nets * n_out)
+        apart = joined.view(n_rows, n_nets, n_out).transpose(0, 1)
+        given = [torch.empty(n_nets, n_rows, weight.shape[2]) for weight in others]
+        return cls(
+            joined,
+            [apart, *(torch.empty(n_nets, n_rows, weight.shape[1]) for weight in others)],
+            given,
+            [torch.empty_like(one) for one in given],
+        )
+
+
 class Layers:
     """The layers of networks of one shape, side by side.
 
@@ -116,9 +152,9 @@ class Layers:
         self.weights = [weight.transpose(1, 2) for weight in weights]
         self.biases = [bias.unsqueeze(1) for bias in biases]
         self.backwards = list(zip(weights, weight_gradients, bias_gradients, strict=True))
-        self.first = biases[0].flatten(), weights[0].flatten(0, 1).T
+        self.first_weight, self.first_bias = weights[0].flatten(0, 1).T, biases[0].flatten()
         self.first_gradient = weight_gradients[0].flatten(0, 1)
-        self.buffers: dict[int, list[tuple[Tensor, ...]]] = {}
+        self.buffers: dict[int, Buffers] = {}
 
     def forward(self, X: Tensor) -> Tensor:
         """Return outputs (n_nets, n_rows, n_outputs), which the next call may overwrite.
@@ -128,17 +164,19 @@ class Layers:
         X : Tensor of shape (n_rows, n_inputs) or (n_nets, n_rows, n_inputs)
             The same inputs for all networks, or inputs for each.
         """
-        self.X, self.way = X, self._buffers(X.shape[-2])
-        joined, hidden, _, _ = self.way[0]
+        n_rows = X.shape[-2]
+        if n_rows not in self.buffers:
+            self.buffers[n_rows] = Buffers.of([weight for weight, *_ in self.backwards], n_rows)
+        self.X, self.way = X, self.buffers[n_rows]
+        before = self.way.before
         if X.ndim == 2:  # one large product for all networks
-            torch.addmm(*self.first[:1], X, self.first[1], out=joined)
+            torch.addmm(self.first_bias, X, self.first_weight, out=self.way.joined)
         else:
-            torch.baddbmm(self.biases[0], X, self.weights[0], out=hidden)
-        for layer in range(1, len(self.weights)):
-            _, out, activated, _ = self.way[layer]
-            self.activate(hidden, activated)
-            hidden = torch.baddbmm(self.biases[layer], activated, self.weights[layer], out=out)
-        return hidden
+            torch.baddbmm(self.biases[0], X, self.weights[0], out=before[0])
+        for layer, given in enumerate(self.way.given, start=1):
+            self.activate(before[layer - 1], given)
+            torch.baddbmm(self.biases[layer], given, self.weights[layer], out=before[layer])
+        return before[-1]
 
     def backward(self, gradient: Tensor) -> None:
         """Overwrite the gradients of all parameters.
@@ -150,11 +188,11 @@ class Layers:
         """
         for layer in range(len(self.backwards) - 1, 0, -1):
             weight, of_weight, of_bias = self.backwards[layer]
-            _, _, activated, behind = self.way[layer]
+            given, behind = self.way.given[layer - 1], self.way.behind[layer - 1]
             torch.sum(gradient, 1, out=of_bias)
-            torch.bmm(gradient.transpose(1, 2), activated, out=of_weight)
+            torch.bmm(gradient.transpose(1, 2), given, out=of_weight)
             torch.bmm(gradient, weight, out=behind)
-            gradient = self.deactivate(behind, self.way[layer - 1][1], activated)
+            gradient = self.deactivate(behind, self.way.before[layer - 1], given)
         _, of_weight, of_bias = self.backwards[0]
         torch.sum(gradient, 1, out=of_bias)
         if self.X.ndim == 2:
@@ -162,16 +200,3 @@ class Layers:
             torch.mm(joined.T, self.X, out=self.first_gradient)
         else:
             torch.bmm(gradient.transpose(1, 2), self.X, out=of_weight)
-
-    def _buffers(self, n_rows: int) -> list[tuple[Tensor, ...]]:
-        """Return memory for each layer: what it returns, what it is given, and its gradient."""
-        if n_rows not in self.buffers:
-            made: list[tuple[Tensor, ...]] = []
-            for weight, _, _ in self.backwards:
-                n_nets, n_out, n_in = weight.shape
-                joined = torch.empty(n_rows, n_nets * n_out)
-                apart = joined.view(n_rows, n_nets, n_out).transpose(0, 1)
-                given = torch.empty(n_nets, n_rows, n_in)
-                made.append((joined, apart, given, torch.empty_like(given)))
-            self.buffers[n_rows] = made
-        return self.buffers[n_rows]

@@ -23,6 +23,7 @@ from sklearn_regkd.training.callbacks import one_cycle
 from sklearn_regkd.training.explicit import FlatAdamW, Layers
 
 PREDICTED_AT_A_TIME = 4096
+EVERY = slice(None)
 
 
 @dataclass(frozen=True)
@@ -96,21 +97,20 @@ class Stack:
             recipe.activation,
         )
 
-    def __call__(self, scores: Tensor) -> Tensor:
-        """Return (n_nets, n_samples, n_outputs) for the same inputs to all networks."""
+    def __call__(self, scores: Tensor, nets: slice = EVERY) -> Tensor:
+        """Return (n_nets, n_samples, n_outputs) for the same inputs to all these networks."""
         hidden = self.embedding(scores)
-        hidden = hidden.expand(len(self.weights[0]), *hidden.shape)
-        last = len(self.weights) - 1
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+        weights, biases = ([part[nets] for part in parts] for parts in (self.weights, self.biases))
+        hidden = hidden.expand(len(weights[0]), *hidden.shape)
+        for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+            hidden = self.activation(hidden) if layer else hidden
             hidden = torch.baddbmm(bias.unsqueeze(1), hidden, weight.transpose(1, 2))
-            if layer < last:
-                hidden = self.activation(hidden)
         return hidden
 
-    def predict(self, scores: Tensor) -> np.ndarray:
+    def predict(self, scores: Tensor, nets: slice = EVERY) -> np.ndarray:
         """Return (n_nets, n_samples, n_outputs), a few thousand rows at a time."""
         with torch.inference_mode():
-            chunks = [self(chunk) for chunk in scores.split(PREDICTED_AT_A_TIME)]
+            chunks = [self(chunk, nets) for chunk in scores.split(PREDICTED_AT_A_TIME)]
         return torch.cat(chunks, dim=1).numpy()
 
 
