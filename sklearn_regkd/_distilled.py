@@ -157,7 +157,7 @@ class DistilledRegressor(BaseDistiller):
     squared error must predict left-out labels clearly worse, in absolute error,
     than models of the absolute error; and the worse, the better one can predict
     from X where the large errors are. Then it refits both models under each rule
-    and compares them on all labels. It costs about five fits of the student if
+    and compares them on all labels. It costs about six fits of the student if
     nothing is found, and about fifteen if something is.
 
     On inputs of more than two dimensions there are no peers to ask: labels beyond

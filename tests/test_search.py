@@ -62,6 +62,7 @@ class TestEqualsGridSearch:
         [
             ({"lr": [0.002, 0.03], "weight_decay": [0.03, 1.0]}, [4, 4]),
             ({"random_state": [0, 1, 2]}, [3, 3]),
+            ({"lr": np.geomspace(0.002, 0.03, 3), "weight_decay": np.float64([0.1])}, [3, 3]),
             ({"loss": ["squared_error", "huber", "tukey", "absolute_error"]}, [4, 4]),
             ({"loss": ["huber"], "weight_decay": [0.1, 1.0]}, [2, 2]),
             ({"hidden_layer_sizes": [(8,), (16, 8)], "lr": [0.01, 0.02]}, [2, 2, 2, 2]),

@@ -144,18 +144,17 @@ class _SideBySide:
         """Take learning rates and weight decays from the optimizers of the nets."""
         first = self.nets[0].optimizer_.param_groups[0]
         self.settings = {"betas": first["betas"], "eps": first["eps"]}
-        rates = []
-        self.shrink = []
+        self.rates, self.shrink = [], []
         for same in self.parameters:
             groups = [_group_of(net, p) for net, p in zip(self.nets, same, strict=True)]
-            shape = (-1, *[1] * same[0].ndim)
-            lr = torch.tensor([group["lr"] for group in groups]).reshape(shape)
-            decay = torch.tensor([group["weight_decay"] for group in groups]).reshape(shape)
-            rates.append(lr)
-            self.shrink.append(1 - lr * decay)
-        self.rates = rates
-        self.lr = float(rates[0].flatten()[0])
-        self.one_lr = all(bool((rate == self.lr).all()) for rate in rates)
+            rate, decay = (
+                torch.tensor([float(group[name]) for group in groups]).view(-1, *[1] * same[0].ndim)
+                for name in ("lr", "weight_decay")
+            )
+            self.rates.append(rate)
+            self.shrink.append(1 - rate * decay)
+        self.one_lr = all(bool((rate == self.rates[0][0]).all()) for rate in self.rates)
+        self.lr = float(first["lr"])
 
     def step(self) -> None:
         """Update all parameters by their gradients."""
