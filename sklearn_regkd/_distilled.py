@@ -170,7 +170,7 @@ class DistilledRegressor(BaseDistiller):
     Examples
     --------
     >>> import numpy as np
-        >>> from sklearn.ensemble import RandomForestRegressor
+    >>> from sklearn.ensemble import RandomForestRegressor
     >>> from sklearn_regkd import DistilledRegressor, StudentRegressor
     >>> rng = np.random.default_rng(0)
     >>> X = rng.uniform(-1, 1, (200, 2))
