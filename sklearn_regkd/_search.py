@@ -30,9 +30,10 @@ class DistilledSearchCV(GridSearchCV):
     :class:`StudentRegressor`, :class:`TORRegressor` or :class:`DistilledRegressor`,
     or a Pipeline that ends with one: candidates whose students have the same
     layers, batches and epochs become one network of batched products, so that 16 of
-    them take less than half of the time of 16 separate fits. Their results are those
-    of separate fits, up to rounding. What cannot stand side by side (other layers, early
-    stopping, callbacks, a module of your own, a GPU) is fitted one after the other.
+    them take about half of the time of 16 separate fits, less with small batches, more
+    with large ones. Their results are those of separate fits, up to rounding. What cannot
+    stand side by side (other layers, early stopping, callbacks, a module of your own, a
+    GPU) is fitted one after the other.
 
     The teacher of a fold is asked once for all candidates that ask the same of it,
     provided that `random_state` of the estimator is an integer: without one each
