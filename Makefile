@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint format sinusoid papers accuracy ablation bench clean
+.PHONY: demo test lint format sinusoid papers accuracy ablation bench fuzz clean
 
 demo: $(READY)
 	$(BIN)/python examples/1-start/concrete.py $(ARGS)
@@ -36,6 +36,10 @@ ablation: $(READY)
 # Training, search, prediction and memory beside the peers, on one thread: half an hour.
 bench: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python examples/benchmarks/speed.py $(ARGS)
+
+# Damaged and forged files, 10,000 of them: ten minutes.
+fuzz: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/export/fuzz.py $(ARGS)
 
 # One script for each paper; each prints a table and draws a picture.
 papers: $(READY)

@@ -12,15 +12,17 @@ if TYPE_CHECKING:
     from sklearn_regkd._search import DistilledSearchCV
     from sklearn_regkd._student import StudentRegressor
     from sklearn_regkd._tor import TORRegressor
+    from sklearn_regkd.export.portable import load
 
 __version__ = "0.1.0.dev0"
-__all__ = ["DistilledRegressor", "DistilledSearchCV", "StudentRegressor", "TORRegressor"]
+__all__ = ["DistilledRegressor", "DistilledSearchCV", "StudentRegressor", "TORRegressor", "load"]
 
 _HOME = {
     "DistilledRegressor": "sklearn_regkd._distilled",
     "DistilledSearchCV": "sklearn_regkd._search",
     "StudentRegressor": "sklearn_regkd._student",
     "TORRegressor": "sklearn_regkd._tor",
+    "load": "sklearn_regkd.export.portable",
 }
 
 

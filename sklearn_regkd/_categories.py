@@ -1,7 +1,7 @@
 """Categorical columns of data frames, as codes that a network takes."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.preprocessing import OrdinalEncoder
@@ -66,9 +66,41 @@ class CategoryCodes:
     def __init__(self, X: Any, columns: Sequence[int]):
         self.names = [X.columns[column] for column in columns] if is_frame(X) else []
         if self.names:
-            self.encoder = OrdinalEncoder(
-                handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1
-            ).fit(self._values(X))
+            self._learn(self._values(X))
+
+    def _learn(self, values: np.ndarray) -> None:
+        self.encoder = OrdinalEncoder(
+            handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1
+        ).fit(values)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return names and categories as JSON can hold them.
+
+        Raises
+        ------
+        TypeError
+            If one is not text, number, bool or None.
+        """
+        known = self.encoder.categories_ if self.names else []
+        return {
+            "names": [_plain(name) for name in self.names],
+            "categories": [[_plain(one) for one in ones] for ones in known],
+        }
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Self:
+        """Return the codes of which :meth:`to_plain` told."""
+        names, known = plain["names"], plain["categories"]
+        codes = cls(None, ())
+        codes.names = [_plain(name) for name in names]
+        if names:
+            longest = max(map(len, known))
+            columns = np.empty((longest, len(names)), dtype=object)
+            for column, ones in zip(columns.T, known, strict=True):
+                checked = [_plain(one) for one in ones]
+                column[:] = checked + checked[:1] * (longest - len(checked))
+            codes._learn(columns)
+        return codes
 
     def __call__(self, X: Any) -> Any:
         """Return X with codes; the frame that was given is not changed."""
@@ -85,3 +117,13 @@ class CategoryCodes:
 
     def _values(self, X: Any) -> np.ndarray:
         return np.column_stack([np.asarray(X[name], dtype=object) for name in self.names])
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(
+        f"the category {value!r} is a {type(value).__name__}, which a file without code cannot "
+        "hold; make it text or a number before fit"
+    )

@@ -16,7 +16,8 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 FORMAT = "sklearn_regkd"
-KEYS = {"format", "kind", "version", "state", "sha256"}
+# The metadata come first, and their only key is the format.
+FIRST_BYTES = 256
 
 
 class FileError(ValueError):
@@ -50,14 +51,11 @@ def write_file(
     ...     read_file(f"{folder}/f", "numbers", 1)
     (1, {'n': 2}, {'a': tensor([0., 0.])})
     """
-    about = {"format": FORMAT, "kind": kind, "version": str(version), "state": json.dumps(state)}
-    tensors = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-    about["sha256"] = _checksum(save(tensors, about))
-    path = Path(path)
+    path, data = Path(path), pack(kind, version, state, tensors)
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     try:
         with open(temporary, "xb") as file:
-            file.write(save(tensors, about))
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -96,29 +94,40 @@ def read_file(
     OSError
         If there is no file, or it may not be read.
     """
-    data = Path(path).read_bytes()
+    with open(path, "rb") as file:
+        # Whatever else it is, however large, is not read to its end.
+        if FORMAT.encode() not in file.read(FIRST_BYTES):
+            raise FileError(f"{path} is not a file that sklearn_regkd has written")
+        file.seek(0)
+        return unpack(file.read(), kind, newest, str(path))
+
+
+def pack(kind: str, version: int, state: Any, tensors: dict[str, Tensor]) -> bytes:
+    """Return the content of a file; the parameters are those of :func:`write_file`."""
+    about = {"kind": kind, "version": version, "state": state}
+    tensors = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+    about["sha256"] = _checksum(save(tensors, {FORMAT: json.dumps(about)}))
+    return save(tensors, {FORMAT: json.dumps(about)})
+
+
+def unpack(data: bytes, kind: str, newest: int, origin: str) -> tuple[int, Any, dict[str, Tensor]]:
+    """Return what :func:`read_file` does, from the content of a file that came from `origin`."""
     try:
         tensors = load(data)
-        about = _header(data)["__metadata__"]
-        ours = about["format"] == FORMAT and about.keys() == KEYS
-        version, checksum = int(about["version"]), about["sha256"]
-        whole = _checksum(data) == checksum
-        state = json.loads(about["state"])
+        about = _about(_header(data))
+        whole = about["sha256"] == _checksum(data)
+        found, version, state = about["kind"], about["version"], about["state"]
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise FileError(
-            f"{path} is not a file that sklearn_regkd has written, or it is damaged: {error!r}"
+            f"{origin} is not a file that sklearn_regkd has written, or it is damaged: {error!r}"
         ) from error
-    if not ours or not whole:
-        reason = "its checksum is wrong" if ours else "it says so"
+    if not whole:
+        raise FileError(f"{origin} is damaged: its checksum is wrong; write or copy it once more")
+    if found != kind:
+        raise FileError(f"{origin} holds a {found}, expected a {kind}")
+    if type(version) is not int or not 1 <= version <= newest:
         raise FileError(
-            f"{path} is damaged, or is not a file that sklearn_regkd has written: {reason}; "
-            "write or copy it once more"
-        )
-    if about["kind"] != kind:
-        raise FileError(f"{path} holds a {about['kind']}, expected a {kind}")
-    if not 1 <= version <= newest:
-        raise FileError(
-            f"{path} has version {version} of its layout, and this sklearn_regkd reads 1 to "
+            f"{origin} has version {version} of its layout, and this sklearn_regkd reads 1 to "
             f"{newest}: install a later one"
         )
     return version, state, tensors
@@ -128,10 +137,15 @@ def _header(data: bytes) -> dict[str, Any]:
     return json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
 
 
+def _about(header: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(header["__metadata__"][FORMAT])
+
+
 def _checksum(data: bytes) -> str:
     """Return the SHA-256 of a file's content: all of its header but a checksum, and all numbers."""
     header = _header(data)
-    header["__metadata__"].pop("sha256", None)
-    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    about = _about(header)
+    about.pop("sha256", None)
+    digest = hashlib.sha256(json.dumps([header | {"__metadata__": {}}, about]).encode())
     digest.update(memoryview(data)[8 + int.from_bytes(data[:8], "little") :])
     return digest.hexdigest()

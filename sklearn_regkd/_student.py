@@ -10,6 +10,7 @@ from skorch.callbacks import Callback
 
 from sklearn_regkd._categories import CategoryCodes, categorical_columns
 from sklearn_regkd._random import draw_seed, own_random_state
+from sklearn_regkd._save import SaveMixin
 from sklearn_regkd._sklearn import (
     CallbackSupportMixin,
     all_or_nothing,
@@ -32,7 +33,7 @@ from sklearn_regkd.training.randomness import torch_seeded
 from sklearn_regkd.training.train import forward, score_in_raw_units, train, use_criterion
 
 
-class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
+class StudentRegressor(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator):
     """A small neural network for regression, trained by skorch.
 
     On its own it is the baseline that distillation has to beat; given to
@@ -365,12 +366,12 @@ class StudentRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         """Return the built-in network in the precisions of X; a user's stays as it is."""
         return None if self.module is not None else fold(self.net_.module_, self._output)
 
-    def __getstate__(self):
-        return {k: v for k, v in super().__getstate__().items() if k != "_folded"}
+    def _state(self):
+        return {k: v for k, v in super()._state().items() if k != "_folded"}
 
     def __setstate__(self, state):
         super().__setstate__(state)
-        if "net_" in state:
+        if "net_" in vars(self) and "_folded" not in vars(self):
             self._folded = self._fold()
 
     def _validate_params_now(self) -> None:

@@ -1,5 +1,7 @@
-"""Where a student goes: files for other programs."""
+"""Where a student goes: files for other programs, and for itself."""
 
+from sklearn_regkd._files import FileError
 from sklearn_regkd.export.onnx import register_converters, to_onnx
+from sklearn_regkd.export.portable import SKOPS_TRUSTED
 
-__all__ = ["register_converters", "to_onnx"]
+__all__ = ["SKOPS_TRUSTED", "FileError", "register_converters", "to_onnx"]
