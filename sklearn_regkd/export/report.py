@@ -1,0 +1,127 @@
+"""What an exported student costs, and what it is worth."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.metrics import r2_score
+
+from sklearn_regkd.export.onnx import model_rows, student_of
+from sklearn_regkd.export.plain import NotSaved
+from sklearn_regkd.teachers.cross_fit import ask, teacher_rows
+
+# The median of so many blocks of so many calls: a few milliseconds.
+BLOCKS, CALLS = 9, 30
+
+
+@dataclass(frozen=True)
+class OnnxReport:
+    """What an ONNX model of a student costs, and how near it comes.
+
+    Parameters
+    ----------
+    n_bytes : int
+        Of the file.
+    n_parameters : int
+        Trained numbers of the student.
+    one_row : float
+        Microseconds for one row in ONNX Runtime, one thread.
+    per_row : float
+        Microseconds per row, all rows at once.
+    agreement : float
+        R2 of the model's predictions, with those of the estimator as the truth.
+    teacher : float or None
+        R2 with the teacher's predictions as the truth, where there is a teacher.
+    label : float or None
+        R2 with labels as the truth, where they were given.
+    """
+
+    n_bytes: int
+    n_parameters: int
+    one_row: float
+    per_row: float
+    agreement: float
+    teacher: float | None
+    label: float | None
+
+    def __str__(self) -> str:
+        parts = [
+            f"{self.n_bytes:,} bytes",
+            f"{self.n_parameters:,} parameters",
+            f"{self.one_row:.0f} us for one row, {self.per_row:.2f} us a row of many",
+            f"R2 {self.agreement:.5f} against predict",
+        ]
+        for name, value in (("the teacher", self.teacher), ("the labels", self.label)):
+            if value is not None:
+                parts.append(f"{value:.3f} against {name}")
+        return "; ".join(parts)
+
+
+def onnx_report(model: Any, estimator: BaseEstimator, X: Any, y: Any = None) -> OnnxReport:
+    """Run an exported model over rows, and say what it costs and how near it comes.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto or path
+        What `to_onnx` or `to_int8_onnx` returned, or a file that they wrote.
+    estimator : StudentRegressor, TORRegressor, DistilledRegressor or a search over one
+        That it was made from.
+    X : array-like of shape (n_samples, n_features)
+        Rows as in `predict`, better not those of fit.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+        Their labels.
+
+    Returns
+    -------
+    OnnxReport
+        ``print`` it for one line.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_regkd import StudentRegressor
+    >>> from sklearn_regkd.export import onnx_report, to_onnx
+    >>> X = np.random.default_rng(0).normal(size=(60, 2)).astype("float32")
+    >>> student = StudentRegressor((8,), max_epochs=2, random_state=0).fit(X, X[:, 0])
+    >>> print(onnx_report(to_onnx(student), student, X))
+    5,... bytes; 545 parameters; ... us for one row, ... against predict
+    """
+    import onnxruntime
+
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    student, _ = student_of(estimator)
+    data = model.SerializeToString() if hasattr(model, "graph") else Path(model).read_bytes()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    expected = estimator.predict(X)
+    rows = model_rows(student, X)
+    said = session.run(None, {name: rows})[0].reshape(expected.shape)
+    teacher = getattr(estimator, "teacher_", None)
+    opinion = None
+    if teacher is not None and not isinstance(teacher, NotSaved):
+        opinion = ask(teacher, teacher_rows(teacher, X, rows), student.n_outputs_)
+        opinion = opinion.reshape(expected.shape)
+    return OnnxReport(
+        len(data),
+        student.n_parameters_,
+        _microseconds(session, {name: rows[:1].copy()}, CALLS),
+        _microseconds(session, {name: rows}, 1) / len(rows),
+        float(r2_score(expected, said)),
+        None if opinion is None else float(r2_score(opinion, said)),
+        None if y is None else float(r2_score(np.asarray(y).reshape(expected.shape), said)),
+    )
+
+
+def _microseconds(session: Any, rows: dict[str, np.ndarray], calls: int) -> float:
+    times = []
+    for _ in range(BLOCKS):
+        start = time.perf_counter()
+        for _ in range(calls):
+            session.run(None, rows)
+        times.append((time.perf_counter() - start) / calls)
+    return 1e6 * float(np.median(times))
