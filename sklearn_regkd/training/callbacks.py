@@ -111,7 +111,7 @@ class ReportProgress(Callback):
     def on_epoch_end(self, net, **kwargs):
         """Close the task and move the bar on."""
         self.progress_.set_postfix(train_loss=f"{net.history[-1, 'train_loss']:.4g}", refresh=False)
-        self.progress_.update()
+        self.progress_.update(len(net.history) - self.progress_.n)  # it may not have begun at 0
         if self.task_.call_on_fit_task_end(estimator=self.estimator):
             raise KeyboardInterrupt  # skorch's way to end training early
 

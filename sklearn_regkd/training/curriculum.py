@@ -69,6 +69,15 @@ class FollowRoute(Callback):
         self.anchors_ += [anchor] * (place - len(self.anchors_))
         self._tell(anchor)
 
+    def state_dict(self) -> dict:
+        """Return what a checkpoint has to keep; the targets follow from it."""
+        return {"epoch": self.epoch_, "anchors": self.anchors_}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from there."""
+        self.epoch_, self.anchors_ = state["epoch"], state["anchors"]
+        self._tell(self.anchors_[-1])
+
     def _greedy(self, net, current: int) -> int:
         every = -(-len(self.X_) // MOST_ROWS_ASKED)
         teacher = self.curriculum.teacher[:, ::every]

@@ -25,6 +25,7 @@ class StudentNet(NeuralNet):
     """
 
     explicit_: ExplicitTraining | None = None
+    order_: torch.Generator | None = None  # of the rows, while a training is under way
 
     def __init__(
         self,
@@ -60,6 +61,13 @@ class StudentNet(NeuralNet):
         groups = self.optimizer_.param_groups
         groups[:] = [group for group in groups if group["params"]]
         return self
+
+    def get_iterator(self, dataset, training=False):
+        """Return an iterator over batches, in a training with the order that it has."""
+        iterator = super().get_iterator(dataset, training=training)
+        if training and self.order_ is not None:
+            iterator.generator = self.order_
+        return iterator
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Run all batches once and record their mean loss as that of one batch."""

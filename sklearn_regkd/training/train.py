@@ -19,7 +19,7 @@ from sklearn_regkd.networks.inputs import attach_inputs
 from sklearn_regkd.networks.quantile import Quantiles
 from sklearn_regkd.networks.scaling import OutputScaling, Scaling
 from sklearn_regkd.supervision.supervision import Supervision, unpack_label
-from sklearn_regkd.training.batches import Rows
+from sklearn_regkd.training.batches import Rows, WholeBatches
 from sklearn_regkd.training.device import device_of
 from sklearn_regkd.training.explicit_net import ExplicitTraining
 from sklearn_regkd.training.net import StudentNet
@@ -114,7 +114,7 @@ def train(
         waiting.append(training)
     else:
         with training.session():
-            net.fit_loop(training.rows)
+            net.fit_loop(training.rows, epochs=net.max_epochs - len(net.history))
     then()
 
 
@@ -173,6 +173,9 @@ class Training:
     def session(self) -> Iterator[None]:
         """Let the net be trained inside, and put before and after it what belongs there."""
         net, rows = self.net, self.rows
+        if isinstance(net, StudentNet) and net.iterator_train is WholeBatches:
+            seed = net.get_params_for("iterator_train").get("seed", 0)
+            net.order_ = torch.Generator().manual_seed(seed)
         try:
             net.notify("on_train_begin", X=rows.X, y=rows.y)
             try:
@@ -184,7 +187,7 @@ class Training:
         finally:
             net.callbacks_ = [c for c in net.callbacks_ if c not in self.extra_callbacks]
             if isinstance(net, StudentNet):
-                net.explicit_ = None
+                net.explicit_ = net.order_ = None
             if self.adapter is not None:
                 _forget(net.optimizer_, self.adapter.drop())
         net.module_.eval()
