@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from sklearn_regkd._files import FileError, read_file, write_file
 from sklearn_regkd.networks.mlp import MLP
 from sklearn_regkd.teachers.fingerprint import fingerprint
+from sklearn_regkd.training.distributed import current_team
 
 KIND, VERSION = "checkpoint", 1
 # A file is written at most once a second, and more rarely where the disk is slow: writing
@@ -70,7 +71,7 @@ def capture(net: NeuralNet) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """
     tensors: dict[str, Tensor] = {}
     kept = {
-        "parts": {name: part.state_dict() for name, part in _parts(net).items()},
+        "parts": {name: part.state_dict() for name, part in parts_of(net).items()},
         "history": list(net.history),
         "callbacks": {name: _remembered(callback) for name, callback in net.callbacks_},
     }
@@ -99,7 +100,7 @@ def restore(net: NeuralNet, state: dict[str, Any], tensors: dict[str, Tensor]) -
         From :func:`capture`.
     """
     kept = _unpack(state, tensors)
-    for name, part in _parts(net).items():
+    for name, part in parts_of(net).items():
         part.load_state_dict(kept["parts"][name])
     net.history = History(kept["history"])
     for name, callback in net.callbacks_:
@@ -202,7 +203,8 @@ class Checkpoint(Callback):
                 f"checkpoint={str(self.path)!r}: there is no folder {self.path.parent}; create it"
             )
         self._fit = self._name(net, X, y)
-        kept = read_checkpoint(self.path, self._fit)
+        first = current_team().rank == 0
+        kept = current_team().ask_first(read_checkpoint(self.path, self._fit) if first else None)
         if kept is not None:
             restore(net, *kept[:2])
         self._due = time.monotonic() + LEAST_SECONDS
@@ -221,7 +223,7 @@ class Checkpoint(Callback):
     def on_epoch_end(self, net, **kwargs):
         """Write the file, unless that was done a moment ago."""
         begin = time.monotonic()
-        if begin < self._due:
+        if begin < self._due or current_team().rank > 0:
             return
         try:
             write_checkpoint(self.path, self._fit, net)
@@ -232,10 +234,11 @@ class Checkpoint(Callback):
 
     def on_train_end(self, net, **kwargs):
         """Remove the file."""
-        self.path.unlink(missing_ok=True)
+        if current_team().rank == 0:
+            self.path.unlink(missing_ok=True)
 
 
-def _parts(net: NeuralNet) -> dict[str, nn.Module | torch.optim.Optimizer]:
+def parts_of(net: NeuralNet) -> dict[str, nn.Module | torch.optim.Optimizer]:
     """Return the modules, criteria and optimizers of a net."""
     kinds = nn.Module, torch.optim.Optimizer
     return {n: v for n, v in vars(net).items() if n.endswith("_") and isinstance(v, kinds)}

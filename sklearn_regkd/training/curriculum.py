@@ -6,6 +6,7 @@ import numpy as np
 from skorch.callbacks import Callback
 
 from sklearn_regkd.supervision.route import RouteSchedule, next_anchor
+from sklearn_regkd.training.distributed import current_team
 from sklearn_regkd.training.train import forward
 
 MOST_ROWS_ASKED = 2000
@@ -85,7 +86,8 @@ class FollowRoute(Callback):
         net.module_.eval()
         said = forward(net.module_, self.X_[::every].numpy())
         said = said.reshape(len(said), -1)[:, :n_outputs]
-        return next_anchor(said, teacher, current, self.curriculum.schedule.delta)
+        anchor = next_anchor(said, teacher, current, self.curriculum.schedule.delta)
+        return current_team().ask_first(anchor)
 
     def _tell(self, anchor: int) -> None:
         n_outputs = self.curriculum.label.shape[2]

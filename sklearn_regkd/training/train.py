@@ -20,9 +20,11 @@ from sklearn_regkd.networks.quantile import Quantiles
 from sklearn_regkd.networks.scaling import OutputScaling, Scaling
 from sklearn_regkd.supervision.supervision import Supervision, unpack_label
 from sklearn_regkd.training.batches import Rows, WholeBatches
+from sklearn_regkd.training.checkpoint import parts_of
 from sklearn_regkd.training.device import device_of
+from sklearn_regkd.training.distributed import current_team
 from sklearn_regkd.training.explicit_net import ExplicitTraining
-from sklearn_regkd.training.net import StudentNet
+from sklearn_regkd.training.net import StudentNet, check_shared
 
 # Inputs per chunk of a prediction: bounds the memory of the hidden layers, and
 # leaves the overhead of a chunk far below its arithmetic.
@@ -162,6 +164,7 @@ class Training:
         net = self.net
         return (
             isinstance(net, StudentNet)
+            and current_team().size == 1
             and net.explicit_ is not None
             and net.train_split is None
             and net.batch_size > 0
@@ -177,6 +180,16 @@ class Training:
             seed = net.get_params_for("iterator_train").get("seed", 0)
             net.order_ = torch.Generator().manual_seed(seed)
         try:
+            if current_team().size > 1:
+                check_shared(net)
+                current_team().check_same(
+                    **{
+                        "rows": rows.X,
+                        "labels or teachers' answers": rows.y,
+                        "initial weights": [part.state_dict() for part in parts_of(net).values()],
+                        "steps": (net.batch_size, net.max_epochs, net.order_.initial_seed()),
+                    }
+                )
             net.notify("on_train_begin", X=rows.X, y=rows.y)
             try:
                 yield
