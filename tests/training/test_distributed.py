@@ -153,10 +153,45 @@ def resume(path):
     return result_of(model), trained
 
 
+def die(rank, port, folder):
+    """Train as one of two processes, the second of which is killed."""
+    begin = ReportProgress.on_epoch_begin
+
+    def begin_or_die(self, net, **kwargs):
+        if len(net.history) == 3 and current_team().rank == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        begin(self, net, **kwargs)
+
+    ReportProgress.on_epoch_begin = begin_or_die
+    os.environ.pop("TORCHELASTIC_USE_AGENT_STORE", None)
+    os.environ.update(MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE="2")
+    try:
+        with data_parallel(timeout=30):
+            student().fit(*table())
+    except BaseException as error:
+        Path(folder, f"dead{rank}").write_text(repr(error))
+    finally:
+        os._exit(1)
+
+
+def lose_one(folder):
+    """How two further processes have ended, one of which was killed."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    children = []
+    for rank in range(2):
+        children.append(os.fork())
+        if children[-1] == 0:
+            die(rank, port, folder)
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+
 def work(folder):
     """What each of the processes does."""
     X, y = table()
     results, refused = {}, {}
+    lost = lose_one(folder) if os.environ["RANK"] == "0" else None
     with data_parallel() as team:
         for name, make in CASES.items():
             results[name] = result_of(make(BATCH).fit(X, y))
@@ -189,24 +224,10 @@ def work(folder):
         "masks": masks,
         "trained": trained,
         "printed": printed.getvalue(),
+        "lost": lost,
         "group": distributed.is_initialized(),
     }
     Path(folder, f"rank{team.rank}").write_bytes(pickle.dumps(kept))
-
-
-def run(command, **environment):
-    return subprocess.Popen(
-        [sys.executable, *command],
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def script(call):
-    folder, name = str(Path(__file__).parent), Path(__file__).stem
-    return f"import sys; sys.path.insert(0, {folder!r})\nimport {name} as t; t.{call}\n"
 
 
 @pytest.fixture(scope="module")
@@ -214,12 +235,23 @@ def both(tmp_path_factory):
     """What two processes, started by torchrun, have found."""
     folder = tmp_path_factory.mktemp("both")
     file = folder / "work.py"
-    file.write_text(script(f"work({str(folder)!r})"))
+    file.write_text(
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"import {Path(__file__).stem} as tests; tests.work({str(folder)!r})\n"
+    )
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(file)]
-    process = run(torchrun, MEMORY=str(folder))
-    said, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, said
-    return [pickle.loads((folder / f"rank{rank}").read_bytes()) for rank in range(2)]
+    process = subprocess.run(
+        [sys.executable, *torchrun],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "MEMORY": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    assert process.returncode == 0, process.stdout
+    found = [pickle.loads((folder / f"rank{rank}").read_bytes()) for rank in range(2)]
+    found[0]["last_words"] = (folder / "dead0").read_text()
+    return found
 
 
 class TestTwoProcesses:
@@ -270,6 +302,10 @@ class TestTwoProcesses:
         assert [found["team"] for found in both] == [(0, 2), (1, 2)]
         assert not any(found["group"] for found in both)
 
+    def test_a_dead_process_does_not_hang_the_other(self, both):
+        assert both[0]["lost"] == [1, -signal.SIGKILL]
+        assert re.search("closed|reset|Gloo", both[0]["last_words"])
+
     @pytest.mark.parametrize(
         ("name", "message"),
         [
@@ -288,32 +324,6 @@ class TestTwoProcesses:
     def test_refused_by_all(self, both, name, message):
         for found in both:
             assert re.search(message, found["refused"][name])
-
-
-def die_in_the_middle():
-    begin = ReportProgress.on_epoch_begin
-
-    def begin_or_die(self, net, **kwargs):
-        if len(net.history) == 3 and current_team().rank == 1:
-            os.kill(os.getpid(), signal.SIGKILL)
-        begin(self, net, **kwargs)
-
-    ReportProgress.on_epoch_begin = begin_or_die
-    with data_parallel(timeout=30):
-        student().fit(*table())
-
-
-def test_a_dead_process_does_not_hang_the_other():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    there = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
-    command = ["-c", script("die_in_the_middle()")]
-    processes = [run(command, RANK=str(rank), **there) for rank in range(2)]
-    said = [process.communicate(timeout=120)[0] for process in processes]
-    assert processes[1].returncode == -signal.SIGKILL, said[1]
-    assert processes[0].returncode == 1
-    assert "RuntimeError" in said[0]
 
 
 class TestAlone:
