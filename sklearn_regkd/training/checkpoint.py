@@ -34,7 +34,7 @@ def capture(net: NeuralNet) -> tuple[dict[str, Any], dict[str, Tensor]]:
     It holds the modules, criteria and optimizers of the net, its history, the order of
     rows still to come, what its callbacks remember (what their ``state_dict`` says, else
     attributes whose names end in ``_``, as far as they are numbers, text, tensors, arrays, or
-    have a ``state_dict`` themselves) and, for a user's module, torch's global generators.
+    have a ``state_dict`` themselves) and, for a user's module, torch's global generator on the CPU.
 
     Parameters
     ----------
@@ -80,8 +80,6 @@ def capture(net: NeuralNet) -> tuple[dict[str, Any], dict[str, Tensor]]:
         kept["order"] = order.get_state()
     if type(net.module_) is not MLP:  # which draws from no global generator
         kept["random"] = torch.get_rng_state()
-        if torch.device(net.device).type == "cuda":
-            kept["random_cuda"] = torch.cuda.get_rng_state(net.device)
     return _pack(kept, tensors), tensors
 
 
@@ -92,7 +90,7 @@ def restore(net: NeuralNet, state: dict[str, Any], tensors: dict[str, Tensor]) -
     ----------
     net : skorch.NeuralNet
         Initialised, with the same parameters, and with callbacks that know that the training
-        has begun. For a user's module torch's global generators are set as well:
+        has begun. For a user's module torch's global generator is set as well:
         call this inside :func:`~sklearn_regkd.training.randomness.torch_seeded`.
     state : dict
         From :func:`capture`.
@@ -109,8 +107,6 @@ def restore(net: NeuralNet, state: dict[str, Any], tensors: dict[str, Tensor]) -
         net.order_.set_state(kept["order"])
     if "random" in kept:
         torch.set_rng_state(kept["random"])
-    if "random_cuda" in kept:
-        torch.cuda.set_rng_state(kept["random_cuda"], net.device)
 
 
 def write_checkpoint(path: str | os.PathLike, fit: str, net: NeuralNet, own: Any = None) -> None:
@@ -198,27 +194,38 @@ class Checkpoint(Callback):
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Go on from the file if there is one."""
+        self._fit = self._name(net, X, y)
+        team = current_team()
+        found = team.ask_first(self._find() if team.rank == 0 else None)
+        if isinstance(found, Exception):
+            raise found
+        if found is not None:
+            restore(net, *found[:2])
+        self._due = time.monotonic() + LEAST_SECONDS
+
+    def _find(self) -> Any:
+        """Return what there is to go on from, or the error that all processes are to raise."""
         if not self.path.parent.is_dir():
-            raise FileNotFoundError(
+            return FileNotFoundError(
                 f"checkpoint={str(self.path)!r}: there is no folder {self.path.parent}; create it"
             )
-        self._fit = self._name(net, X, y)
-        first = current_team().rank == 0
-        kept = current_team().ask_first(read_checkpoint(self.path, self._fit) if first else None)
-        if kept is not None:
-            restore(net, *kept[:2])
-        self._due = time.monotonic() + LEAST_SECONDS
+        try:
+            return read_checkpoint(self.path, self._fit)
+        except (OSError, FileError) as error:
+            return error
 
     def _name(self, net: NeuralNet, X: Any, y: Any) -> str:
         # Seeds are known by what they have decided: initial weights, the order of rows.
         state, tensors = capture(net)
         try:
-            return fingerprint([type(self), self.about, state, tensors, X, y])
+            return fingerprint([Checkpoint, self.about, state, tensors, X, y])
         except Exception as error:
+            why = error.args[0] if error.args else ""  # joblib adds all of the data
             raise ValueError(
                 "checkpoint needs parameters that can be pickled, to tell one fit from another; "
-                f"define functions and classes by name, in a module or a script: {error}"
-            ) from error
+                "define functions and classes by name, in a module or a script "
+                f"({type(error).__name__}: {why})"
+            ) from None
 
     def on_epoch_end(self, net, **kwargs):
         """Write the file, unless that was done a moment ago."""

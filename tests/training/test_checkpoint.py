@@ -392,8 +392,9 @@ class TestParameters:
 
     def test_what_cannot_be_told_apart(self, tmp_path):
         loss = lambda prediction, label: (prediction - label).square()  # noqa: E731
-        with pytest.raises(ValueError, match="checkpoint needs parameters that can be pickled"):
+        with pytest.raises(ValueError, match="needs parameters that can be pickled") as raised:
             student(checkpoint=tmp_path / "c", loss=loss).fit(*table())
+        assert len(str(raised.value)) < 500  # without the data
 
     def test_global_generators_are_left_alone(self, eager, monkeypatch, tmp_path):
         X, y = table()

@@ -205,6 +205,13 @@ def work(folder):
                 student().fit(rows, labels)
             except ValueError as error:
                 refused[name] = str(error)
+        precious = Path(folder, "precious")
+        if team.rank == 0:
+            precious.write_text("no checkpoint")
+        try:
+            student(checkpoint=precious).fit(X, y)
+        except ValueError as error:
+            refused["file"] = str(error)
         masks = Masks()
         dropped = student(
             module=Normed, module_params={"dropout": 0.5}, net_params={"callbacks": [masks]}
@@ -318,6 +325,7 @@ class TestTwoProcesses:
             ("own_rate", "their initial weights differ"),
             ("own_batch", "steps differ"),
             ("rows", "their rows"),
+            ("file", "delete it, or give another path"),
             ("labels", "their labels or teachers' answers differ"),
         ],
     )
