@@ -195,6 +195,12 @@ class BaseDistiller(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimat
                 "predictions, or leave teacher_prediction away"
             )
         student = self._own_student()
+        if student.checkpoint is not None and self.random_state is None:
+            raise ValueError(
+                f"the student has checkpoint={student.checkpoint!r}, and random_state=None draws "
+                "other folds and seeds for each fit, so that none can go on where another was "
+                f"killed; set random_state of {type(self).__name__} to an integer"
+            )
         X_array, y, self._y_ndim = check_fit_data(
             self,
             student._encode_categories(X),

@@ -26,6 +26,7 @@ from sklearn_regkd.networks.scaling import OutputScaling, Scaling, fit_target_sc
 from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.training.build import build_net
 from sklearn_regkd.training.callbacks import ReportProgress, StopOnDivergence, repeat_cycles
+from sklearn_regkd.training.checkpoint import Checkpoint
 from sklearn_regkd.training.curriculum import Curriculum, FollowRoute
 from sklearn_regkd.training.device import device_of, one_thread
 from sklearn_regkd.training.pilot import try_weight_decays
@@ -115,6 +116,11 @@ class StudentRegressor(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEsti
         ours, everything else replaces ours.
     device : str, default="auto"
         ``"auto"`` takes CUDA where there is one, else the CPU.
+    checkpoint : str or path-like, default=None
+        File in which the state of the training is kept, about once a second. If the process is
+        killed, the next fit with the same parameters, data and integer `random_state` goes on
+        from there, and ends where the first one would have ended. The file
+        is removed at the end of a fit; each fit that runs at the same time needs its own.
     random_state : int, RandomState instance or None, default=None
         Decides initial weights, order of rows, held-out rows and dropout. The
         global generators are not touched.
@@ -189,6 +195,7 @@ class StudentRegressor(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEsti
         module_params=None,
         net_params=None,
         device="auto",
+        checkpoint=None,
         random_state=None,
         verbose=0,
     ):
@@ -211,6 +218,7 @@ class StudentRegressor(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEsti
         self.module_params = module_params
         self.net_params = net_params
         self.device = device
+        self.checkpoint = checkpoint
         self.random_state = random_state
         self.verbose = verbose
 
@@ -333,6 +341,9 @@ class StudentRegressor(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEsti
         ]
         if curriculum is not None:
             extra.append(("route", FollowRoute(curriculum)))
+        if self.checkpoint is not None:
+            about = self._decisive(), criterion, curriculum, net.batch_size, net.max_epochs
+            extra.append(("checkpoint", Checkpoint(self.checkpoint, about)))
         if self.module is None:
             around = one_thread()
         else:
@@ -341,6 +352,11 @@ class StudentRegressor(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEsti
             seed = 0 if supervision.hints is None else draw_seed(random_state)
             take = partial(self._take, net, output, weight_decay, X.shape[1:])
             train(net, X, supervision, scaling, n_heads, inputs, extra, seed, take)
+
+    def _decisive(self) -> dict[str, Any]:
+        """Return the parameters that decide a fit, but for its seed."""
+        others = {"checkpoint", "random_state", "verbose"}
+        return {k: v for k, v in self.get_params(deep=False).items() if k not in others}
 
     def _take(self, net, output, weight_decay, input_shape) -> None:
         """Set all fitted attributes."""

@@ -1,5 +1,6 @@
 """What values the parameters of a student may have."""
 
+import os
 from numbers import Integral, Real
 
 import torch
@@ -31,6 +32,7 @@ CONSTRAINTS = {
     "module": [None, callable, NeuralNet],
     "module_params": [None, dict],
     "net_params": [None, dict],
+    "checkpoint": [None, str, os.PathLike],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }
@@ -59,6 +61,11 @@ def check_student_params(student: BaseEstimator) -> None:
         raise ValueError(
             "missing_values='indicator' needs input_transform='quantile' and the built-in "
             "network; impute before, for example with SimpleImputer(add_indicator=True)"
+        )
+    if student.checkpoint is not None and student.random_state is None:
+        raise ValueError(
+            f"checkpoint={student.checkpoint!r} with random_state=None: each fit draws another "
+            "seed, and none can go on where another was killed; set random_state to an integer"
         )
     net_params = student.net_params or {}
     if "criterion" in net_params or isinstance(net_params.get("callbacks"), str):

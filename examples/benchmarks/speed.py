@@ -12,6 +12,9 @@ fit, so that validation and set-up do not count.
 import argparse
 import time
 import warnings
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import memory
 import numpy as np
@@ -28,7 +31,8 @@ from torch import nn
 from sklearn_regkd import DistilledRegressor, DistilledSearchCV, StudentRegressor
 from sklearn_regkd.networks.mlp import MLP
 from sklearn_regkd.teachers import peers
-from sklearn_regkd.training import pilot
+from sklearn_regkd.training import checkpoint, pilot
+from sklearn_regkd.training.checkpoint import Checkpoint
 
 N_FEATURES, N_ROWS, FEW, MANY = 16, 16384, 1, 4
 BATCH_SIZES = (64, 256, 1024)
@@ -166,19 +170,20 @@ def search(n_repeats):
 class Clock:
     """Adds up the time spent in a function that it replaces."""
 
-    def __init__(self, owner, name):
+    def __init__(self, owner, name, clock=time.process_time):
         self.owner, self.name, self.inner, self.total = owner, name, getattr(owner, name), 0.0
-        self.depth = 0
+        self.depth, self.calls, self.clock = 0, 0, clock
 
     def __enter__(self):
         def timed(*args, **kwargs):
             self.depth += 1
-            start = time.process_time()
+            self.calls += 1
+            start = self.clock()
             try:
                 return self.inner(*args, **kwargs)
             finally:
                 self.depth -= 1
-                self.total += (time.process_time() - start) * (self.depth == 0)
+                self.total += (self.clock() - start) * (self.depth == 0)
 
         setattr(self.owner, self.name, timed)
         return self
@@ -237,6 +242,29 @@ def growth(n_repeats):
         print(f"| candidates | {n} | {spread(cost)} |", flush=True)
 
 
+def checkpoints(n_repeats):
+    """Print what it costs to keep checkpoints, as wall time: a disk takes its time as well."""
+    X, y = data(10_000)
+    hooks = "on_train_begin", "on_epoch_end", "on_train_end"
+    times, shares = [], []
+    with TemporaryDirectory() as folder:
+        student = StudentRegressor(checkpoint=Path(folder, "checkpoint"), random_state=0)
+        clone(student).set_params(max_epochs=1).fit(X, y)  # everything is imported
+        for _ in range(n_repeats):
+            with ExitStack() as stack:
+                clocks = [
+                    stack.enter_context(Clock(Checkpoint, hook, time.perf_counter))
+                    for hook in hooks
+                ]
+                files = stack.enter_context(Clock(checkpoint, "write_checkpoint"))
+                start = time.perf_counter()
+                clone(student).fit(X, y)
+                times.append(time.perf_counter() - start)
+            shares.append(100 * sum(clock.total for clock in clocks) / times[-1])
+    print(f"a fit of {len(X):,} rows: {spread(times)} s, of which its checkpoint takes ")
+    print(f"{spread(shares)} %; in the last one {files.calls} files were written", flush=True)
+
+
 def rows_on_disk(n_rows):
     """Print cost and memory of a training from a memmap, and how they grow with the rows."""
     records = memory.measure(n_rows)
@@ -245,7 +273,7 @@ def rows_on_disk(n_rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", help="one of step, search, distillation, growth, predict, rows")
+    parser.add_argument("--only", help="one part; an unknown name lists them")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--rows", type=int, default=10_000_000, help="rows of the memmap")
     parser.add_argument("--data", help="a file with X and y, for the distillation")
@@ -266,6 +294,7 @@ def main():
             "Prediction",
             lambda: print(prediction.table(prediction.measure(args.repeats, rows=(1, 100, 5000)))),
         ),
+        "checkpoint": ("Checkpoints", lambda: checkpoints(args.repeats)),
         "rows": ("Rows on disk", lambda: rows_on_disk(args.rows)),
     }
     if args.only not in (None, *parts):

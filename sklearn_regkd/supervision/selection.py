@@ -142,7 +142,9 @@ class DataSelection(Strategy):
         rest = np.ones(len(X), bool)
         rest[held] = False
         target = label[:, 0] if label.shape[1] == 1 else label
-        first = clone(student).set_params(random_state=random_state.randint(2**31 - 1))
+        seed = random_state.randint(2**31 - 1)
+        # The file is that of the student who is to learn from this.
+        first = clone(student).set_params(random_state=seed, checkpoint=None)
         first.fit(X[rest], target[rest], sample_weight=weight[rest])
         said = first.predict(X[held]).reshape(n_held, -1)
         features = last_features(first.net_.module_, X)

@@ -17,6 +17,7 @@ from sklearn_regkd._target import as_columns
 from sklearn_regkd.teachers.kinds import is_fitted_teacher, is_torch
 from sklearn_regkd.teachers.memory import AnswerCache
 from sklearn_regkd.teachers.parallel import call_all
+from sklearn_regkd.training.distributed import alone
 from sklearn_regkd.training.randomness import torch_seeded
 from sklearn_regkd.training.train import forward
 
@@ -114,10 +115,11 @@ def fit_teacher(
         params = {name: values[rows] for name, values in params.items()}
     fitted = clone(teacher)
     try:
-        if torch_teacher:
-            with torch_seeded(seed):
-                return fitted.fit(X, target, **params)
-        return fitted.fit(X, target, **params)
+        with alone():
+            if torch_teacher:
+                with torch_seeded(seed):
+                    return fitted.fit(X, target, **params)
+            return fitted.fit(X, target, **params)
     except Exception as error:
         raise RuntimeError(
             f"teacher {type(teacher).__name__} failed {where}: {type(error).__name__}: {error}"

@@ -68,6 +68,8 @@ def _make_known(definition: type | FunctionType) -> None:
 
 def _describe_tensor(tensor: torch.Tensor) -> tuple:
     flat = tensor.detach().cpu().reshape(-1)
+    if flat.stride() != (1,):  # one number, repeated
+        flat = flat.clone(memory_format=torch.contiguous_format)
     return "tensor", str(tensor.dtype), tuple(tensor.shape), flat.view(torch.uint8).numpy()
 
 

@@ -18,6 +18,7 @@ from sklearn_regkd.networks.hints import ADAPTER
 from sklearn_regkd.networks.mlp import MLP, layer_widths
 from sklearn_regkd.training.callbacks import OneCycle
 from sklearn_regkd.training.device import resolve_device
+from sklearn_regkd.training.distributed import current_team
 from sklearn_regkd.training.net import StudentNet
 from sklearn_regkd.training.stack import Recipe
 
@@ -61,16 +62,17 @@ def build_net(
     if isinstance(student.module, NeuralNet):
         net = clone(student.module)
         return net.set_params(verbose=0) if student.verbose == 0 else net
+    team = current_team()
     params: dict[str, Any] = {
         "criterion": torch.nn.Module,  # replaced by the caller
-        "max_epochs": count_epochs(student.max_epochs, shape[0], student.batch_size),
+        "max_epochs": count_epochs(student.max_epochs, shape[0], rows_per_step(student)),
         "lr": student.lr,
         "batch_size": student.batch_size,
         "iterator_train__shuffle": True,
         "iterator_train__seed": draw_seed(random_state),
         "train_split": None,
         "device": resolve_device(student.device),
-        "verbose": max(0, student.verbose - 1),
+        "verbose": max(0, student.verbose - 1) if team.rank == 0 else 0,
         **_module_params(student, shape, n_plain, n_columns, random_state),
         **_optimizer_params(student, weight_decay),
     }
@@ -88,7 +90,15 @@ def build_net(
     callbacks += theirs.pop("callbacks", None) or []
     if "iterator_train" in theirs:
         del params["iterator_train__seed"]
-    return StudentNet(**{**params, **theirs, "callbacks": callbacks})
+    params = {**params, **theirs, "callbacks": callbacks}
+    if params["batch_size"] > 0:
+        params["batch_size"] *= team.size
+    return StudentNet(**params)
+
+
+def rows_per_step(student: BaseEstimator) -> int:
+    """Return how many rows a step takes, those of all processes that share it."""
+    return student.batch_size * current_team().size
 
 
 def count_epochs(max_epochs: int | str, n_samples: int, batch_size: int) -> int:
@@ -108,15 +118,16 @@ def count_epochs(max_epochs: int | str, n_samples: int, batch_size: int) -> int:
 
 def stack_recipe(student: BaseEstimator, n_numeric: int, n_plain: int, n_samples: int) -> Recipe:
     """Return size and training of the built-in network, for many copies of it at once."""
-    n_batches = -(-n_samples // student.batch_size)
+    batch_size = rows_per_step(student)
+    n_batches = -(-n_samples // batch_size)
     return Recipe(
         layer_widths(student.hidden_layer_sizes),
         student.activation,
         count_frequencies(n_numeric, n_plain) if student.embedding else 0,
         n_plain,
         student.lr,
-        student.batch_size,
-        n_batches * count_epochs(student.max_epochs, n_samples, student.batch_size),
+        batch_size,
+        n_batches * count_epochs(student.max_epochs, n_samples, batch_size),
     )
 
 

@@ -6,6 +6,8 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from tqdm import tqdm
 
+from sklearn_regkd.training.distributed import current_team
+
 WARM_UP = 0.2
 
 
@@ -101,7 +103,8 @@ class ReportProgress(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Open the bar."""
-        self.progress_ = tqdm(total=net.max_epochs, unit="epoch", disable=not self.bar)
+        hidden = not self.bar or current_team().rank > 0
+        self.progress_ = tqdm(total=net.max_epochs, unit="epoch", disable=hidden)
 
     def on_epoch_begin(self, net, **kwargs):
         """Open a task."""
@@ -111,7 +114,7 @@ class ReportProgress(Callback):
     def on_epoch_end(self, net, **kwargs):
         """Close the task and move the bar on."""
         self.progress_.set_postfix(train_loss=f"{net.history[-1, 'train_loss']:.4g}", refresh=False)
-        self.progress_.update()
+        self.progress_.update(len(net.history) - self.progress_.n)  # it may not have begun at 0
         if self.task_.call_on_fit_task_end(estimator=self.estimator):
             raise KeyboardInterrupt  # skorch's way to end training early
 

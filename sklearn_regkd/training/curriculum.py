@@ -6,6 +6,7 @@ import numpy as np
 from skorch.callbacks import Callback
 
 from sklearn_regkd.supervision.route import RouteSchedule, next_anchor
+from sklearn_regkd.training.distributed import current_team
 from sklearn_regkd.training.train import forward
 
 MOST_ROWS_ASKED = 2000
@@ -69,6 +70,15 @@ class FollowRoute(Callback):
         self.anchors_ += [anchor] * (place - len(self.anchors_))
         self._tell(anchor)
 
+    def state_dict(self) -> dict:
+        """Return what a checkpoint has to keep; the targets follow from it."""
+        return {"epoch": self.epoch_, "anchors": self.anchors_}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from there."""
+        self.epoch_, self.anchors_ = state["epoch"], state["anchors"]
+        self._tell(self.anchors_[-1])
+
     def _greedy(self, net, current: int) -> int:
         every = -(-len(self.X_) // MOST_ROWS_ASKED)
         teacher = self.curriculum.teacher[:, ::every]
@@ -76,7 +86,8 @@ class FollowRoute(Callback):
         net.module_.eval()
         said = forward(net.module_, self.X_[::every].numpy())
         said = said.reshape(len(said), -1)[:, :n_outputs]
-        return next_anchor(said, teacher, current, self.curriculum.schedule.delta)
+        anchor = next_anchor(said, teacher, current, self.curriculum.schedule.delta)
+        return current_team().ask_first(anchor)
 
     def _tell(self, anchor: int) -> None:
         n_outputs = self.curriculum.label.shape[2]

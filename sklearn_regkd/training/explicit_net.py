@@ -15,6 +15,7 @@ from sklearn_regkd.networks.mlp import MLP
 from sklearn_regkd.networks.quantile import Quantiles
 from sklearn_regkd.networks.scaling import Scaling
 from sklearn_regkd.training.batches import Rows, WholeBatches
+from sklearn_regkd.training.distributed import current_team
 from sklearn_regkd.training.explicit import FlatAdamW, Layers
 
 
@@ -153,14 +154,17 @@ class ExplicitTraining:
     def run_epoch(self, batches: tuple[Tensor, ...]) -> tuple[float, int]:
         """Make a step with each batch of rows; return the mean loss, and the number of rows."""
         total, n_rows, criterion = torch.zeros(()), 0, self.net.criterion_.train()
+        team = current_team()
         if not self.optimizer.holds():
             self._take_over()
         self.optimizer.resume()
         for rows in batches:
-            said = self.layers.forward(self.inputs[rows])[0]
+            mine = self.layers.forward(self.inputs[team.share(rows)])[0]
             packed = self.packed.index_select(0, rows)
-            loss, gradient = output_gradient(criterion, said, packed)
-            self.layers.backward(gradient.unsqueeze(0))
+            # A loss may look at all residuals of a batch, so each process computes all of it.
+            loss, gradient = output_gradient(criterion, team.join(mine, len(rows)), packed)
+            self.layers.backward(team.share(gradient).unsqueeze(0))
+            team.add_up(self.optimizer.adamw.flat[1])
             self.optimizer.step()
             total.add_(loss, alpha=len(rows))
             n_rows += len(rows)

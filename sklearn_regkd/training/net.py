@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterable
+from typing import cast
 
 import torch
 from skorch import NeuralNet
@@ -11,7 +12,9 @@ from torch import Tensor
 
 from sklearn_regkd.losses.gradient import output_gradient
 from sklearn_regkd.training.batches import Rows, WholeBatches
+from sklearn_regkd.training.distributed import current_team
 from sklearn_regkd.training.explicit_net import ExplicitTraining
+from sklearn_regkd.training.randomness import torch_seeded
 
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
@@ -25,6 +28,7 @@ class StudentNet(NeuralNet):
     """
 
     explicit_: ExplicitTraining | None = None
+    order_: torch.Generator | None = None  # of the rows, while a training is under way
 
     def __init__(
         self,
@@ -61,6 +65,13 @@ class StudentNet(NeuralNet):
         groups[:] = [group for group in groups if group["params"]]
         return self
 
+    def get_iterator(self, dataset, training=False):
+        """Return an iterator over batches, in a training with the order that it has."""
+        iterator = super().get_iterator(dataset, training=training)
+        if training and self.order_ is not None:
+            iterator.generator = self.order_
+        return iterator
+
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Run all batches once and record their mean loss as that of one batch."""
         if iterator is None or self._watches_batches():
@@ -77,6 +88,7 @@ class StudentNet(NeuralNet):
                 for batch in iterator
             )
             loss, n_rows = _mean(losses)
+        loss = current_team().ask_first(loss)  # by which callbacks decide
         if training:
             self.history.new_batch()
         self.history.record_batch(f"{prefix}_loss", loss)
@@ -87,24 +99,59 @@ class StudentNet(NeuralNet):
         """Make a step with each batch, without what skorch does for those who watch."""
         self._set_training(True)
         learns = any(p.requires_grad for p in self.criterion_.parameters())
-        return _mean(self._train_on_batch(*batch, learns) for batch in batches)
+        trained = (self._train_on_batch(*batch, learns) for batch in batches)
+        team = current_team()
+        if team.size == 1:
+            return _mean(trained)
+        # Dropout of its own for each process, and afterwards the same generators again.
+        epoch = batches.generator.initial_seed() + len(self.history)
+        with torch_seeded(epoch * team.size + team.rank, self.device):
+            losses = _mean(trained)
+        # Statistics, such as those of BatchNorm, are those of the rows that a process has seen.
+        team.take_over(list(self.module_.buffers()))
+        return losses
 
     def _train_on_batch(self, X: Tensor, packed: Tensor, learns: bool) -> tuple[Tensor, int]:
         """Make a step with a batch; `learns` says whether the criterion does, too."""
         if X.device.type != torch.device(self.device).type:
             X, packed = X.to(self.device), packed.to(self.device)
-        said = self.module_(X)
+        team = current_team()
+        said = self.module_(team.share(X))
         self.optimizer_.zero_grad()
+        # A loss may look at all residuals of a batch, so each process computes all of it.
+        mine = said.detach()
+        columns = team.join(mine.flatten(1) if mine.ndim > 1 else mine.unsqueeze(1), len(X))
         if learns:
-            loss = self.criterion_(said, packed)
+            loss = self.criterion_(columns.requires_grad_(), packed)
             loss.backward()
+            gradient = cast(Tensor, columns.grad)
         else:
             with torch.no_grad():
-                columns = said.detach().reshape(len(X), -1)
                 loss, gradient = output_gradient(self.criterion_, columns, packed)
-            said.backward(gradient.reshape(said.shape))
+        team.backward(said, gradient, self.optimizer_)
         self.optimizer_.step()
         return loss.detach(), len(X)
+
+
+def check_shared(net: NeuralNet) -> None:
+    """Raise an error if several processes cannot share the steps of a net.
+
+    Raises
+    ------
+    ValueError
+        If somebody else's loop, iterator or callback deals with batches.
+    """
+    if not isinstance(net, StudentNet):
+        why = "a skorch net of your own has a loop of its own; give its module as module="
+    elif net.iterator_train is not WholeBatches:
+        why = f"iterator_train={net.iterator_train.__name__} knows nothing of the others; leave it"
+    elif net._watches_batches():
+        why = "a callback has a hook for batches, of which each process sees a part; take it away"
+    elif _needs_closure(net.optimizer_):
+        why = f"{type(net.optimizer_).__name__} tries several steps; use another optimizer"
+    else:
+        return
+    raise ValueError(f"data_parallel() cannot share this training: {why}")
 
 
 def _mean(losses: Iterable[tuple[Tensor, int]]) -> tuple[float, int]:

@@ -19,10 +19,12 @@ from sklearn_regkd.networks.inputs import attach_inputs
 from sklearn_regkd.networks.quantile import Quantiles
 from sklearn_regkd.networks.scaling import OutputScaling, Scaling
 from sklearn_regkd.supervision.supervision import Supervision, unpack_label
-from sklearn_regkd.training.batches import Rows
+from sklearn_regkd.training.batches import Rows, WholeBatches
+from sklearn_regkd.training.checkpoint import parts_of
 from sklearn_regkd.training.device import device_of
+from sklearn_regkd.training.distributed import current_team
 from sklearn_regkd.training.explicit_net import ExplicitTraining
-from sklearn_regkd.training.net import StudentNet
+from sklearn_regkd.training.net import StudentNet, check_shared
 
 # Inputs per chunk of a prediction: bounds the memory of the hidden layers, and
 # leaves the overhead of a chunk far below its arithmetic.
@@ -114,7 +116,7 @@ def train(
         waiting.append(training)
     else:
         with training.session():
-            net.fit_loop(training.rows)
+            net.fit_loop(training.rows, epochs=net.max_epochs - len(net.history))
     then()
 
 
@@ -162,6 +164,7 @@ class Training:
         net = self.net
         return (
             isinstance(net, StudentNet)
+            and current_team().size == 1
             and net.explicit_ is not None
             and net.train_split is None
             and net.batch_size > 0
@@ -173,7 +176,20 @@ class Training:
     def session(self) -> Iterator[None]:
         """Let the net be trained inside, and put before and after it what belongs there."""
         net, rows = self.net, self.rows
+        if isinstance(net, StudentNet) and net.iterator_train is WholeBatches:
+            seed = net.get_params_for("iterator_train").get("seed", 0)
+            net.order_ = torch.Generator().manual_seed(seed)
         try:
+            if current_team().size > 1:
+                check_shared(net)
+                current_team().check_same(
+                    **{
+                        "rows": rows.X,
+                        "labels or teachers' answers": rows.y,
+                        "initial weights": [part.state_dict() for part in parts_of(net).values()],
+                        "steps": (net.batch_size, net.max_epochs, net.order_.initial_seed()),
+                    }
+                )
             net.notify("on_train_begin", X=rows.X, y=rows.y)
             try:
                 yield
@@ -184,7 +200,7 @@ class Training:
         finally:
             net.callbacks_ = [c for c in net.callbacks_ if c not in self.extra_callbacks]
             if isinstance(net, StudentNet):
-                net.explicit_ = None
+                net.explicit_ = net.order_ = None
             if self.adapter is not None:
                 _forget(net.optimizer_, self.adapter.drop())
         net.module_.eval()

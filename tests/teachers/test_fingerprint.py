@@ -110,3 +110,9 @@ def test_a_memmap_is_an_array(tmp_path):
 def test_a_lambda_cannot_be_known():
     with pytest.raises(Exception, match="pickle"):
         fingerprint(lambda: 0)
+
+
+def test_tensors_that_repeat_one_number():
+    for n in (1, 3):
+        number = torch.arange(5, 6).as_strided((n,), (0,))
+        assert fingerprint(number) == fingerprint(torch.full((n,), 5))

@@ -1,0 +1,326 @@
+"""The state of a training in a file, from which a fit that was killed goes on."""
+
+import json
+import os
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback
+from skorch.history import History
+from torch import Tensor, nn
+
+from sklearn_regkd._files import FileError, read_file, write_file
+from sklearn_regkd.networks.mlp import MLP
+from sklearn_regkd.teachers.fingerprint import fingerprint
+from sklearn_regkd.training.distributed import current_team
+
+KIND, VERSION = "checkpoint", 1
+# A file is written at most once a second, and more rarely where the disk is slow: writing
+# takes at most this share of the time.
+LEAST_SECONDS = 1.0
+MOST_SHARE = 0.02
+# How what JSON does not know is marked.
+TENSOR, ARRAY, TUPLE, DICT = "$tensor", "$array", "$tuple", "$dict"
+
+
+def capture(net: NeuralNet) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the state of a training between two epochs.
+
+    It holds the modules, criteria and optimizers of the net, its history, the order of
+    rows still to come, what its callbacks remember (what their ``state_dict`` says, else
+    attributes whose names end in ``_``, as far as they are numbers, text, tensors, arrays, or
+    have a ``state_dict`` themselves) and, for a user's module, torch's global generator on the CPU.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+        Initialised.
+
+    Returns
+    -------
+    state : dict
+        What JSON can hold.
+    tensors : dict of Tensor
+        Copies, on the CPU.
+
+    Raises
+    ------
+    TypeError
+        If the ``state_dict`` of a module, optimizer or callback holds something else than
+        numbers, text, tensors and arrays.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skorch import NeuralNet
+    >>> from sklearn_regkd.training.checkpoint import capture, restore
+    >>> net = NeuralNet(torch.nn.Linear, torch.nn.MSELoss, module__in_features=2,
+    ...                 module__out_features=1).initialize()
+    >>> state, tensors = capture(net)
+    >>> torch.nn.init.zeros_(net.module_.weight)
+    Parameter containing:
+    tensor([[0., 0.]], requires_grad=True)
+    >>> restore(net, state, tensors)
+    >>> bool((net.module_.weight != 0).all())
+    True
+    """
+    tensors: dict[str, Tensor] = {}
+    kept = {
+        "parts": {name: part.state_dict() for name, part in parts_of(net).items()},
+        "history": list(net.history),
+        "callbacks": {name: _remembered(callback) for name, callback in net.callbacks_},
+    }
+    order = getattr(net, "order_", None)
+    if order is not None:
+        kept["order"] = order.get_state()
+    if type(net.module_) is not MLP:  # which draws from no global generator
+        kept["random"] = torch.get_rng_state()
+    return _pack(kept, tensors), tensors
+
+
+def restore(net: NeuralNet, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Put a net where another one was when it was captured.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+        Initialised, with the same parameters, and with callbacks that know that the training
+        has begun. For a user's module torch's global generator is set as well:
+        call this inside :func:`~sklearn_regkd.training.randomness.torch_seeded`.
+    state : dict
+        From :func:`capture`.
+    tensors : dict of Tensor
+        From :func:`capture`.
+    """
+    kept = _unpack(state, tensors)
+    for name, part in parts_of(net).items():
+        part.load_state_dict(kept["parts"][name])
+    net.history = History(kept["history"])
+    for name, callback in net.callbacks_:
+        _remind(callback, kept["callbacks"].get(name, {}))
+    if "order" in kept:
+        net.order_.set_state(kept["order"])
+    if "random" in kept:
+        torch.set_rng_state(kept["random"])
+
+
+def write_checkpoint(path: str | os.PathLike, fit: str, net: NeuralNet, own: Any = None) -> None:
+    """Write the state of a training into a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where to; what is there is replaced in one go.
+    fit : str
+        Which fit this is, see :func:`read_checkpoint`.
+    net : skorch.NeuralNet
+        See :func:`capture`.
+    own : object, default=None
+        What the caller wants back, such as a position in a stream; what JSON can hold.
+    """
+    state, tensors = capture(net)
+    # Not into the header of the file, the length of which is limited: a history may be long.
+    tensors["state"] = torch.frombuffer(bytearray(json.dumps(state).encode()), dtype=torch.uint8)
+    write_file(path, KIND, VERSION, {"fit": fit, "own": own}, tensors)
+
+
+def read_checkpoint(
+    path: str | os.PathLike, fit: str
+) -> tuple[dict, dict[str, Tensor], Any] | None:
+    """Return what a fit has written; None if there is nothing, or another fit's.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where it may be.
+    fit : str
+        Equal for equal fits, such as a fingerprint of all that decides one.
+
+    Returns
+    -------
+    tuple or None
+        State and tensors for :func:`restore`, and what the caller had added.
+
+    Warns
+    -----
+    UserWarning
+        If the file belongs to another fit.
+
+    Raises
+    ------
+    FileError
+        If there is something else than a checkpoint, which is not to be overwritten.
+    """
+    try:
+        _, about, tensors = read_file(path, KIND, VERSION)
+    except FileNotFoundError:
+        return None
+    except FileError as error:
+        raise FileError(
+            f"checkpoint: {error}. It would be overwritten: delete it, or give another path"
+        ) from error
+    if about["fit"] != fit:
+        warnings.warn(
+            f"checkpoint {path} belongs to a fit with other parameters, data or seed: it is not "
+            "used, this fit begins at the beginning, and replaces it",
+            stacklevel=2,
+        )
+        return None
+    state = json.loads(tensors.pop("state").numpy().tobytes())
+    return state, tensors, about["own"]
+
+
+class Checkpoint(Callback):
+    """Keep the state of a training in a file, and go on from there if it is this training's.
+
+    It has to be the last callback: it keeps what the others remember.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file. It is gone when the training has come to its end.
+    about : object
+        What decides the training beside its rows and the initial state of its net.
+    """
+
+    def __init__(self, path: str | os.PathLike, about: Any):
+        self.path = Path(path)
+        self.about = about
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        """Go on from the file if there is one."""
+        self._fit = self._name(net, X, y)
+        team = current_team()
+        found = team.ask_first(self._find() if team.rank == 0 else None)
+        if isinstance(found, Exception):
+            raise found
+        if found is not None:
+            restore(net, *found[:2])
+        self._due = time.monotonic() + LEAST_SECONDS
+
+    def _find(self) -> Any:
+        """Return what there is to go on from, or the error that all processes are to raise."""
+        if not self.path.parent.is_dir():
+            return FileNotFoundError(
+                f"checkpoint={str(self.path)!r}: there is no folder {self.path.parent}; create it"
+            )
+        try:
+            return read_checkpoint(self.path, self._fit)
+        except (OSError, FileError) as error:
+            return error
+
+    def _name(self, net: NeuralNet, X: Any, y: Any) -> str:
+        # Seeds are known by what they have decided: initial weights, the order of rows.
+        state, tensors = capture(net)
+        try:
+            return fingerprint([Checkpoint, self.about, state, tensors, X, y])
+        except Exception as error:
+            why = error.args[0] if error.args else ""  # joblib adds all of the data
+            raise ValueError(
+                "checkpoint needs parameters that can be pickled, to tell one fit from another; "
+                "define functions and classes by name, in a module or a script "
+                f"({type(error).__name__}: {why})"
+            ) from None
+
+    def on_epoch_end(self, net, **kwargs):
+        """Write the file, unless that was done a moment ago."""
+        begin = time.monotonic()
+        if begin < self._due or current_team().rank > 0:
+            return
+        try:
+            write_checkpoint(self.path, self._fit, net)
+        except OSError as error:  # a full disk is no reason to lose the training as well
+            warnings.warn(f"checkpoint {self.path} could not be written: {error}", stacklevel=2)
+        end = time.monotonic()
+        self._due = end + max(LEAST_SECONDS, (end - begin) / MOST_SHARE)
+
+    def on_train_end(self, net, **kwargs):
+        """Remove the file."""
+        if current_team().rank == 0:
+            self.path.unlink(missing_ok=True)
+
+
+def parts_of(net: NeuralNet) -> dict[str, nn.Module | torch.optim.Optimizer]:
+    """Return the modules, criteria and optimizers of a net."""
+    kinds = nn.Module, torch.optim.Optimizer
+    return {n: v for n, v in vars(net).items() if n.endswith("_") and isinstance(v, kinds)}
+
+
+def _remembered(callback: Callback) -> dict[str, Any]:
+    """Return what a callback knows of a training, without what it makes anew in the next one."""
+    if hasattr(callback, "state_dict"):
+        return callback.state_dict()
+    remembered = {}
+    for name, value in vars(callback).items():
+        if not name.endswith("_") or isinstance(value, type):
+            continue
+        if hasattr(value, "state_dict"):
+            remembered[name] = value.state_dict()
+        elif _can_pack(value):
+            remembered[name] = value
+    return remembered
+
+
+def _remind(callback: Callback, remembered: dict[str, Any]) -> None:
+    if hasattr(callback, "load_state_dict"):
+        callback.load_state_dict(remembered)
+        return
+    for name, value in remembered.items():
+        current: Any = getattr(callback, name, None)
+        if hasattr(current, "load_state_dict"):
+            current.load_state_dict(value)
+        else:
+            setattr(callback, name, value)
+
+
+def _can_pack(value: Any) -> bool:
+    try:
+        _pack(value, {})
+    except TypeError:
+        return False
+    return True
+
+
+def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """Return a value as JSON can hold it, and put its tensors beside."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic):
+        return _pack(value.item(), tensors)
+    if isinstance(value, Tensor | np.ndarray):
+        name = str(len(tensors))
+        copied = torch.as_tensor(value).detach().cpu()
+        tensors[name] = copied.clone(memory_format=torch.contiguous_format)
+        return {TENSOR if isinstance(value, Tensor) else ARRAY: name}
+    if isinstance(value, list):
+        return [_pack(one, tensors) for one in value]
+    if isinstance(value, tuple):
+        return {TUPLE: [_pack(one, tensors) for one in value]}
+    if not isinstance(value, dict):
+        raise TypeError(
+            f"checkpoint can keep numbers, text, tensors and arrays, not a {type(value).__name__}"
+        )
+    if all(isinstance(key, str) and not key.startswith("$") for key in value):
+        return {key: _pack(one, tensors) for key, one in value.items()}
+    return {DICT: [[_pack(key, tensors), _pack(one, tensors)] for key, one in value.items()]}
+
+
+def _unpack(value: Any, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, list):
+        return [_unpack(one, tensors) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if TENSOR in value:
+        return tensors[value[TENSOR]].clone()
+    if ARRAY in value:
+        return tensors[value[ARRAY]].numpy().copy()
+    if TUPLE in value:
+        return tuple(_unpack(one, tensors) for one in value[TUPLE])
+    if DICT in value:
+        return {_unpack(key, tensors): _unpack(one, tensors) for key, one in value[DICT]}
+    return {key: _unpack(one, tensors) for key, one in value.items()}

@@ -1,0 +1,211 @@
+"""Several processes that train one student: each computes its share of every step."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from sklearn_regkd.teachers.fingerprint import fingerprint
+
+
+class Team:
+    """The processes that share a training: this one alone, see :class:`Processes`.
+
+    Attributes
+    ----------
+    rank : int
+        Place of this process; the one at place 0 prints and writes files.
+    size : int
+        How many there are.
+    """
+
+    rank, size = 0, 1
+
+    def share(self, rows: Tensor) -> Tensor:
+        """Return this process's share of the rows of a batch; those of all are nearly equal."""
+        return rows
+
+    def join(self, mine: Tensor, n_rows: int) -> Tensor:
+        """Return what all have to say about a batch of so many rows, from each its share."""
+        return mine
+
+    def add_up(self, flat: Tensor) -> None:
+        """Replace a tensor by its sum over all processes."""
+
+    def backward(self, said: Tensor, gradient: Tensor, optimizer: torch.optim.Optimizer) -> None:
+        """Compute the gradients of all parameters of which the loss has not set one.
+
+        Parameters
+        ----------
+        said : Tensor
+            What the module said of this process's share.
+        gradient : Tensor of shape (n_rows, n_columns)
+            Of the loss of the whole batch, by what was said of all of it.
+        optimizer : torch.optim.Optimizer
+            Of the parameters.
+        """
+        said.backward(gradient.reshape(said.shape))
+
+    def take_over(self, tensors: Sequence[Tensor]) -> None:
+        """Replace tensors by those of the first process."""
+
+    def ask_first(self, value: Any) -> Any:
+        """Return what the first process has in this place, which can be pickled."""
+        return value
+
+    def check_same(self, **parts: Any) -> None:
+        """Raise an error if something differs between the processes.
+
+        Parameters
+        ----------
+        **parts : object
+            What must be equal, by a name that the user understands.
+
+        Raises
+        ------
+        ValueError
+            In each of the processes.
+        """
+
+
+class Processes(Team):
+    """The processes of torch's default group."""
+
+    def __init__(self):
+        self.rank, self.size = dist.get_rank(), dist.get_world_size()
+
+    def share(self, rows):
+        """Return a view."""
+        return rows.tensor_split(self.size)[self.rank]
+
+    def join(self, mine, n_rows):
+        """Add up zeros and shares, because shares may differ by a row, which gathering forbids."""
+        everything = mine.new_zeros(n_rows, *mine.shape[1:])
+        self.share(everything).copy_(mine)
+        dist.all_reduce(everything)
+        return everything
+
+    def add_up(self, flat):
+        """Sum in place."""
+        dist.all_reduce(flat)
+
+    def backward(self, said, gradient, optimizer):
+        """Sum over processes, but for parameters of a loss that all have computed alike."""
+        groups = optimizer.param_groups
+        parted = [p for g in groups for p in g["params"] if p.requires_grad and p.grad is None]
+        said.backward(self.share(gradient).reshape(said.shape))
+        self._add_up_gradients(parted)
+
+    def _add_up_gradients(self, parameters: Sequence[Tensor]) -> None:
+        """Sum all of them as one vector, with marks; what no process has remains None."""
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        if not gradients:
+            return
+        there = gradients[0].new_tensor([float(p.grad is not None) for p in parameters])
+        flat = torch.cat([there, *(gradient.flatten() for gradient in gradients)])
+        dist.all_reduce(flat)
+        there, *sums = flat.split([len(gradients), *(gradient.numel() for gradient in gradients)])
+        for parameter, known, total in zip(parameters, there.tolist(), sums, strict=True):
+            if known:
+                parameter.grad = total.view_as(parameter)
+
+    def take_over(self, tensors):
+        """Broadcast each."""
+        for tensor in tensors:
+            dist.broadcast(tensor, 0)
+
+    def ask_first(self, value):
+        """Broadcast an object."""
+        answer = [value]
+        dist.broadcast_object_list(answer, 0)
+        return answer[0]
+
+    def check_same(self, **parts):
+        """Compare fingerprints."""
+        own = {name: fingerprint(part) for name, part in parts.items()}
+        everyone: list[Any] = [None] * self.size
+        dist.all_gather_object(everyone, own)
+        differ = [name for name in own if len({each[name] for each in everyone}) > 1]
+        if differ:
+            raise ValueError(
+                f"data_parallel(): the {self.size} processes do not train the same student, their "
+                f"{', '.join(differ)} differ. Give each of them all rows in the same order, the "
+                "same parameters and an integer random_state; if teachers come out different on "
+                "different machines, let them share a folder by memory="
+            )
+
+
+_ALONE = Team()
+_TEAM: ContextVar[Team] = ContextVar("team", default=_ALONE)
+
+
+def current_team() -> Team:
+    """Return the processes that share the trainings in this context."""
+    return _TEAM.get()
+
+
+@contextmanager
+def data_parallel(timeout: float = 1800.0) -> Iterator[Team]:
+    """Let several processes train one student: each computes its share of every step.
+
+    All of them, started by ``torchrun``, do the same with the same rows and seeds. A step then
+    takes `batch_size` rows for each process, and ends where one process with a
+    batch so many times as large would have ended, up to rounding; so each of them has the whole
+    student in the end. Only the training of students is shared: each process asks
+    teachers by itself, unless they share a folder by ``memory=``.
+
+    Parameters
+    ----------
+    timeout : float, default=1800.0
+        Seconds that a process waits for another before it gives up with an error: more than
+        the longest time by which one may be late, for example with its teachers.
+
+    Yields
+    ------
+    Team
+        With the attributes `rank` and `size`; one process alone if there are no others.
+
+    Notes
+    -----
+    torch's default process group is used if there is one, and otherwise made from the
+    environment, with gloo, and destroyed again. A group of one's own has to be able to add up
+    tensors on the device of the student; that of the built-in network trained by AdamW is the CPU.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_regkd import StudentRegressor
+    >>> from sklearn_regkd.training.distributed import data_parallel
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> with data_parallel() as team:
+    ...     student = StudentRegressor((16,), max_epochs=5, random_state=0).fit(X, y)
+    >>> team.rank, team.size
+    (0, 1)
+    """
+    there = dist.is_available() and dist.is_initialized()
+    started = not there and "WORLD_SIZE" in os.environ
+    if started:
+        dist.init_process_group("gloo", timeout=timedelta(seconds=timeout))
+    token = _TEAM.set(Processes() if started or there else _ALONE)
+    try:
+        yield current_team()
+    finally:
+        _TEAM.reset(token)
+        if started:
+            dist.destroy_process_group()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Share nothing inside: of processes with one memory, only one may come here."""
+    token = _TEAM.set(_ALONE)
+    try:
+        yield
+    finally:
+        _TEAM.reset(token)
