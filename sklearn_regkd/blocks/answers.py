@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from sklearn_regkd._files import FileError, read_file, write_file
-from sklearn_regkd.blocks.question import ask_about_block
+from sklearn_regkd.blocks.question import ask_about_block, itself
 from sklearn_regkd.blocks.source import Source
 from sklearn_regkd.networks.scaling import Scaling
 from sklearn_regkd.teachers.kinds import is_torch
@@ -96,12 +96,8 @@ def ask_about(
         return 0
     who = teacher
     if client is not None:  # sent once, and known to the scheduler if the worker dies
-        who = client.submit(_itself, teacher, pure=False)
+        who = client.submit(itself, teacher, pure=False)
     more = who, source.names, is_torch(teacher)
     for index, said in source.each(ask_about_block, client, missing, lambda index: more):
         answers.write(index, scaling.standardize(said).astype(np.float32))
     return len(missing)
-
-
-def _itself(value: Any) -> Any:
-    return value

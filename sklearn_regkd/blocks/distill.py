@@ -41,7 +41,7 @@ def distill_blocks(
     """Fit an estimator on a table that does not fit into memory.
 
     1. Each block is looked at, and a random sample of the rows is kept.
-    2. The estimator is fitted on the sample. This gives the teacher, the rule for wrong
+    2. The estimator is fitted on the sample, with ``max_epochs="auto"``. This gives the teacher, the rule for wrong
        labels and the weight of the teacher.
     3. The teacher is asked about all blocks. Each answer is written to a file as it comes.
     4. The student is trained by streaming over the blocks in random order, through a buffer
@@ -121,11 +121,13 @@ def distill_blocks(
         return student
     cause = fingerprint([estimator, rows, found.y])
     distilled = open_memory(str(folder)).call(
-        _fit_on_sample, estimator=clone(estimator), X=rows, y=like_y(found.y, ndim)
+        _fit_on_sample, estimator=_for_sample(estimator), X=rows, y=like_y(found.y, ndim)
     )
     answers = Answers(Path(folder, "answers"), cause, found.fingerprints)
     ask_about(source, answers, distilled.teacher_, scaling, client)
-    student = clone(distilled.student_)
+    student = clone(distilled.student_).set_params(
+        max_epochs=student.max_epochs, verbose=student.verbose
+    )
     for name in ("n_features_in_", "feature_names_in_", "_y_ndim"):
         if hasattr(distilled, name):
             setattr(student, name, getattr(distilled, name))
@@ -169,6 +171,12 @@ def _student_of(estimator: Any) -> StudentRegressor:
     if isinstance(estimator, StudentRegressor):
         return clone(estimator)
     return estimator._own_student()
+
+
+def _for_sample(estimator: DistilledRegressor) -> DistilledRegressor:
+    """Return a clone whose student learns for long enough from a sample, not from all rows."""
+    own = clone(estimator)
+    return own.set_params(student=_student_of(own).set_params(max_epochs="auto", verbose=0))
 
 
 def _fit_on_sample(estimator: Any, X: Any, y: np.ndarray) -> Any:
