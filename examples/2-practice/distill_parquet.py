@@ -57,7 +57,7 @@ def write_table(folder, n_rows):
         size = min(ROWS_A_FILE, n_rows - start)
         X, y, _ = draw(np.random.default_rng([0, part]), size)
         columns = {f"x{i}": column for i, column in enumerate(X.T)} | {"y": y}
-        pq.write_table(pa.table(columns), f"{path}.part")
+        pq.write_table(pa.table(columns), f"{path}.part", use_dictionary=False)  # random numbers
         os.replace(f"{path}.part", path)
 
 

@@ -41,8 +41,8 @@ def distill_blocks(
     """Fit an estimator on a table that does not fit into memory.
 
     1. Each block is looked at, and a random sample of the rows is kept.
-    2. The estimator is fitted on the sample, with ``max_epochs="auto"``. This gives the teacher, the rule for wrong
-       labels and the weight of the teacher.
+    2. The estimator is fitted on the sample, its student with ``max_epochs="auto"``. This
+       gives the teacher, the rule for wrong labels and the weight of the teacher.
     3. The teacher is asked about all blocks. Each answer is written to a file as it comes.
     4. The student is trained by streaming over the blocks in random order, through a buffer
        in which rows are shuffled. Labels are judged against the teacher by the sample's rule.
