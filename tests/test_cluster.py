@@ -16,7 +16,11 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_regkd import StudentRegressor, TORRegressor
+from sklearn_regkd.blocks.answers import Answers, ask_about
+from sklearn_regkd.blocks.source import open_source
+from sklearn_regkd.blocks.survey import survey
 from sklearn_regkd.cluster import durable
+from sklearn_regkd.networks.scaling import Scaling
 from sklearn_regkd.teachers.parallel import call_all
 
 distributed = pytest.importorskip("distributed")
@@ -63,7 +67,7 @@ def log(tmp_path):
 
 def search(log, folder, seconds=0.0):
     """Return an unfitted search over 12 candidates."""
-    student = StudentRegressor(max_epochs=3, weight_decay=0.1, embedding=None)
+    student = StudentRegressor(max_epochs=1, weight_decay=0.1, embedding=None)
     model = TORRegressor(Slow(str(log), seconds), student, cv=3, random_state=0, memory=folder)
     return GridSearchCV(model, CANDIDATES, cv=3)
 
@@ -114,6 +118,31 @@ def test_data_outlive_the_worker_that_held_them(client):
     (holder,) = {worker for worker, keys in client.has_what().items() if future.key in keys}
     os.kill(client.run(os.getpid)[holder], signal.SIGKILL)
     assert client.submit(np.sum, future).result(timeout=30) == data.sum()
+    client.wait_for_workers(3, timeout=30)
+
+
+def test_a_teacher_asked_on_the_cluster_survives_a_worker(client, tmp_path):
+    da = pytest.importorskip("dask.array")
+    X, y = make_friedman1(3000, random_state=0)
+    teacher = Ridge().fit(X, y)
+    source = open_source(da.from_array(X, chunks=(100, -1)), da.from_array(y, chunks=100))
+    found = survey(source, 50, 0, client)
+    answers = Answers(tmp_path, "ridge", found.fingerprints)
+    scaling = Scaling(np.zeros(1), np.ones(1), np.zeros(1, bool))
+    victim = next(iter(client.run(os.getpid).values()))
+
+    def kill():
+        while len(list(tmp_path.glob("*.safetensors"))) < 3:
+            time.sleep(0.01)
+        os.kill(victim, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    assert ask_about(source, answers, teacher, scaling, client) == 30
+    killer.join()
+    said = np.concatenate([answers.read(index) for index in range(30)])[:, 0]
+    np.testing.assert_allclose(said, teacher.predict(X), rtol=1e-5)
+    assert np.array_equal(found.X, survey(source, 50, 0).X)
     client.wait_for_workers(3, timeout=30)
 
 
