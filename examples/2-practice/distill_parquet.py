@@ -79,8 +79,12 @@ def distil(args):
 
     dask.config.set({"distributed.worker.memory.spill": False})  # the disk is no memory
     model = DistilledRegressor(
-        HistGradientBoostingRegressor(loss="absolute_error", max_iter=200),
-        StudentRegressor(max_epochs=args.epochs, batch_size=1024, verbose=1),
+        HistGradientBoostingRegressor(loss="absolute_error", max_iter=100),
+        StudentRegressor(
+            max_epochs=args.epochs, batch_size=1024, embedding=None, weight_decay=0.03, verbose=1
+        ),
+        outliers="mad",
+        alpha=0.5,
         random_state=0,
     )
     with (

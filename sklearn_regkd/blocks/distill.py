@@ -25,6 +25,8 @@ from sklearn_regkd.teachers.memory import open_memory
 from sklearn_regkd.training.build import count_epochs
 from sklearn_regkd.training.stream import Plan, train_on_stream
 
+# Of the student's default, which its default number of steps goes with.
+SAMPLE_BATCH = 128
 # What decides about rows by looking at all of them at once.
 NOT_IN_BLOCKS = ("route", "hints", "revision", "selection", "synthetic")
 
@@ -41,8 +43,9 @@ def distill_blocks(
     """Fit an estimator on a table that does not fit into memory.
 
     1. Each block is looked at, and a random sample of the rows is kept.
-    2. The estimator is fitted on the sample, its student with ``max_epochs="auto"``. This
-       gives the teacher, the rule for wrong labels and the weight of the teacher.
+    2. The estimator is fitted on the sample, its student with ``max_epochs="auto"`` and
+       batches of at most 128 rows. This gives the teacher, the rule for wrong labels and the
+       weight of the teacher.
     3. The teacher is asked about all blocks. Each answer is written to a file as it comes.
     4. The student is trained by streaming over the blocks in random order, through a buffer
        in which rows are shuffled. Labels are judged against the teacher by the sample's rule.
@@ -119,14 +122,16 @@ def distill_blocks(
         student._y_ndim = ndim
         _stream(student, source, client, plan, found, scaling, criterion, None, None)
         return student
-    cause = fingerprint([estimator, rows, found.y])
+    on_sample = _for_sample(estimator)
+    # Of what the teacher follows from: its own hash may change on the way through a file.
+    cause = fingerprint([on_sample, rows, found.y])
     distilled = open_memory(str(folder)).call(
-        _fit_on_sample, estimator=_for_sample(estimator), X=rows, y=like_y(found.y, ndim)
+        _fit_on_sample, estimator=on_sample, X=rows, y=like_y(found.y, ndim)
     )
     answers = Answers(Path(folder, "answers"), cause, found.fingerprints)
     ask_about(source, answers, distilled.teacher_, scaling, client)
     student = clone(distilled.student_).set_params(
-        max_epochs=student.max_epochs, verbose=student.verbose
+        **{name: getattr(student, name) for name in ("max_epochs", "batch_size", "verbose")}
     )
     for name in ("n_features_in_", "feature_names_in_", "_y_ndim"):
         if hasattr(distilled, name):
@@ -174,9 +179,12 @@ def _student_of(estimator: Any) -> StudentRegressor:
 
 
 def _for_sample(estimator: DistilledRegressor) -> DistilledRegressor:
-    """Return a clone whose student learns for long enough from a sample, not from all rows."""
+    """Return a clone whose student is trained as suits a sample, not as suits all rows."""
     own = clone(estimator)
-    return own.set_params(student=_student_of(own).set_params(max_epochs="auto", verbose=0))
+    student = _student_of(own)
+    batch_size = min(student.batch_size, SAMPLE_BATCH)
+    student.set_params(max_epochs="auto", batch_size=batch_size, verbose=0)
+    return own.set_params(student=student)
 
 
 def _fit_on_sample(estimator: Any, X: Any, y: np.ndarray) -> Any:
