@@ -31,8 +31,8 @@ CANDIDATES = {
 def search(memory):
     """Return an unfitted search."""
     model = TORRegressor(
-        HistGradientBoostingRegressor(loss="absolute_error"),
-        StudentRegressor(max_epochs=30, weight_decay=0.1),
+        HistGradientBoostingRegressor(loss="absolute_error", max_iter=30),
+        StudentRegressor(max_epochs=10, weight_decay=0.1),
         random_state=0,
         memory=memory,
     )
@@ -53,8 +53,8 @@ def main():
     from distributed import Client, LocalCluster
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=2000)
-    parser.add_argument("--kill-after", type=float, default=10.0, help="seconds; 0 kills nobody")
+    parser.add_argument("--rows", type=int, default=1000)
+    parser.add_argument("--kill-after", type=float, default=5.0, help="seconds; 0 kills nobody")
     args = parser.parse_args()
     X, y = make_friedman1(args.rows, noise=1.0, random_state=0)
     y[::5] += 20  # wrong labels
