@@ -26,7 +26,7 @@ _HOME = {
 }
 
 
-_ROOMS = ("datasets", "export", "losses")
+_ROOMS = ("blocks", "cluster", "datasets", "export", "losses")
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from skorch.callbacks import Callback
 
 from sklearn_regkd._categories import CategoryCodes, categorical_columns
+from sklearn_regkd._partial_fit import PartialFitMixin
 from sklearn_regkd._random import draw_seed, own_random_state
 from sklearn_regkd._save import SaveMixin
 from sklearn_regkd._sklearn import (
@@ -34,7 +35,9 @@ from sklearn_regkd.training.randomness import torch_seeded
 from sklearn_regkd.training.train import forward, score_in_raw_units, train, use_criterion
 
 
-class StudentRegressor(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator):
+class StudentRegressor(
+    PartialFitMixin, SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator
+):
     """A small neural network for regression, trained by skorch.
 
     On its own it is the baseline that distillation has to beat; given to
@@ -318,20 +321,13 @@ class StudentRegressor(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEsti
         curriculum: Curriculum | None = None,
     ) -> None:
         """Train on validated rows under any supervision and set all fitted attributes."""
-        n_heads = criterion.get("n_heads", 1)
-        n_outputs = len(scaling.center)
         random_state = own_random_state(self.random_state)
         transform = self.input_transform if self.module is None else "standard"
         inputs = fit_inputs(X, supervision.weight, transform, self._categorical)
         weight_decay = self.weight_decay
         if weight_decay == "auto":
             weight_decay = try_weight_decays(self, X, inputs, supervision, criterion, random_state)
-        n_numeric, n_plain = count_inputs(inputs)
-        shape = (len(X), n_numeric + n_plain) if self.module is None else X.shape
-        net = build_net(self, shape, n_plain, n_outputs * n_heads, weight_decay, random_state)
-        use_criterion(net, {"n_outputs": n_outputs, **criterion})
-        output = OutputScaling(scaling, n_heads)
-        score_in_raw_units(net, output, scaling)
+        net, output = self._new_net(X.shape, inputs, scaling, criterion, weight_decay, random_state)
         if curriculum is not None:
             repeat_cycles(net, curriculum.n_cycles)
         context = self._init_callback_context(max_subtasks=net.max_epochs)
@@ -351,7 +347,18 @@ class StudentRegressor(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEsti
         with fit_task(context, self), around:
             seed = 0 if supervision.hints is None else draw_seed(random_state)
             take = partial(self._take, net, output, weight_decay, X.shape[1:])
-            train(net, X, supervision, scaling, n_heads, inputs, extra, seed, take)
+            train(net, X, supervision, scaling, output.n_heads, inputs, extra, seed, take)
+
+    def _new_net(self, shape, inputs, scaling, criterion, weight_decay, random_state):
+        """Return a net for rows like those of an array of that shape, and its output's units."""
+        output = OutputScaling(scaling, criterion.get("n_heads", 1))
+        n_numeric, n_plain = count_inputs(inputs)
+        seen = (shape[0], n_numeric + n_plain) if self.module is None else shape
+        n_columns = output.n_outputs * output.n_heads
+        net = build_net(self, seen, n_plain, n_columns, weight_decay, random_state)
+        use_criterion(net, {"n_outputs": output.n_outputs, **criterion})
+        score_in_raw_units(net, output, scaling)
+        return net, output
 
     def _decisive(self) -> dict[str, Any]:
         """Return the parameters that decide a fit, but for its seed."""

@@ -11,9 +11,16 @@ from sklearn_regkd._sklearn import check_sample_weight
 
 
 def check_fit_data(
-    estimator: BaseEstimator, X: Any, y: Any, allow_nd: bool = False, allow_nan: bool = False
+    estimator: BaseEstimator,
+    X: Any,
+    y: Any,
+    allow_nd: bool = False,
+    allow_nan: bool = False,
+    reset: bool = True,
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Validate X and y, and remember the names and the number of features.
+
+    Without `reset` compare these with what is remembered; one row is enough then.
 
     Returns
     -------
@@ -41,7 +48,8 @@ def check_fit_data(
         ensure_all_finite="allow-nan" if allow_nan else True,
         multi_output=True,
         y_numeric=True,
-        ensure_min_samples=2,
+        ensure_min_samples=2 if reset else 1,
+        reset=reset,
     )
     if y.dtype.kind not in "buif":
         raise ValueError(

@@ -40,6 +40,18 @@ def attach_inputs(module: nn.Module, inputs: Quantiles | Scaling, n_dims: int) -
         attach_input_scaling(module, inputs, n_dims)
 
 
+def attached_inputs(module: nn.Module) -> Quantiles | Scaling:
+    """Return the map that was attached to a module."""
+    if hasattr(module, "input_center"):
+        center, scale = (
+            module.get_buffer(f"input_{name}").cpu().numpy().reshape(-1)
+            for name in ("center", "scale")
+        )
+        return Scaling(center, scale, np.zeros(len(center), bool))
+    tables = {name: module.get_buffer(f"input_{name}").cpu().numpy() for name in TABLES}
+    return Quantiles(**tables)
+
+
 def count_inputs(inputs: Quantiles | Scaling) -> tuple[int, int]:
     """Return how many numbers the network sees, and how many marks that are 0 or 1."""
     if isinstance(inputs, Quantiles):

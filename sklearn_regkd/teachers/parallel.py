@@ -1,6 +1,7 @@
 """Fits at a time: workers and their threads share the cores."""
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,11 +41,21 @@ def call_all(tasks: Sequence[Callable[[], Any]], n_jobs: int | None) -> list:
 def _count_workers(n_jobs: int | None) -> int:
     backend, _ = get_active_backend()
     shares_memory = getattr(backend, "supports_sharedmem", False)
-    if backend.nesting_level and shares_memory:  # threads of a worker
+    if (backend.nesting_level and shares_memory) or _in_dask_task():  # inside another loop
         return 1
     n_workers = effective_n_jobs(n_jobs)
     here = shares_memory or backend.supports_inner_max_num_threads  # not on a cluster
     return min(n_workers, cpu_count()) if here else n_workers
+
+
+def _in_dask_task() -> bool:
+    """Whether a worker of a dask cluster runs this.
+
+    joblib would send the tasks of a task back to the cluster, whatever `n_jobs` is. Where all
+    other workers wait for the answer that this one computes, nobody would take them.
+    """
+    worker = sys.modules.get("distributed.worker")
+    return worker is not None and hasattr(worker.thread_state, "execution_state")
 
 
 def _call_within(n_threads: int, task: Callable[[], Any]) -> Any:

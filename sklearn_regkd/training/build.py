@@ -101,7 +101,9 @@ def rows_per_step(student: BaseEstimator) -> int:
     return student.batch_size * current_team().size
 
 
-def count_epochs(max_epochs: int | str, n_samples: int, batch_size: int) -> int:
+def count_epochs(
+    max_epochs: int | str, n_samples: int, batch_size: int, at_least: int = AUTO_MIN_EPOCHS
+) -> int:
     """Return the number of epochs; ``"auto"`` makes 1,000 steps of them, or more for many rows.
 
     Above 4,000 rows the steps grow with the rows (about 32 epochs), above 40,000
@@ -113,7 +115,7 @@ def count_epochs(max_epochs: int | str, n_samples: int, batch_size: int) -> int:
     many = n_samples / AUTO_ROWS
     steps = AUTO_STEPS * max(1.0, min(many, (AUTO_MOST * many) ** 0.5))
     steps_per_epoch = -(-n_samples // batch_size)
-    return max(AUTO_MIN_EPOCHS, round(steps / steps_per_epoch))
+    return max(at_least, round(steps / steps_per_epoch))
 
 
 def stack_recipe(student: BaseEstimator, n_numeric: int, n_plain: int, n_samples: int) -> Recipe:

@@ -146,9 +146,7 @@ class Training:
     ):
         self.net, self.extra_callbacks, self.then = net, extra_callbacks, then
         self.adapter: HintAdapter | None = None
-        net.initialize()
-        attach_inputs(net.module_, inputs, X.ndim)
-        check_output_width(net.module_, X, len(scaling.center) * n_heads, n_heads)
+        start_net(net, X, inputs, len(scaling.center), n_heads)
         if supervision.hints is not None:
             n_hints = supervision.hints.shape[1]
             few = as_tensor(X[:2]).to(device_of(net.module_))
@@ -190,13 +188,8 @@ class Training:
                         "steps": (net.batch_size, net.max_epochs, net.order_.initial_seed()),
                     }
                 )
-            net.notify("on_train_begin", X=rows.X, y=rows.y)
-            try:
+            with notified(net, rows):
                 yield
-            except KeyboardInterrupt as interrupt:
-                if not _raised_by_callback(interrupt):
-                    raise
-            net.notify("on_train_end", X=rows.X, y=rows.y)
         finally:
             net.callbacks_ = [c for c in net.callbacks_ if c not in self.extra_callbacks]
             if isinstance(net, StudentNet):
@@ -204,6 +197,27 @@ class Training:
             if self.adapter is not None:
                 _forget(net.optimizer_, self.adapter.drop())
         net.module_.eval()
+
+
+def start_net(
+    net: NeuralNet, X: np.ndarray, inputs: Quantiles | Scaling, n_outputs: int, n_heads: int
+) -> None:
+    """Initialise a net that takes raw rows like those of X; see :func:`train`."""
+    net.initialize()
+    attach_inputs(net.module_, inputs, X.ndim)
+    check_output_width(net.module_, X, n_outputs * n_heads, n_heads)
+
+
+@contextmanager
+def notified(net: NeuralNet, rows: Rows) -> Iterator[None]:
+    """Tell a net's callbacks that it is trained inside; one of them may end that early."""
+    net.notify("on_train_begin", X=rows.X, y=rows.y)
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        if not _raised_by_callback(interrupt):
+            raise
+    net.notify("on_train_end", X=rows.X, y=rows.y)
 
 
 def _forget(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter]) -> None:

@@ -1,0 +1,93 @@
+"""Training on a stream: every row once an epoch, and from any position on as if never stopped."""
+
+import copy
+
+import numpy as np
+import pytest
+
+from sklearn_regkd import StudentRegressor
+from sklearn_regkd._partial_fit import start_student
+from sklearn_regkd.networks.inputs import fit_inputs
+from sklearn_regkd.networks.scaling import fit_target_scaling
+from sklearn_regkd.supervision.supervision import Supervision
+from sklearn_regkd.training.stream import Plan, Position, train_on_stream
+
+SIZES = [40, 30, 50, 20, 60]
+X = np.random.default_rng(0).uniform(-1, 1, (sum(SIZES), 2))
+Y = X[:, :1] * 3
+SCALING = fit_target_scaling(Y, np.ones(len(Y)))
+BLOCKS = np.split(np.arange(len(X)), np.cumsum(SIZES)[:-1])
+
+
+def read(order):
+    for index in order:
+        label = SCALING.standardize(Y[BLOCKS[index]])
+        told = Supervision(label, label, np.ones(label.shape, bool), np.ones(len(label)))
+        yield X[BLOCKS[index]], told.packed()
+
+
+@pytest.fixture
+def student():
+    student = StudentRegressor((8,), batch_size=16, random_state=0)
+    student._encode_categories(X)
+    inputs = fit_inputs(X, np.ones(len(X)), "quantile")
+    loss = {"loss": "squared_error"}
+    start_student(student, X, inputs, SCALING, loss, np.random.RandomState(0))
+    return student
+
+
+def weights(net):
+    return np.concatenate([p.detach().numpy().ravel() for p in net.module_.parameters()])
+
+
+class TestPlan:
+    def test_each_block_once_an_epoch_in_a_new_order(self):
+        plan = Plan(SIZES, n_epochs=3, buffer_rows=80, seed=0)
+        orders = [[i for w in plan.windows(epoch) for i in w] for epoch in range(3)]
+        for order in orders:
+            assert sorted(order) == list(range(5))
+        assert len({tuple(order) for order in orders}) > 1
+        for window in plan.windows(0)[:-1]:
+            assert 80 <= sum(SIZES[index] for index in window) < 80 + max(SIZES)
+
+    def test_progress_from_0_to_1(self):
+        plan = Plan(SIZES, n_epochs=2, buffer_rows=80, seed=0)
+        position, seen = Position(), []
+        while position.epoch < 2:
+            seen.append(plan.progress(position))
+            position = plan.after(position)
+        assert seen[0] == 0
+        assert seen == sorted(seen)
+        assert len({plan.order_seed(Position(e, w)) for e in range(2) for w in range(2)}) == 4
+        assert plan.progress(Position(1, len(plan.windows(1)) - 1), 1.0) == 1
+
+
+class TestTraining:
+    def test_one_record_a_window(self, student):
+        plan = Plan(SIZES, n_epochs=2, buffer_rows=80, seed=0)
+        train_on_stream(student.net_, read, plan)
+        n_windows = sum(len(plan.windows(epoch)) for epoch in range(2))
+        assert len(student.net_.history_) == n_windows
+        assert student.net_.history_[-1, "train_loss"] < student.net_.history_[0, "train_loss"]
+
+    def test_goes_on_from_any_position(self, student):
+        plan = Plan(SIZES, n_epochs=2, buffer_rows=80, seed=0)
+        places = []
+        net = student.net_
+        stopped_at = Position(1, 0)
+
+        class Stop(Exception):
+            pass
+
+        def stop(position):
+            places.append(position)
+            if position == stopped_at:
+                raise Stop
+
+        other = copy.deepcopy(net)
+        train_on_stream(other, read, plan)
+        with pytest.raises(Stop):
+            train_on_stream(net, read, plan, after_window=stop)
+        assert places == sorted(places)
+        train_on_stream(net, read, plan, start=stopped_at)
+        np.testing.assert_array_equal(weights(net), weights(other))
