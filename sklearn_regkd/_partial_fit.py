@@ -86,6 +86,11 @@ def learn_block(student: Any, X: Any, y: Any, sample_weight: Any) -> Any:
             "cannot tell when to stop; set early_stopping=False"
         )
     first = not hasattr(student, "net_")
+    if not first and hasattr(student.net_, "for_prediction_"):
+        raise ValueError(
+            "partial_fit cannot go on with a student that was loaded from a file by load: the file "
+            "does not hold the state of its training. Keep it with pickle, or fit it anew"
+        )
     X = student._encode_categories(X) if first else student._codes(X)
     X, y, y_ndim = check_fit_data(
         student,

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.linear_model import LinearRegression
 from torch import nn
 
 from sklearn_regkd import StudentRegressor
@@ -60,7 +61,11 @@ class TestLearning:
         for X, y in blocks(30):
             scores.append(student.partial_fit(X, y).score(*unseen))
         assert scores[0] < scores[5] < 0.99
-        assert scores[-1] > (0.9 if "module" in params else 0.99)
+        if "module" in params:  # dropout, and a learning rate that never falls
+            linear = LinearRegression().fit(*next(blocks(1, 500, seed=2)))
+            assert np.mean(scores[-5:]) > linear.score(*unseen)
+        else:
+            assert scores[-1] > 0.99
         assert student.n_iter_ == 30
         assert student.weight_decay_ == 0.03
 

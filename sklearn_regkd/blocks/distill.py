@@ -23,7 +23,7 @@ from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.teachers.fingerprint import fingerprint
 from sklearn_regkd.teachers.memory import open_memory
 from sklearn_regkd.training.build import count_epochs
-from sklearn_regkd.training.stream import Plan, train_on_stream
+from sklearn_regkd.training.stream import Plan, StreamCheckpoint, train_on_stream
 
 # Of the student's default, which its default number of steps goes with.
 SAMPLE_BATCH = 128
@@ -51,8 +51,9 @@ def distill_blocks(
        in which rows are shuffled. Labels are judged against the teacher by the sample's rule.
 
     Where a ``distributed.Client`` is active its workers read the blocks and ask the teacher.
-    Called again after it was stopped, by whatever means, it finds the sample's estimator and
-    all answers in `folder` and does not compute them again. The student's training begins anew.
+    Called again after it was stopped, by whatever means, it finds the sample's estimator, all
+    answers and the state of the student's training in `folder`, and goes on from there: the
+    result is that of a call that was never stopped.
 
     Parameters
     ----------
@@ -120,7 +121,7 @@ def distill_blocks(
         criterion = {"loss": student.loss}
         check_fit_data(student, rows, found.y, allow_nan=student._takes_missing())
         student._y_ndim = ndim
-        _stream(student, source, client, plan, found, scaling, criterion, None, None)
+        _stream(student, source, client, plan, found, scaling, criterion, folder)
         return student
     on_sample = _for_sample(estimator)
     # Of what the teacher follows from: its own hash may change on the way through a file.
@@ -140,7 +141,7 @@ def distill_blocks(
     nothing = np.full(found.y.shape[1], np.nan)
     criterion = distilled._criterion(Verdict(inlier, inlier * 1.0, nothing, nothing))
     judge = Judge(distilled, found.y, scaling)
-    _stream(student, source, client, plan, found, scaling, criterion, answers, judge)
+    _stream(student, source, client, plan, found, scaling, criterion, folder, answers, judge)
     distilled.student_ = student
     distilled.history_, distilled.n_iter_ = student.history_, student.n_iter_
     return distilled
@@ -199,8 +200,9 @@ def _stream(
     found: Survey,
     scaling: Scaling,
     criterion: dict[str, Any],
-    answers: Answers | None,
-    judge: Judge | None,
+    folder: Any,
+    answers: Answers | None = None,
+    judge: Judge | None = None,
 ) -> None:
     """Train a student on all blocks, and set all of its fitted attributes."""
 
@@ -224,5 +226,9 @@ def _stream(
     start_student(student, coded[:2], inputs, scaling, criterion, random_state)
     net = student.net_
     with around_training(student, net, random_state):
-        train_on_stream(net, read, plan, bar=student.verbose == 1)
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        teacher = None if answers is None else answers.teacher
+        parts = [student._decisive(), plan, found.fingerprints, scaling, criterion, teacher]
+        checkpoint = StreamCheckpoint(Path(folder, "training"), fingerprint(parts))
+        train_on_stream(net, read, plan, checkpoint, bar=student.verbose == 1)
     student._take(net, student._output, student.weight_decay_, found.X.shape[1:])

@@ -105,6 +105,7 @@ def student_from_plain(
         raise FileError(f"the file's network is not the module that was given: {error}") from error
     net.module_.eval()
     net.history = _history_from_plain(state["history"], _below("history.", tensors))
+    net.for_prediction_ = True  # without the state of an optimizer and the loss
     student.net_, student.history_, student.n_iter_ = net, net.history, len(net.history)
     student.n_parameters_ = sum(p.numel() for p in net.module_.parameters())
     student._output = output.to(device_of(net.module_))

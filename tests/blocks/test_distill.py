@@ -1,5 +1,11 @@
 """From blocks to a student."""
 
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -183,3 +189,44 @@ class TestRefused:
             distill_blocks(TORRegressor(), parts(*table(100)), folder=tmp_path)
         with pytest.raises(ValueError, match="buffer_rows must be an integer > 1"):
             distill_blocks(model, parts(*table(100)), folder=tmp_path, buffer_rows=0)
+
+
+KILLED = """
+import os, signal, sys
+import test_distill
+from sklearn_regkd.training import stream
+
+stream.LEAST_SECONDS = 0.0
+keep = stream.StreamCheckpoint.keep
+
+def keep_and_die(self, net, position):
+    keep(self, net, position)
+    if position == stream.Position(1, 1):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+stream.StreamCheckpoint.keep = keep_and_die
+test_distill.run(sys.argv[1])
+"""
+
+
+def run(folder):
+    student = StudentRegressor((8,), max_epochs=3, batch_size=64, random_state=0)
+    distilled = DistilledRegressor(Ridge(), student, outliers="mad", alpha=0.5, random_state=0)
+    return distill_blocks(
+        distilled, parts(*spoiled(4000)), folder=folder, sample_rows=500, buffer_rows=900
+    )
+
+
+def test_a_stream_that_sigkill_ended_goes_on_as_if_never_stopped(tmp_path):
+    here = Path(__file__).parent
+    path = os.pathsep.join([str(here), str(here.parents[1])])
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "killed")]
+    ended = subprocess.run(command, env={**os.environ, "PYTHONPATH": path})
+    assert ended.returncode == -signal.SIGKILL
+    assert (tmp_path / "killed" / "training").exists()
+    resumed, never_stopped = run(tmp_path / "killed"), run(tmp_path / "other")
+    X, _ = table(300, seed=1)
+    np.testing.assert_array_equal(resumed.predict(X), never_stopped.predict(X))
+    losses = [one.history_[:, "train_loss"] for one in (resumed, never_stopped)]
+    assert losses[0] == losses[1]
+    assert not (tmp_path / "killed" / "training").exists()

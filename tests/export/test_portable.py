@@ -199,6 +199,13 @@ def test_what_is_not_in_the_file_cannot_be_fitted_with(table, tmp_path):
     np.testing.assert_array_equal(refitted.predict(X).shape, y.shape)
 
 
+def test_a_loaded_student_cannot_be_trained_on(table, tmp_path):
+    again = there_and_back(StudentRegressor((4,), **QUICK).fit(*table), tmp_path)
+    with pytest.raises(ValueError, match="loaded from a file"):
+        again.partial_fit(*table)
+    again.fit(*table).partial_fit(*table)
+
+
 def test_it_loads_where_the_modules_of_the_user_do_not_exist(table, tmp_path):
     """In another process, from another folder, with nothing of this file's importable."""
     X, y = table

@@ -10,7 +10,7 @@ from sklearn_regkd._partial_fit import start_student
 from sklearn_regkd.networks.inputs import fit_inputs
 from sklearn_regkd.networks.scaling import fit_target_scaling
 from sklearn_regkd.supervision.supervision import Supervision
-from sklearn_regkd.training.stream import Plan, Position, train_on_stream
+from sklearn_regkd.training.stream import Plan, Position, StreamCheckpoint, train_on_stream
 
 SIZES = [40, 30, 50, 20, 60]
 X = np.random.default_rng(0).uniform(-1, 1, (sum(SIZES), 2))
@@ -70,24 +70,44 @@ class TestTraining:
         assert len(student.net_.history_) == n_windows
         assert student.net_.history_[-1, "train_loss"] < student.net_.history_[0, "train_loss"]
 
-    def test_goes_on_from_any_position(self, student):
+    @pytest.mark.parametrize("stopped_at", [Position(0, 1), Position(1, 0), Position(1, 1)])
+    def test_goes_on_from_its_file_as_if_never_stopped(self, student, tmp_path, stopped_at):
         plan = Plan(SIZES, n_epochs=2, buffer_rows=80, seed=0)
-        places = []
-        net = student.net_
-        stopped_at = Position(1, 0)
+        places, net = [], student.net_
 
         class Stop(Exception):
             pass
 
-        def stop(position):
-            places.append(position)
-            if position == stopped_at:
-                raise Stop
+        class Stopping(StreamCheckpoint):
+            def keep(self, net, position):
+                self.due = 0.0
+                super().keep(net, position)
+                places.append(position)
+                if position == stopped_at:
+                    raise Stop
 
-        other = copy.deepcopy(net)
-        train_on_stream(other, read, plan)
+        others = copy.deepcopy(net), copy.deepcopy(net)
+        train_on_stream(others[0], read, plan)
         with pytest.raises(Stop):
-            train_on_stream(net, read, plan, after_window=stop)
+            train_on_stream(net, read, plan, Stopping(tmp_path / "file", "this"))
         assert places == sorted(places)
-        train_on_stream(net, read, plan, start=stopped_at)
-        np.testing.assert_array_equal(weights(net), weights(other))
+        reads = []
+
+        def counted(order):
+            reads.extend(order)
+            return read(order)
+
+        train_on_stream(others[1], counted, plan, StreamCheckpoint(tmp_path / "file", "this"))
+        np.testing.assert_array_equal(weights(others[1]), weights(others[0]))
+        assert len(reads) < 2 * len(SIZES)
+        assert others[1].history_[:, "train_loss"] == others[0].history_[:, "train_loss"]
+        assert not (tmp_path / "file").exists()
+
+    def test_a_file_of_another_training_is_not_used(self, student, tmp_path):
+        plan = Plan(SIZES, n_epochs=1, buffer_rows=80, seed=0)
+        other = copy.deepcopy(student.net_)
+        StreamCheckpoint(tmp_path / "file", "that").keep(student.net_, Position(0, 1))
+        with pytest.warns(UserWarning, match="other parameters, data or seed"):
+            train_on_stream(student.net_, read, plan, StreamCheckpoint(tmp_path / "file", "this"))
+        train_on_stream(other, read, plan)
+        np.testing.assert_array_equal(weights(student.net_), weights(other))
