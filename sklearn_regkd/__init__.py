@@ -26,7 +26,7 @@ _HOME = {
 }
 
 
-_ROOMS = ("datasets", "export", "losses")
+_ROOMS = ("datasets", "export", "inspection", "losses")
 
 
 def __getattr__(name: str) -> Any:

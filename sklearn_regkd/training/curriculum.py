@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from skorch.callbacks import Callback
 
-from sklearn_regkd.supervision.route import RouteSchedule, next_anchor
+from sklearn_regkd.supervision.route import RouteSchedule, next_anchor, route_distance
 from sklearn_regkd.training.train import forward
 
 MOST_ROWS_ASKED = 2000
@@ -40,6 +40,9 @@ class Curriculum:
 class FollowRoute(Callback):
     """Exchange the targets in place when it is time for the next anchor.
 
+    The history learns of each epoch to which stage it belonged (``"route_stage"``) and
+    how far the student was from every stage at its end (``"route_distance"``).
+
     Parameters
     ----------
     curriculum : Curriculum
@@ -69,14 +72,21 @@ class FollowRoute(Callback):
         self.anchors_ += [anchor] * (place - len(self.anchors_))
         self._tell(anchor)
 
+    def on_epoch_end(self, net, **kwargs):
+        """Write down where the student is."""
+        net.history.record("route_stage", self.anchors_[-1])
+        net.history.record("route_distance", route_distance(*self._said(net)).tolist())
+
     def _greedy(self, net, current: int) -> int:
+        return next_anchor(*self._said(net), current, self.curriculum.schedule.delta)
+
+    def _said(self, net) -> tuple[np.ndarray, np.ndarray]:
+        """Return what student and teacher, at all its stages, say of some of the rows."""
         every = -(-len(self.X_) // MOST_ROWS_ASKED)
         teacher = self.curriculum.teacher[:, ::every]
-        n_outputs = teacher.shape[2]
         net.module_.eval()
         said = forward(net.module_, self.X_[::every].numpy())
-        said = said.reshape(len(said), -1)[:, :n_outputs]
-        return next_anchor(said, teacher, current, self.curriculum.schedule.delta)
+        return said.reshape(len(said), -1)[:, : teacher.shape[2]], teacher
 
     def _tell(self, anchor: int) -> None:
         n_outputs = self.curriculum.label.shape[2]
