@@ -24,6 +24,11 @@ from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
+try:  # scikit-learn >= 1.7
+    from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
+except ImportError:
+    from sklearn.utils._estimator_html_repr import _VisualBlock as VisualBlock
+
 try:  # scikit-learn >= 1.9
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:
@@ -61,6 +66,7 @@ __all__ = [
     "HasMethods",
     "Interval",
     "StrOptions",
+    "VisualBlock",
     "all_or_nothing",
     "check_fitted",
     "check_method_params",
