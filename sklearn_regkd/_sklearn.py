@@ -71,6 +71,7 @@ __all__ = [
     "check_fitted",
     "check_method_params",
     "check_sample_weight",
+    "count_tree_nodes",
     "fit_task",
     "insert_error_scores",
     "safe_indexing",
@@ -102,6 +103,17 @@ def check_fitted(estimator: BaseEstimator, attribute: str) -> None:
     """
     if attribute not in vars(estimator):
         check_is_fitted(estimator)
+
+
+def count_tree_nodes(model: Any) -> int | None:
+    """Return the nodes of scikit-learn's trees in a fitted model; None if it is not of trees.
+
+    There is no public count for histogram boosting.
+    """
+    if hasattr(model, "_predictors"):
+        return sum(len(tree.nodes) for step in model._predictors for tree in step)
+    tree = getattr(model, "tree_", None)
+    return None if tree is None else int(tree.node_count)
 
 
 def all_or_nothing(method):

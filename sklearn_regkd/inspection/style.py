@@ -15,13 +15,13 @@ def new_axes(ax: Any, size: tuple[float, float] = (6.4, 4.4)) -> tuple[Any, Any]
     ImportError
         If matplotlib is not installed.
     """
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            "pictures need the package matplotlib: pip install 'sklearn-regkd[plots]'"
-        ) from error
     if ax is None:
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ImportError(
+                "pictures need the package matplotlib: pip install 'sklearn-regkd[plots]'"
+            ) from error
         _, ax = plt.subplots(figsize=size, layout="constrained")
     ax.spines[["top", "right"]].set_visible(False)
     return ax.figure, ax

@@ -32,7 +32,7 @@ def test_given_parts_are_shown_nested():
     html = diagram(DistilledRegressor(teacher, StudentRegressor((7,))))
     assert html.index("teacher: Pipeline") < html.index(">Ridge<") < html.index("student: ")
     assert "3.25" in html
-    assert "the default" not in html
+    assert "Regressor, the default" not in html
 
 
 def test_fitted_parts_are_shown_as_fitted(tor):
