@@ -159,7 +159,7 @@ class TeacherAgreementDisplay:
     @staticmethod
     def _name_lines(ax: Any, across: tuple[float, float], up: tuple[float, float]) -> None:
         """Write beside the lines what they mean, at the side with more room."""
-        right = across[1] >= -across[0]
+        right = across[1] >= -0.7 * across[0]
         style: dict[str, Any] = {
             "textcoords": "offset points",
             "fontsize": "small",
@@ -168,19 +168,22 @@ class TeacherAgreementDisplay:
         ax.annotate(
             "says what the teacher says",
             (across[1] if right else across[0], 0),
-            xytext=(0, -5),
+            xytext=(0, -5 if right else 5),
             ha="right" if right else "left",
-            va="top",
+            va="top" if right else "bottom",
             color=BLUE,
             **style,
         )
         end = min(up[1], across[1]) if right else max(up[0], across[0])
+        # Beside the line if it leaves upwards or downwards, above it if it leaves sideways.
+        beside = end != across[int(right)]
+        below = right == beside
         ax.annotate(
             "repeats the label",
             (end, end),
-            xytext=(7, -2) if right else (-7, 2),
-            ha="left" if right else "right",
-            va="top" if right else "bottom",
+            xytext=((7 if right else -7) * beside, (-3 if below else 3) if beside else 0),
+            ha="left" if below else "right",
+            va="top" if below else "bottom",
             color=DARK,
             **style,
         )

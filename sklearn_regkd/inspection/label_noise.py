@@ -288,4 +288,6 @@ def _square_ticks(top: float) -> Any:
     """Return round numbers that are spaced well under square roots."""
     from matplotlib.ticker import FixedLocator
 
-    return FixedLocator([float(f"{tick:.1g}") for tick in top * np.linspace(0, 1, 6) ** 2])
+    ticks = top * np.linspace(0, 1, 6)[1:] ** 2
+    digit = 10.0 ** np.floor(np.log10(ticks))
+    return FixedLocator([0, *np.maximum(np.floor(ticks / digit) * digit, 1)])

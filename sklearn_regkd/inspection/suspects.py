@@ -9,7 +9,7 @@ import numpy as np
 from sklearn_regkd._sklearn import safe_indexing
 from sklearn_regkd.inspection.evidence import TrainingRows, ranked
 from sklearn_regkd.inspection.style import with_unit
-from sklearn_regkd.inspection.tables import Table, numbers
+from sklearn_regkd.inspection.tables import Table, numbers_by
 from sklearn_regkd.supervision.outliers import robust_sigma
 
 # Where fewer were rejected, the next ones are shown as well.
@@ -60,10 +60,9 @@ class Suspects:
         first = {name: values[:most] for name, values in self.columns.items()}
         cells = {name: _cells(name, values) for name, values in first.items()}
         in_unit = [name for name in WITH_UNIT if name in first]
+        outputs = first.get("output", np.zeros(len(first["row"])))
         values = np.array([first[name] for name in in_unit])
-        cells |= zip(
-            in_unit, np.reshape(numbers(values.ravel()), values.shape).tolist(), strict=True
-        )
+        cells |= zip(in_unit, numbers_by(outputs, values), strict=True)
         rows = [list(row) for row in zip(*cells.values(), strict=True)]
         n_rejected = int(self.columns["rejected"].sum())
         shown = len(rows)

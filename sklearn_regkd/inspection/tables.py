@@ -1,5 +1,6 @@
 """Tables that a terminal and a page can both show."""
 
+import re
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
@@ -76,9 +77,12 @@ class Picture:
     options: dict[str, Any]
 
 
+NUMBER = re.compile(r"-|-?[\d,]+(\.\d+)?(e[+-]\d+)?")
+
+
 def is_number(cells: Any) -> bool:
     """Whether all cells of a column are numbers as :func:`numbers` and its like write them."""
-    return all(cell == "-" or cell[-1:].isdigit() for cell in cells)
+    return all(NUMBER.fullmatch(cell) for cell in cells)
 
 
 def numbers(values: Any) -> list[str]:
@@ -101,6 +105,27 @@ def numbers(values: Any) -> list[str]:
     return [format(v, form) if np.isfinite(v) else "-" for v in values.tolist()]
 
 
+def numbers_by(group: Any, values: np.ndarray) -> list[list[str]]:
+    """Return columns of numbers, of which all rows of a group have the same decimals.
+
+    Outputs may have units of their own.
+
+    Parameters
+    ----------
+    group : array-like of shape (n_rows,)
+        To which output each row belongs.
+    values : ndarray of shape (n_columns, n_rows)
+        What is to be shown.
+    """
+    text = np.empty(values.shape, dtype=object)
+    group = np.asarray(group)
+    for name in set(group.tolist()):
+        here = group == name
+        part = values[:, here]
+        text[:, here] = np.reshape(np.array(numbers(part.ravel()), dtype=object), part.shape)
+    return text.tolist()
+
+
 def amount(value: float) -> str:
     """Return a number of two digits, of which nobody asks for more."""
     return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}"
@@ -121,7 +146,7 @@ def quality_table(
     columns = [[model for model, _, _ in lines], *[[name for _, name, _ in lines]][: int(several)]]
     columns.append([f"{q.r2:.3f}" if np.isfinite(q.r2) else "-" for _, _, q in lines])
     errors = np.array([(q.mean_error, q.squared_error) for _, _, q in lines])
-    columns += np.reshape(numbers(errors.ravel()), errors.shape).T.tolist()
+    columns += numbers_by([name for _, name, _ in lines], errors.T)
     return Table(title, head, [list(row) for row in zip(*columns, strict=True)], note)
 
 

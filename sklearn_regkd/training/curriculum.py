@@ -9,6 +9,8 @@ from sklearn_regkd.supervision.route import RouteSchedule, next_anchor, route_di
 from sklearn_regkd.training.train import forward
 
 MOST_ROWS_ASKED = 2000
+# After each epoch fewer have to do: it must not cost what the epoch costs.
+MOST_ROWS_RECORDED = 500
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,17 @@ class FollowRoute(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         """Write down where the student is."""
+        said = self._said(net, MOST_ROWS_RECORDED)
         net.history.record("route_stage", self.anchors_[-1])
-        net.history.record("route_distance", route_distance(*self._said(net)).tolist())
+        net.history.record("route_distance", route_distance(*said).tolist())
 
     def _greedy(self, net, current: int) -> int:
-        return next_anchor(*self._said(net), current, self.curriculum.schedule.delta)
+        said = self._said(net, MOST_ROWS_ASKED)
+        return next_anchor(*said, current, self.curriculum.schedule.delta)
 
-    def _said(self, net) -> tuple[np.ndarray, np.ndarray]:
+    def _said(self, net, most: int) -> tuple[np.ndarray, np.ndarray]:
         """Return what student and teacher, at all its stages, say of some of the rows."""
-        every = -(-len(self.X_) // MOST_ROWS_ASKED)
+        every = -(-len(self.X_) // most)
         teacher = self.curriculum.teacher[:, ::every]
         net.module_.eval()
         said = forward(net.module_, self.X_[::every].numpy())
