@@ -288,6 +288,8 @@ def _square_ticks(top: float) -> Any:
     """Return round numbers that are spaced well under square roots."""
     from matplotlib.ticker import FixedLocator
 
-    ticks = top * np.linspace(0, 1, 6)[1:] ** 2
-    digit = 10.0 ** np.floor(np.log10(ticks))
-    return FixedLocator([0, *np.maximum(np.floor(ticks / digit) * digit, 1)])
+    wanted = np.maximum(top * np.linspace(0, 1, 6)[1:] ** 2, 1)
+    digit = 10.0 ** np.floor(np.log10(wanted))
+    round_ = np.array([1, 1.5, 2, 3, 5, 7])
+    ticks = digit * round_[np.searchsorted(round_, wanted / digit, side="right") - 1]
+    return FixedLocator(np.unique(np.append(np.floor(ticks), 0)))
