@@ -163,4 +163,6 @@ def cost_table(cost: dict[str, Cost]) -> Table:
         for model, c in cost.items()
     ]
     head = ["model", "size", "counted", "us for one row", "us a row of many"]
-    return Table("Size and speed", head, rows, "us: microseconds, measured here and now.")
+    return Table(
+        "Size and speed", head, rows, "us: microseconds, the fastest of some calls, here and now."
+    )
