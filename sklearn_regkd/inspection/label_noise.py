@@ -292,4 +292,4 @@ def _square_ticks(top: float) -> Any:
     digit = 10.0 ** np.floor(np.log10(wanted))
     round_ = np.array([1, 1.5, 2, 3, 5, 7])
     ticks = digit * round_[np.searchsorted(round_, wanted / digit, side="right") - 1]
-    return FixedLocator(np.unique(np.append(np.floor(ticks), 0)))
+    return FixedLocator(np.unique(np.append(np.floor(ticks), 0)).tolist())
