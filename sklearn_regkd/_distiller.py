@@ -214,6 +214,12 @@ class BaseDistiller(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimat
         with fit_task(context, self):
             with fit_task(context.subcontext(task_name="teacher"), self):
                 if teacher_prediction is None:
+                    if teacher is None and X_array.ndim > 2:
+                        raise ValueError(
+                            f"X has shape {X_array.shape}, but the default teacher takes tables "
+                            "only: pass a teacher for images, such as "
+                            "StudentRegressor(module=large_cnn) from sklearn_regkd.networks.cnn"
+                        )
                     teacher = own_teacher(teacher, y.shape[1], random_state, len(y))
                     params = self._teacher_params(teacher, weight)
                     rows, given = teacher_rows(teacher, X, X_array), None

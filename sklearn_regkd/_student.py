@@ -102,8 +102,9 @@ class StudentRegressor(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEsti
     module : callable or skorch.NeuralNet, default=None
         Another network than the built-in one. An ``nn.Module`` class or a
         factory, called with ``n_outputs`` and ``n_features`` (or
-        ``input_shape`` where X has more than two dimensions), returning a
-        module of output shape (n_samples, n_outputs). Or an uninitialised
+        ``input_shape`` where X has more than two dimensions: (channels, height, width)
+        or (height, width)), returning a module of output shape (n_samples, n_outputs); see
+        :mod:`~sklearn_regkd.networks.cnn` for images. Or an uninitialised
         skorch net for full control: its own learning rate, epochs, batches,
         optimizer, callbacks, split, iterators and device hold, and those of
         this estimator are not used; its criterion is replaced.
@@ -113,6 +114,12 @@ class StudentRegressor(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEsti
         Further arguments of the skorch net, such as ``callbacks``,
         ``iterator_train`` or ``optimizer__betas``. Callbacks are added to
         ours, everything else replaces ours.
+    augment : callable, default=None
+        Changes the inputs of each training batch, and only of those: called as
+        ``augment(X, generator)`` with a tensor (n_rows, ...) of raw inputs of the type of X
+        (uint8 stays uint8) on the CPU, which it may overwrite, and a ``torch.Generator`` that
+        `random_state` decides. It returns a tensor of the same shape; labels stay what they are.
+        Only with `module`.
     device : str, default="auto"
         ``"auto"`` takes CUDA where there is one, else the CPU.
     random_state : int, RandomState instance or None, default=None
@@ -149,9 +156,9 @@ class StudentRegressor(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEsti
 
     Notes
     -----
-    Predictions have the floating type of X: the built-in network is trained
-    in single precision and evaluated in the precision of X (as scikit-learn's
-    ``MLPRegressor``); a user's module is evaluated in single precision. A
+    Predictions have the floating type of X, single precision for uint8: the built-in
+    network is trained in single precision and evaluated in the precision of X (as
+    scikit-learn's ``MLPRegressor``); a user's module is evaluated in single precision. A
     target whose offset is too large for single precision (a time stamp) is
     always returned in double precision.
 
@@ -188,6 +195,7 @@ class StudentRegressor(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEsti
         module=None,
         module_params=None,
         net_params=None,
+        augment=None,
         device="auto",
         random_state=None,
         verbose=0,
@@ -210,6 +218,7 @@ class StudentRegressor(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEsti
         self.module = module
         self.module_params = module_params
         self.net_params = net_params
+        self.augment = augment
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -222,7 +231,8 @@ class StudentRegressor(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEsti
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Inputs; of more dimensions if `module` takes them.
+            Inputs. With `module` also images, (n_samples, channels, height, width) or
+            (n_samples, height, width); uint8 stays uint8 until the batch.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Labels.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -360,7 +370,8 @@ class StudentRegressor(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEsti
         if self._folded is not None:
             return self._folded[X.dtype](X, head)
         prediction = forward(self.net_.module_, X, self._output, head=head)
-        return prediction if prediction.dtype == np.float64 else prediction.astype(X.dtype)
+        dtype = X.dtype if X.dtype.kind == "f" else prediction.dtype
+        return prediction if prediction.dtype == np.float64 else prediction.astype(dtype)
 
     def _fold(self) -> dict[np.dtype, FoldedNetwork] | None:
         """Return the built-in network in the precisions of X; a user's stays as it is."""

@@ -139,8 +139,11 @@ def load_mpiigaze(
                     f"{days[day]}: eyes of shape {found.images['left'].shape[1:]}, expected "
                     f"{shape} as in the other files"
                 )
-            rows = None if wanted is None else wanted["day"] == day
-            part = _take(found, wanted, rows, days[day])
+            listed = None
+            if wanted is not None:
+                order = np.flatnonzero(wanted["day"] == day)
+                listed = {key: column[order] for key, column in wanted.items()} | {"order": order}
+            part = _take(found, listed, days[day])
             size = len(part["position"])
             part["file"] = np.full(size, len(paths))
             part["day"] = np.full(size, day)
@@ -272,23 +275,20 @@ def _read_list(path: Path, days: dict[str, Path]) -> dict[str, np.ndarray]:
     return dict(zip(("day", "frame", "side"), columns, strict=True))
 
 
-def _take(
-    day: Day, wanted: dict[str, np.ndarray] | None, rows: np.ndarray | None, path: Path
-) -> dict[str, np.ndarray]:
-    """Return the labels of the wanted eyes of a day; of all where none are named."""
-    if wanted is None:
+def _take(day: Day, listed: dict[str, np.ndarray] | None, path: Path) -> dict[str, np.ndarray]:
+    """Return the labels of the listed eyes of a day; of all where there is no list."""
+    if listed is None:
         position = np.tile(np.arange(len(day.frames)), 2)
         right = np.repeat([False, True], len(day.frames))
         order = np.zeros(len(position), int)
     else:
-        names = wanted["frame"][rows]
+        names = listed["frame"]
         known, first = np.unique(day.frames, return_index=True)
         place = np.searchsorted(known, names).clip(max=len(known) - 1)
         if (known[place] != names).any():
             missing = names[known[place] != names][0]
             raise ValueError(f"{path} has no frame {missing}, which the evaluation list names")
-        position, right = first[place], wanted["side"][rows] == "right"
-        order = np.flatnonzero(rows)
+        position, right, order = first[place], listed["side"] == "right", listed["order"]
     side = right.astype(int)
     try:
         gaze = gaze_angles(np.stack([day.gaze[s] for s in SIDES])[side, position])
