@@ -256,7 +256,9 @@ class BaseDistiller(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimat
             seen = X_array if counted.all() else X_array[counted]
             if more is not None:
                 supervision = supervision.joined_by(scaling.standardize(more[1]))
-                seen = np.concatenate([seen, more[0].astype(seen.dtype)])
+                # Single precision stays so; but fractions do not become bytes.
+                further = more[0] if seen.dtype == np.uint8 else more[0].astype(seen.dtype)
+                seen = np.concatenate([seen, further])
             task = context.subcontext(task_name="student")
             with task.propagate_callback_context(student), fit_task(task, self):
                 criterion = self._criterion(told.verdict)

@@ -237,6 +237,17 @@ def test_a_module_as_teacher_is_given_chunks_of_bytes(pictures, monkeypatch):
     assert seen == [np.uint8]
 
 
+@pytest.mark.filterwarnings("ignore:outliers='auto' needs a table")
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_further_pictures_keep_their_fractions(pictures, dtype):
+    X, y = pictures
+    Watch.seen = []
+    teacher, pupil = student(large_cnn, max_epochs=1), student(Watch, max_epochs=1)
+    further = (X[:20] * 0.5).astype(dtype)
+    DistilledRegressor(teacher, pupil, cv=2).fit(X, y, X_unlabeled=further)
+    assert Watch.seen[-1].numpy().dtype == dtype
+
+
 def test_the_default_teacher_says_that_it_takes_no_images(pictures):
     with pytest.raises(ValueError, match="pass a teacher for images"):
         DistilledRegressor(student=student()).fit(*pictures)

@@ -7,8 +7,10 @@ import pytest
 from scipy.io import savemat
 from sklearn.model_selection import train_test_split
 
+from sklearn_regkd import StudentRegressor
 from sklearn_regkd.datasets import gaze_angles, load_mpiigaze
 from sklearn_regkd.datasets import mpiigaze as module
+from sklearn_regkd.networks.cnn import small_cnn
 
 
 def cell(names):
@@ -133,6 +135,14 @@ def test_images_go_through_scikit_learn_and_pickle(folder):
     assert (train.shape, test.shape, len(y_train)) == ((9, 36, 60), (3, 36, 60), 9)
     again = pickle.loads(pickle.dumps(eyes.images))
     np.testing.assert_array_equal(again[3], eyes.images[3])
+
+
+def test_images_on_disk_are_an_X(folder):
+    path, _ = folder
+    eyes = load_mpiigaze(path, subset="all")
+    student = StudentRegressor(module=small_cnn, max_epochs=1, random_state=0)
+    said = student.fit(eyes.images, eyes.y).predict(eyes.images)
+    np.testing.assert_array_equal(said, student.predict(np.asarray(eyes.images)))
 
 
 def test_missing_things_are_named(folder, tmp_path):
