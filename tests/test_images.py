@@ -260,7 +260,7 @@ def test_searches_and_files(pictures, tmp_path):
     X, y = pictures
     grid = GridSearchCV(student(max_epochs=1), {"lr": [0.01, 0.001]}, cv=2).fit(X, y)
     assert grid.best_estimator_.predict(X).shape == y.shape
-    fitted = student(max_epochs=2).fit(X, y)
+    fitted = student(max_epochs=2, augment=add_noise).fit(X, y)
     fitted.save(tmp_path / "student")
     again = load(tmp_path / "student", module=small_cnn)
     np.testing.assert_array_equal(again.predict(X), fitted.predict(X))

@@ -35,21 +35,23 @@ def fit_models(X, y, seed, teacher, student):
         }
 
 
-def count_parameters(models):
-    """Return the trained numbers of teacher and student, or stop if the student is too large."""
+def check_sizes(models):
+    """Stop if the student is not small beside the teacher."""
     teacher, student = models[TEACHER].n_parameters_, models[TOR].student_.n_parameters_
     if 10 * student > teacher:
         raise ValueError(f"a student of {student} parameters is no small one beside {teacher}")
-    return teacher, student
 
 
-def compare(run, shares, options, title):
-    """Run all cases, print the table and draw the picture.
+def show(scores, title, output):
+    """Print the table and draw the picture of mean errors in degrees, by share of wrong labels."""
+    named = {f"{share:.0%} of the training labels wrong": by for share, by in scores.items()}
+    print_table(named, title, ABSOLUTE)  # the better of the two alone
+    percent = {f"{share:.0%}": by for share, by in scores.items()}
+    what = "mean error on clean test labels (degrees)"
+    # Logarithmic: a student that believes every label is off by several times as much.
+    draw(percent, title, "wrong training labels", output, what=what, scale="log")
 
-    `run(share, seed)` returns the mean error of each model in degrees.
-    """
-    scores = repeat(run, shares, options.seeds, options.jobs)
-    named = {f"{share:.0%} of the training labels wrong": scores[share] for share in shares}
-    print_table(named, title, SQUARED)
-    percent = {f"{share:.0%}": scores[share] for share in shares}
-    draw(percent, title, "wrong training labels", options.output, what="mean error (degrees)")
+
+def compare(run, options, title):
+    """Call `run(share, seed)`, which returns mean errors in degrees by model, and show them."""
+    show(repeat(run, options.shares, options.seeds, options.jobs), title, options.output)

@@ -95,7 +95,15 @@ def print_table(scores, title, reference):
     print(f"\nThe second pair of numbers is the difference to: {reference}")
 
 
-def draw(scores, title, label, path, reference=None, what="R2 on clean test labels (1 is perfect)"):
+def draw(
+    scores,
+    title,
+    label,
+    path,
+    reference=None,
+    what="R2 on clean test labels (1 is perfect)",
+    scale="linear",
+):
     """Draw one line for each model over the cases, or its difference to the reference."""
     plt.switch_backend("agg")  # draws to a file wherever this runs
     cases = list(scores)
@@ -119,7 +127,11 @@ def draw(scores, title, label, path, reference=None, what="R2 on clean test labe
         what = f"R2 minus that of: {reference}"
         ax.axhline(0, color="black", lw=0.8)
     ax.set(title=title, xlabel=label, ylabel=what)
-    ax.grid(axis="y", alpha=0.3)
+    if scale == "log":
+        ax.set_yscale("log")
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter("{x:g}")
+    ax.grid(axis="y", which="both", alpha=0.3)
     figure.legend(loc="outside right upper")
     figure.savefig(path, dpi=100, pil_kwargs={"optimize": True})
     plt.close(figure)

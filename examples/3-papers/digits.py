@@ -20,7 +20,7 @@ Run it with ``make digits``, or in seconds, to see that it works::
 from functools import partial
 
 import numpy as np
-from angles import compare, count_parameters, fit_models
+from angles import check_sizes, compare, fit_models
 from common import options
 from scipy.ndimage import rotate
 from sklearn.datasets import load_digits
@@ -66,7 +66,7 @@ def run(kind, quick, share, seed):
         random_state=seed,
     )
     models = fit_models(X, given, seed, teacher, student)
-    count_parameters(models)
+    check_sizes(models)
     return {name: np.abs(m.predict(X_test) - y_test).mean() for name, m in models.items()}
 
 
@@ -80,8 +80,8 @@ def main():
     found = options("Angles of turned digits, with wrong labels.", "digits.png", add)
     if found.quick:
         found.seeds, found.shares = 1, [0.0, 0.4]
-    title = f"Turned digits: mean error in degrees, {found.seeds} seeds ({found.kind} errors)"
-    compare(partial(run, found.kind, found.quick), found.shares, found, title)
+    title = f"Turned digits: mean error in degrees ({found.kind} errors; seeds: {found.seeds})"
+    compare(partial(run, found.kind, found.quick), found, title)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ Run it with ``make gaze DATA=eyes.npz``, or a part of it::
 from functools import partial
 
 import numpy as np
-from angles import compare, count_parameters, fit_models
+from angles import check_sizes, compare, fit_models
 from common import options
 from sklearn.cluster import KMeans
 from sklearn.model_selection import GroupShuffleSplit
@@ -81,7 +81,7 @@ def run(data, kind, quick, share, seed):
         module=small_cnn, lr=0.005, max_epochs=1 if quick else 15, batch_size=64, random_state=seed
     )
     models = fit_models(X[train], given, seed, teacher, student)
-    count_parameters(models)
+    check_sizes(models)
     return {name: mean_angular_error(y[test], m.predict(X[test])) for name, m in models.items()}
 
 
@@ -98,8 +98,8 @@ def add(parser):
 def main():
     found = options("Gaze from pictures of eyes, with wrong labels.", "gaze.png", add)
     data = load_file(found.data) if found.data else load_folder(found.folder, found.persons)
-    title = f"Gaze: mean angular error in degrees, {found.seeds} seeds ({found.kind} errors)"
-    compare(partial(run, data, found.kind, found.quick), found.shares, found, title)
+    title = f"Gaze: mean angular error in degrees ({found.kind} errors; seeds: {found.seeds})"
+    compare(partial(run, data, found.kind, found.quick), found, title)
 
 
 if __name__ == "__main__":
