@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint format sinusoid papers accuracy ablation bench fuzz parquet clean
+.PHONY: demo test lint format sinusoid papers accuracy ablation bench fuzz parquet digits gaze clean
 
 demo: $(READY)
 	$(BIN)/python examples/1-start/concrete.py $(ARGS)
@@ -22,6 +22,14 @@ format: $(READY)
 
 sinusoid: $(READY)
 	$(BIN)/python examples/3-papers/sinusoid.py $(ARGS)
+
+# Turned digits, which come with scikit-learn; in seconds with ARGS=--quick.
+digits: $(READY)
+	$(BIN)/python examples/3-papers/digits.py $(ARGS)
+
+# Gaze from pictures of eyes that you have: DATA is a file .npz, or FOLDER the unpacked MPIIGaze.
+gaze: $(READY)
+	$(BIN)/python examples/3-papers/gaze.py $(if $(FOLDER),--folder $(FOLDER),--data $(DATA)) $(ARGS)
 
 # All models on all tables of a folder, under six kinds of label noise: hours. Goes on where it
 # was stopped. cleanlab is one of the models that it compares with.

@@ -222,6 +222,12 @@ class BaseDistiller(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimat
         with fit_task(context, self):
             with fit_task(context.subcontext(task_name="teacher"), self):
                 if teacher_prediction is None:
+                    if teacher is None and X_array.ndim > 2:
+                        raise ValueError(
+                            f"X has shape {X_array.shape}, but the default teacher takes tables "
+                            "only: pass a teacher for images, such as "
+                            "StudentRegressor(module=large_cnn) from sklearn_regkd.networks.cnn"
+                        )
                     teacher = own_teacher(teacher, y.shape[1], random_state, len(y))
                     params = self._teacher_params(teacher, weight)
                     rows, given = teacher_rows(teacher, X, X_array), None
@@ -258,7 +264,9 @@ class BaseDistiller(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimat
             seen = X_array if counted.all() else X_array[counted]
             if more is not None:
                 supervision = supervision.joined_by(scaling.standardize(more[1]))
-                seen = np.concatenate([seen, more[0].astype(seen.dtype)])
+                # Single precision stays so; but fractions do not become bytes.
+                further = more[0] if seen.dtype == np.uint8 else more[0].astype(seen.dtype)
+                seen = np.concatenate([seen, further])
             task = context.subcontext(task_name="student")
             with task.propagate_callback_context(student), fit_task(task, self):
                 criterion = self._criterion(told.verdict)

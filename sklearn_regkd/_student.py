@@ -106,8 +106,9 @@ class StudentRegressor(
     module : callable or skorch.NeuralNet, default=None
         Another network than the built-in one. An ``nn.Module`` class or a
         factory, called with ``n_outputs`` and ``n_features`` (or
-        ``input_shape`` where X has more than two dimensions), returning a
-        module of output shape (n_samples, n_outputs). Or an uninitialised
+        ``input_shape`` where X has more than two dimensions: (channels, height, width)
+        or (height, width)), returning a module of output shape (n_samples, n_outputs); see
+        :mod:`~sklearn_regkd.networks.cnn` for images. Or an uninitialised
         skorch net for full control: its own learning rate, epochs, batches,
         optimizer, callbacks, split, iterators and device hold, and those of
         this estimator are not used; its criterion is replaced.
@@ -117,6 +118,12 @@ class StudentRegressor(
         Further arguments of the skorch net, such as ``callbacks``,
         ``iterator_train`` or ``optimizer__betas``. Callbacks are added to
         ours, everything else replaces ours.
+    augment : callable, default=None
+        Changes the inputs of each training batch, and only of those: called as
+        ``augment(X, generator)`` with a tensor (n_rows, ...) of raw inputs of the type of X
+        (uint8 stays uint8) on the CPU, which it may overwrite, and a ``torch.Generator`` that
+        `random_state` decides. It returns a tensor of the same shape; labels stay what they are.
+        Only with `module`.
     device : str, default="auto"
         ``"auto"`` takes CUDA where there is one, else the CPU.
     checkpoint : str or path-like, default=None
@@ -158,9 +165,9 @@ class StudentRegressor(
 
     Notes
     -----
-    Predictions have the floating type of X: the built-in network is trained
-    in single precision and evaluated in the precision of X (as scikit-learn's
-    ``MLPRegressor``); a user's module is evaluated in single precision. A
+    Predictions have the floating type of X, single precision for uint8: the built-in
+    network is trained in single precision and evaluated in the precision of X (as
+    scikit-learn's ``MLPRegressor``); a user's module is evaluated in single precision. A
     target whose offset is too large for single precision (a time stamp) is
     always returned in double precision.
 
@@ -197,6 +204,7 @@ class StudentRegressor(
         module=None,
         module_params=None,
         net_params=None,
+        augment=None,
         device="auto",
         checkpoint=None,
         random_state=None,
@@ -220,6 +228,7 @@ class StudentRegressor(
         self.module = module
         self.module_params = module_params
         self.net_params = net_params
+        self.augment = augment
         self.device = device
         self.checkpoint = checkpoint
         self.random_state = random_state
@@ -233,7 +242,8 @@ class StudentRegressor(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Inputs; of more dimensions if `module` takes them.
+            Inputs. With `module` also images, (n_samples, channels, height, width) or
+            (n_samples, height, width); uint8 stays uint8 until the batch.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Labels.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -383,7 +393,8 @@ class StudentRegressor(
         if self._folded is not None:
             return self._folded[X.dtype](X, head)
         prediction = forward(self.net_.module_, X, self._output, head=head)
-        return prediction if prediction.dtype == np.float64 else prediction.astype(X.dtype)
+        dtype = X.dtype if X.dtype.kind == "f" else prediction.dtype
+        return prediction if prediction.dtype == np.float64 else prediction.astype(dtype)
 
     def _fold(self) -> dict[np.dtype, FoldedNetwork] | None:
         """Return the built-in network in the precisions of X; a user's stays as it is."""

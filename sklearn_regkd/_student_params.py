@@ -33,6 +33,7 @@ CONSTRAINTS = {
     "module_params": [None, dict],
     "net_params": [None, dict],
     "checkpoint": [None, str, os.PathLike],
+    "augment": [None, callable],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }
@@ -72,6 +73,16 @@ def check_student_params(student: BaseEstimator) -> None:
         raise ValueError(
             "net_params: the criterion follows from loss, and callbacks must be a list; got "
             f"{net_params}"
+        )
+    if student.augment is not None and (
+        student.module is None
+        or isinstance(student.module, NeuralNet)
+        or "iterator_train" in net_params
+    ):
+        raise ValueError(
+            "augment changes the batches of a student with module=, a class or a factory; the "
+            "built-in network takes none, and a net or iterator_train of your own augments by "
+            "itself"
         )
     if isinstance(student.module, torch.nn.Module):
         raise TypeError(

@@ -25,7 +25,8 @@ def check_fit_data(
     Returns
     -------
     X : ndarray of shape (n_samples, ...), float32 or float64
-        Not a copy where it had one of these types and C order.
+        Not a copy where it had one of these types and C order. Images, of three or four
+        dimensions, may be uint8 as well: as floats they would take four or eight times the memory.
     y : ndarray of shape (n_samples, n_outputs), float64
         The labels, one column per output.
     ndim : int
@@ -42,7 +43,7 @@ def check_fit_data(
         estimator,
         X,
         y,
-        dtype=(np.float64, np.float32),
+        dtype=_types(allow_nd and getattr(X, "ndim", 2) > 2),
         order="C",
         allow_nd=allow_nd,
         ensure_all_finite="allow-nan" if allow_nan else True,
@@ -68,7 +69,7 @@ def check_predict_data(
     X = validate_data(
         estimator,
         X,
-        dtype=(np.float64, np.float32),
+        dtype=_types(len(input_shape) > 1),
         order="C",
         allow_nd=len(input_shape) > 1,
         ensure_all_finite="allow-nan" if allow_nan else True,
@@ -80,6 +81,11 @@ def check_predict_data(
             f"rows of shape {input_shape}"
         )
     return X
+
+
+def _types(images: bool) -> tuple[type, ...]:
+    """Return the types that X may keep."""
+    return (np.float64, np.float32, np.uint8) if images else (np.float64, np.float32)
 
 
 def _is_beyond_doubt(estimator: BaseEstimator, X: Any, input_shape: tuple) -> bool:

@@ -35,12 +35,14 @@ def load_concrete(seed):
     return X[train], y[train], X[test], y[test]
 
 
-def options(description, output):
-    """Return the arguments of a script."""
+def options(description, output, add=None):
+    """Return the arguments of a script; `add(parser)` adds its own."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--seeds", type=int, default=5, help="number of repeats")
     parser.add_argument("--jobs", type=int, default=2, help="processes, of one thread each")
     parser.add_argument("--output", default=output, help="file of the picture")
+    if add is not None:
+        add(parser)
     found = parser.parse_args()
     if found.seeds < 1 or found.jobs < 1:
         parser.error("--seeds and --jobs must be at least 1")
@@ -55,9 +57,9 @@ def _limited(task):
 
 
 def repeat(function, cases, seeds, jobs):
-    """Return the R2 of each model in each case, as {case: {model: values of all seeds}}.
+    """Return the score of each model in each case, as {case: {model: values of all seeds}}.
 
-    `function(case, seed)` returns fitted models by name, with X_test and y_test.
+    `function(case, seed)` returns scores by name.
     """
     tasks = [(function, case, seed) for case in cases for seed in range(seeds)]
     with ProcessPoolExecutor(jobs) as pool:
@@ -93,7 +95,15 @@ def print_table(scores, title, reference):
     print(f"\nThe second pair of numbers is the difference to: {reference}")
 
 
-def draw(scores, title, label, path, reference=None):
+def draw(
+    scores,
+    title,
+    label,
+    path,
+    reference=None,
+    what="R2 on clean test labels (1 is perfect)",
+    scale="linear",
+):
     """Draw one line for each model over the cases, or its difference to the reference."""
     plt.switch_backend("agg")  # draws to a file wherever this runs
     cases = list(scores)
@@ -113,12 +123,15 @@ def draw(scores, title, label, path, reference=None):
             **look,
         )
     ax.set_xticks(np.arange(len(cases)), [str(case) for case in cases])
-    what = "R2 on clean test labels (1 is perfect)"
     if reference is not None:
         what = f"R2 minus that of: {reference}"
         ax.axhline(0, color="black", lw=0.8)
     ax.set(title=title, xlabel=label, ylabel=what)
-    ax.grid(axis="y", alpha=0.3)
+    if scale == "log":
+        ax.set_yscale("log")
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter("{x:g}")
+    ax.grid(axis="y", which="both", alpha=0.3)
     figure.legend(loc="outside right upper")
     figure.savefig(path, dpi=100, pil_kwargs={"optimize": True})
     plt.close(figure)

@@ -211,7 +211,12 @@ def _rebuild(student, shape, module, inputs, n_columns):
     """Return the net, not initialised; without what only training needs."""
     bare = StudentRegressor(**student.get_params(deep=False))
     bare.set_params(
-        net_params=None, early_stopping=False, optimizer="adamw", max_epochs=1, batch_size=1
+        net_params=None,
+        augment=None,
+        early_stopping=False,
+        optimizer="adamw",
+        max_epochs=1,
+        batch_size=1,
     )
     if isinstance(bare.module_params, NotSaved):
         bare.set_params(module_params=None)

@@ -117,22 +117,26 @@ def fit_input_scaling(X: np.ndarray, weight: np.ndarray) -> Scaling:
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features, ...)
-        Inputs; those of more than two dimensions are scaled per entry of the
-        second (the channel of an image).
+    X : ndarray of shape (n_samples, n_features), (n_samples, height, width) or \
+            (n_samples, channels, height, width)
+        Inputs, also uint8. Images are scaled by channel, those without channels as a whole.
     weight : ndarray of shape (n_samples,)
         Weights, not negative and not all 0.
 
     Returns
     -------
     Scaling
-        Of shape (n_features,).
+        Of shape (n_features,), (height,) with equal entries, or (channels,).
 
     Raises
     ------
     ValueError
         If the variance of a feature overflows.
     """
+    if X.ndim == 3:
+        # The rows of a picture are no features: the margin of one may be the middle of another.
+        whole = fit_input_scaling(X[:, None], weight)
+        return Scaling(*(values.repeat(X.shape[1]) for values in vars(whole).values()))
     scaler = StandardScaler()
     per_row = int(np.prod(X.shape[1:]))
     inner = per_row // X.shape[1]

@@ -40,11 +40,17 @@ class TeacherSignal:
 
 
 def teacher_rows(teacher: Any, X: Any, X_array: np.ndarray) -> Any:
-    """Return the rows in the form that a teacher takes: frames as frames, arrays as arrays."""
+    """Return the rows in the form that a teacher takes: frames as frames, arrays as arrays.
+
+    Torch computes in single precision. A module is asked chunk by chunk and leaves bytes to that;
+    a skorch net of the user's gets floats, which its first layer expects.
+    """
     first = getattr(teacher, "estimator", teacher) if is_fitted_teacher(teacher) else teacher
     if hasattr(X, "columns") and not isinstance(first, NeuralNet | Module):
         return X
-    return X_array.astype(np.float32, copy=False) if is_torch(teacher) else X_array
+    if not is_torch(teacher) or (isinstance(teacher, Module) and X_array.dtype == np.uint8):
+        return X_array
+    return X_array.astype(np.float32, copy=False)
 
 
 def ask(teacher: Any, X: Any, n_outputs: int, where: str = "") -> np.ndarray:

@@ -1,6 +1,6 @@
 """Rows in memory, taken by whole batches."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -45,10 +45,19 @@ class WholeBatches:
     shuffle : bool, default=False
         Whether each pass takes the rows in a new order.
     seed : int, default=0
-        Seed of the orders.
+        Seed of the orders and of `augment`.
+    augment : callable, default=None
+        Called with the inputs of each batch and a generator, returns others of the same shape.
     """
 
-    def __init__(self, dataset: Dataset, batch_size: int, shuffle: bool = False, seed: int = 0):
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        shuffle: bool = False,
+        seed: int = 0,
+        augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+    ):
         self.rows: Tensor | None = None
         while isinstance(dataset, Subset):
             indices = torch.as_tensor(np.asarray(dataset.indices), dtype=torch.int64)
@@ -60,6 +69,7 @@ class WholeBatches:
         self.n_rows = len(dataset) if self.rows is None else len(self.rows)
         self.batch_size = batch_size
         self.shuffle = shuffle
+        self.augment = augment
         self.generator = torch.Generator().manual_seed(seed)
 
     def __len__(self) -> int:
@@ -67,11 +77,23 @@ class WholeBatches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         X, packed = self.dataset.X, self.dataset.y
-        if not self.shuffle and self.rows is None:
+        if not self.shuffle and self.rows is None and self.augment is None:
             yield from zip(X.tensor_split(len(self)), packed.tensor_split(len(self)), strict=True)
             return
         for batch in self.batches():
-            yield X.index_select(0, batch), packed.index_select(0, batch)
+            yield self._augmented(X.index_select(0, batch)), packed.index_select(0, batch)
+
+    def _augmented(self, X: Tensor) -> Tensor:
+        if self.augment is None:
+            return X
+        new = self.augment(X, self.generator)
+        if not isinstance(new, Tensor) or new.shape != X.shape:
+            what = tuple(new.shape) if isinstance(new, Tensor) else type(new).__name__
+            raise ValueError(
+                f"augment returned {what} for a batch of shape {tuple(X.shape)}: it must return a "
+                "tensor of the same shape, a row for each row"
+            )
+        return new
 
     def batches(self) -> tuple[Tensor, ...]:
         """Return the rows of each batch of the next pass, int64."""

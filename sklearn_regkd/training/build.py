@@ -86,6 +86,8 @@ def build_net(
         # The best epoch of a schedule is nearly always its last: with early
         # stopping the learning rate stays where it is.
         callbacks = [("early_stopping", stop)]
+    if student.augment is not None:
+        params["iterator_train__augment"] = student.augment
     theirs = copy.deepcopy(student.net_params or {})
     callbacks += theirs.pop("callbacks", None) or []
     if "iterator_train" in theirs:

@@ -168,7 +168,8 @@ class TestInputScaling:
         spread = np.arange(1, shape[1] + 1).reshape(-1, *[1] * (len(shape) - 2))
         X = 100 * spread + spread * rng.standard_normal(shape)
         scaling = fit_input_scaling(X, np.ones(len(X)))
-        others = tuple(axis for axis in range(X.ndim) if axis != 1)
+        # Pictures without channels are scaled as a whole.
+        others = None if X.ndim == 3 else tuple(axis for axis in range(X.ndim) if axis != 1)
         assert scaling.center.shape == (shape[1],)
         np.testing.assert_allclose(scaling.center, X.mean(axis=others), rtol=1e-12)
         np.testing.assert_allclose(scaling.scale, X.std(axis=others), rtol=1e-9)

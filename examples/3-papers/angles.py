@@ -1,0 +1,57 @@
+"""What the two scripts on images share: models, their errors in degrees, a table, a picture."""
+
+import tempfile
+import warnings
+
+from common import draw, print_table, repeat
+from sklearn.base import clone
+
+from sklearn_regkd import DistilledRegressor, TORRegressor
+
+TEACHER = "teacher itself"
+SQUARED = "student alone, squared error"
+ABSOLUTE = "student alone, absolute error"
+TOR = "TORRegressor"
+DISTILLED = "DistilledRegressor"
+
+
+def fit_models(X, y, seed, teacher, student):
+    """Return the fitted models by name.
+
+    `teacher` and `student` are StudentRegressors, not fitted, the student with its seed. All
+    models hear of the same wrong labels; the teacher, too, is trained on them.
+    """
+    with tempfile.TemporaryDirectory() as memory, warnings.catch_warnings():
+        # DistilledRegressor says that it gathers no evidence on images, but uses a fixed rule.
+        warnings.filterwarnings("ignore", message="outliers='auto' needs a table")
+        params = {"cv": 3, "memory": memory, "random_state": seed}
+        tor = TORRegressor(teacher, student, **params).fit(X, y)
+        return {
+            TEACHER: tor.teacher_,  # fitted on all labels as they came
+            SQUARED: clone(student).fit(X, y),
+            ABSOLUTE: clone(student).set_params(loss="absolute_error").fit(X, y),
+            TOR: tor,
+            DISTILLED: DistilledRegressor(teacher, student, **params).fit(X, y),
+        }
+
+
+def check_sizes(models):
+    """Stop if the student is not small beside the teacher."""
+    teacher, student = models[TEACHER].n_parameters_, models[TOR].student_.n_parameters_
+    if 10 * student > teacher:
+        raise ValueError(f"a student of {student} parameters is no small one beside {teacher}")
+
+
+def show(scores, title, output):
+    """Print the table and draw the picture of mean errors in degrees, by share of wrong labels."""
+    named = {f"{share:.0%} of the training labels wrong": by for share, by in scores.items()}
+    print_table(named, title, ABSOLUTE)  # the better of the two alone
+    percent = {f"{share:.0%}": by for share, by in scores.items()}
+    what = "mean error on clean test labels (degrees)"
+    # Logarithmic: a student that believes every label is off by several times as much.
+    draw(percent, title, "wrong training labels", output, what=what, scale="log")
+
+
+def compare(run, options, title):
+    """Call `run(share, seed)`, which returns mean errors in degrees by model, and show them."""
+    show(repeat(run, options.shares, options.seeds, options.jobs), title, options.output)
