@@ -31,6 +31,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(sklearn|skorch|torch|numpy|pandas|joblib|distributed|matplotlib)\..*"),
 ]
 
+highlight_language = "none"  # of blocks that name none: mostly what a command prints
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]
 
@@ -59,6 +60,7 @@ html_theme_options = {
     "show_prev_next": False,
     "navbar_end": ["theme-switcher"],
     "navbar_align": "left",
+    "header_links_before_dropdown": 6,
     "footer_start": [],
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc"],
@@ -67,11 +69,11 @@ html_sidebars = {"index": [], "faq": []}
 html_context = {"default_mode": "auto"}
 
 
-def link_examples(app, docname, source):
-    """Let links to scripts, which work in the repository, lead to their pages in the gallery."""
+def link_pages(app, docname, source):
+    """Let links to scripts and to the README, which work in the repository, lead to their pages."""
     source[0] = re.sub(
         r"\]\((?:\.\./)?examples/(\d-[\w-]+/\w+)\.py\)", r"](/gallery/\1.rst)", source[0]
-    )
+    ).replace("](../README.md", "](/index.md")
 
 
 def drop_empty_patterns(app, docname, source):
@@ -87,4 +89,4 @@ def drop_empty_patterns(app, docname, source):
 def setup(app):
     """Connect the hooks."""
     app.connect("source-read", drop_empty_patterns)
-    app.connect("source-read", link_examples)
+    app.connect("source-read", link_pages)
