@@ -49,6 +49,7 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
     "show_signature": False,
     "download_all_examples": False,
+    "default_thumb_file": "images/thumbnail.png",
 }
 
 html_theme = "pydata_sphinx_theme"
@@ -64,6 +65,7 @@ html_theme_options = {
     "footer_start": [],
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc"],
+    "show_toc_level": 2,
 }
 html_sidebars = {"index": [], "faq": []}
 html_context = {"default_mode": "auto"}
