@@ -7,6 +7,7 @@ import fnmatch
 import posixpath
 import re
 from importlib.util import find_spec
+from pathlib import Path
 
 from sklearn_regkd import __version__
 
@@ -49,7 +50,7 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
     "show_signature": False,
     "download_all_examples": False,
-    "default_thumb_file": "images/thumbnail.png",
+    "default_thumb_file": str(Path(__file__).parent / "images" / "thumbnail.png"),
 }
 
 html_theme = "pydata_sphinx_theme"
