@@ -23,8 +23,13 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "_templates", "images", "gallery/**/*.ipynb"]
-if find_spec("sklearn_regkd.inspection") is None:
-    exclude_patterns.append("api/inspection.rst")
+# Pages of the API reference that describe a module which may not be there.
+for page, module in (
+    ("inspection", "sklearn_regkd.inspection"),
+    ("images", "sklearn_regkd.networks.cnn"),
+):
+    if find_spec(module) is None:
+        exclude_patterns.append(f"api/{page}.rst")
 templates_path = ["_templates"]
 
 # Names of other libraries are not looked up: that would need the network.
