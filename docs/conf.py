@@ -94,7 +94,17 @@ def drop_empty_patterns(app, docname, source):
     source[0] = re.sub(r"^ *([\w-]+\*)\n", keep, source[0], flags=re.M)
 
 
+def find_by_last_name(app, env, node, contnode):
+    """Let docstrings name a function of the same file, as in :func:`revise`, on any page."""
+    if node.get("refdomain") != "py" or "." in node["reftarget"]:
+        return None
+    node["refspecific"] = True
+    python, kind, name = env.get_domain("py"), node["reftype"], node["reftarget"]
+    return python.resolve_xref(env, node["refdoc"], app.builder, kind, name, node, contnode)
+
+
 def setup(app):
     """Connect the hooks."""
+    app.connect("missing-reference", find_by_last_name)
     app.connect("source-read", drop_empty_patterns)
     app.connect("source-read", link_pages)

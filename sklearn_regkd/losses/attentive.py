@@ -55,16 +55,16 @@ def attentive_loss(
 ) -> Tensor:
     """Attentive imitation loss ``(1 - alpha) (s - y)^2 + alpha Phi (s - t)^2``.
 
-    Phi is :func:`~sklearn_regkd.losses.attentive.attention`: large where teacher and
-    label agree. Where they contradict each other this loss follows the label, other
-    than the loss of teacher outlier rejection, which follows the teacher.
+    Phi is :func:`attention`: large where teacher and label agree. Where they
+    contradict each other this loss follows the label, other than the loss of
+    teacher outlier rejection, which follows the teacher.
 
     Parameters
     ----------
     prediction, label, teacher : Tensor of shape (n_samples,) or (n_samples, n_outputs)
         What the student says, the label, and what the teacher says.
     eta : float or Tensor of shape (n_outputs,)
-        See :func:`~sklearn_regkd.losses.attentive.attention`.
+        See :func:`attention`.
     alpha : float or Tensor of shape (n_outputs,), default=0.5
         Weight of the teacher.
     weight : Tensor of shape (n_samples,), default=None

@@ -31,8 +31,7 @@ def barron_loss(
         What the student says and what it should say, in the same units.
     shape : float or Tensor of shape (n_outputs,), default=1.0
         a, at most 2. A tensor may ask for a gradient: the shape is learned then
-        (together with :func:`~sklearn_regkd.losses.barron.log_partition`, without which
-        it would sink).
+        (together with :func:`log_partition`, without which it would sink).
     scale : float or Tensor of shape (n_outputs,), default=1.0
         c: size of an ordinary error, positive.
     weight : Tensor of shape (n_samples,), default=None
