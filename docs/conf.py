@@ -50,7 +50,8 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "plot_gallery": False,
-    "ignore_pattern": r"(common|__init__)\.py$",
+    # What several scripts share.
+    "ignore_pattern": r"(common|angles)\.py$",
     "remove_config_comments": True,
     "write_computation_times": False,
     "show_signature": False,
