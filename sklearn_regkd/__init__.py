@@ -26,7 +26,7 @@ _HOME = {
 }
 
 
-_ROOMS = ("blocks", "cluster", "datasets", "export", "losses")
+_ROOMS = ("blocks", "cluster", "datasets", "export", "inspection", "losses")
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from skorch import NeuralNet
 
+from sklearn_regkd._diagram import teacher_and_student
 from sklearn_regkd._random import draw_seed, fill_random_states, own_random_state
 from sklearn_regkd._save import SaveMixin
 from sklearn_regkd._sklearn import (
@@ -18,6 +19,7 @@ from sklearn_regkd._sklearn import (
     HasMethods,
     Interval,
     StrOptions,
+    VisualBlock,
     all_or_nothing,
     check_fitted,
     fit_task,
@@ -347,6 +349,10 @@ class BaseDistiller(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimat
             mapping = MethodMapping().add(caller="fit", callee="fit")
             router.add(teacher=teacher, method_mapping=mapping)
         return router
+
+    def _sk_visual_block_(self) -> VisualBlock:
+        """Let scikit-learn's diagram show teacher and student, also where they are defaults."""
+        return teacher_and_student(self)
 
     def _validate_params_now(self) -> None:
         validate_parameters(

@@ -24,6 +24,11 @@ from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
+try:  # scikit-learn >= 1.7
+    from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
+except ImportError:
+    from sklearn.utils._estimator_html_repr import _VisualBlock as VisualBlock
+
 try:  # scikit-learn >= 1.9
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:
@@ -61,10 +66,12 @@ __all__ = [
     "HasMethods",
     "Interval",
     "StrOptions",
+    "VisualBlock",
     "all_or_nothing",
     "check_fitted",
     "check_method_params",
     "check_sample_weight",
+    "count_tree_nodes",
     "fit_task",
     "insert_error_scores",
     "safe_indexing",
@@ -96,6 +103,17 @@ def check_fitted(estimator: BaseEstimator, attribute: str) -> None:
     """
     if attribute not in vars(estimator):
         check_is_fitted(estimator)
+
+
+def count_tree_nodes(model: Any) -> int | None:
+    """Return the nodes of scikit-learn's trees in a fitted model; None if it is not of trees.
+
+    There is no public count for histogram boosting.
+    """
+    if hasattr(model, "_predictors"):
+        return sum(len(tree.nodes) for step in model._predictors for tree in step)
+    tree = getattr(model, "tree_", None)
+    return None if tree is None else int(tree.node_count)
 
 
 def all_or_nothing(method):

@@ -109,10 +109,35 @@ class RouteSchedule(Strategy):
             raise ValueError(f"delta must be positive, got {self.delta!r}")
 
 
+def route_distance(student: np.ndarray, stages: np.ndarray) -> np.ndarray:
+    """Return how far the student is from each stage, in units of the teacher's variance.
+
+    ``D(j) = mean (s - t_j)^2 / var(t_M)``, averaged over outputs.
+
+    Parameters
+    ----------
+    student : ndarray of shape (n_samples, n_outputs)
+        What the student says of some rows.
+    stages : ndarray of shape (n_stages, n_samples, n_outputs)
+        What the teacher said on its route.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_regkd.supervision.route import route_distance
+    >>> stages = np.array([[[0.0], [0.0]], [[-1.0], [1.0]]])
+    >>> route_distance(np.array([[-1.0], [1.0]]), stages)
+    array([1., 0.])
+    """
+    spread = stages[-1].var(axis=0)
+    apart = ((student - stages) ** 2).mean(axis=1)
+    return (apart / np.where(spread > 0, spread, 1.0)).mean(axis=1)
+
+
 def next_anchor(student: np.ndarray, stages: np.ndarray, current: int, delta: float) -> int:
     """Return the stage that the greedy rule takes next.
 
-    With ``D(j) = mean (s - t_j)^2 / var(t_M)``, averaged over outputs, on some rows:
+    With D of :func:`route_distance`:
     the first stage j after the current one i with ``(D(j) - D(i)) / D(i) > delta``; the
     last one if there is none.
 
@@ -147,9 +172,7 @@ def next_anchor(student: np.ndarray, stages: np.ndarray, current: int, delta: fl
     >>> next_anchor(stages[0] * 0.5, stages, current=0, delta=30.0)
     3
     """
-    spread = stages[-1].var(axis=0)
-    apart = ((student - stages) ** 2).mean(axis=1)
-    distance = (apart / np.where(spread > 0, spread, 1.0)).mean(axis=1)
+    distance = route_distance(student, stages)
     later = np.arange(len(stages)) > current
     farther = later & (distance - distance[current] > delta * distance[current])
     return int(np.argmax(farther)) if farther.any() else len(stages) - 1

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_regkd._categories import is_frame
 from sklearn_regkd._random import draw_seed, own_random_state
-from sklearn_regkd._sklearn import BaseComposition, validate_parameters
+from sklearn_regkd._sklearn import BaseComposition, VisualBlock, validate_parameters
 from sklearn_regkd._target import check_fit_data, check_predict_data, check_weight, like_y
 from sklearn_regkd.teachers.cross_fit import (
     TeacherSignal,
@@ -197,6 +197,13 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
 
     def _members(self, n_outputs: int, random_state: np.random.RandomState) -> list:
         return [own_teacher(member, n_outputs, random_state) for _, member in self.estimators]
+
+    def _sk_visual_block_(self) -> VisualBlock:
+        """Let scikit-learn's diagram show the members side by side."""
+        members = [member for _, member in self.estimators]
+        names = [f"{name}: {type(member).__name__}" for name, member in self.estimators]
+        details = [str(member) for member in members]
+        return VisualBlock("parallel", members, names=names, name_details=details)
 
     def check(self) -> None:
         """Raise an error if a member or a parameter cannot be used."""

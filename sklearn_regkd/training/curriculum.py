@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from skorch.callbacks import Callback
 
-from sklearn_regkd.supervision.route import RouteSchedule, next_anchor
+from sklearn_regkd.supervision.route import RouteSchedule, next_anchor, route_distance
 from sklearn_regkd.training.distributed import current_team
 from sklearn_regkd.training.train import forward
 
 MOST_ROWS_ASKED = 2000
+# After each epoch fewer have to do: it must not cost what the epoch costs.
+MOST_ROWS_RECORDED = 500
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,9 @@ class Curriculum:
 
 class FollowRoute(Callback):
     """Exchange the targets in place when it is time for the next anchor.
+
+    The history learns of each epoch to which stage it belonged (``"route_stage"``) and
+    how far the student was from every stage at its end (``"route_distance"``).
 
     Parameters
     ----------
@@ -79,15 +84,24 @@ class FollowRoute(Callback):
         self.epoch_, self.anchors_ = state["epoch"], state["anchors"]
         self._tell(self.anchors_[-1])
 
+    def on_epoch_end(self, net, **kwargs):
+        """Write down where the student is."""
+        said = self._said(net, MOST_ROWS_RECORDED)
+        net.history.record("route_stage", self.anchors_[-1])
+        net.history.record("route_distance", route_distance(*said).tolist())
+
     def _greedy(self, net, current: int) -> int:
-        every = -(-len(self.X_) // MOST_ROWS_ASKED)
+        said = self._said(net, MOST_ROWS_ASKED)
+        anchor = next_anchor(*said, current, self.curriculum.schedule.delta)
+        return current_team().ask_first(anchor)
+
+    def _said(self, net, most: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return what student and teacher, at all its stages, say of some of the rows."""
+        every = -(-len(self.X_) // most)
         teacher = self.curriculum.teacher[:, ::every]
-        n_outputs = teacher.shape[2]
         net.module_.eval()
         said = forward(net.module_, self.X_[::every].numpy())
-        said = said.reshape(len(said), -1)[:, :n_outputs]
-        anchor = next_anchor(said, teacher, current, self.curriculum.schedule.delta)
-        return current_team().ask_first(anchor)
+        return said.reshape(len(said), -1)[:, : teacher.shape[2]], teacher
 
     def _tell(self, anchor: int) -> None:
         n_outputs = self.curriculum.label.shape[2]

@@ -51,6 +51,38 @@ class FlatOptimizer:
             optimizer.state[p] = {"step": step, "exp_avg": views[1], "exp_avg_sq": views[2]}
             self.states.append(optimizer.state[p])
 
+    @staticmethod
+    def suits(optimizer: torch.optim.Optimizer) -> bool:
+        """Return whether an optimizer can be stepped as one vector, with the same result."""
+        if type(optimizer) is not torch.optim.AdamW:
+            return False
+        groups = optimizer.param_groups
+        parameters = [p for group in groups for p in group["params"]]
+        steps = {float(optimizer.state[p]["step"]) for p in parameters if optimizer.state.get(p)}
+        return (
+            not any(g["amsgrad"] or g["maximize"] or g["differentiable"] for g in groups)
+            and len({(g["lr"], *g["betas"], g["eps"]) for g in groups}) == 1
+            and all(p.requires_grad and p.device.type == "cpu" for p in parameters)
+            and all(p.dtype == torch.float32 and p.is_contiguous() for p in parameters)
+            # A parameter that is left out now and then has made fewer steps.
+            and len(steps) <= 1
+            and not optimizer._optimizer_step_pre_hooks
+            and not optimizer._optimizer_step_post_hooks
+        )
+
+    def forget_gradients(self) -> None:
+        """Do what ``zero_grad`` does, in a tenth of its time."""
+        for p in self.parameters:
+            p.grad = None
+
+    def collect(self) -> bool:
+        """Copy the gradients that autograd has left; False if a parameter has got none."""
+        gradients = [p.grad for p in self.parameters]
+        if any(gradient is None for gradient in gradients):
+            return False
+        torch._foreach_copy_(self.adamw.gradients, gradients)
+        return True
+
     def holds(self) -> bool:
         """Return whether parameters and state are still the views that they were made to be."""
         return all(
@@ -142,11 +174,8 @@ class ExplicitTraining:
             and type(net.criterion_) is SupervisionCriterion
             and net.criterion_.hint_weight is None
             and not any(p.requires_grad for p in net.criterion_.parameters())
-            and type(optimizer) is torch.optim.AdamW
-            and not any(g["amsgrad"] or g["maximize"] for g in optimizer.param_groups)
-            and len({(g["lr"], *g["betas"], g["eps"]) for g in optimizer.param_groups}) == 1
+            and FlatOptimizer.suits(optimizer)
             and net.iterator_train is WholeBatches
-            and all(p.requires_grad and p.device.type == "cpu" for p in module.parameters())
             and not any(_is_watched(layer) for layer in module)
         )
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from sklearn_regkd.losses.gradient import output_gradient
 from sklearn_regkd.training.batches import Rows, WholeBatches
 from sklearn_regkd.training.distributed import current_team
-from sklearn_regkd.training.explicit_net import ExplicitTraining
+from sklearn_regkd.training.explicit_net import ExplicitTraining, FlatOptimizer
 from sklearn_regkd.training.randomness import torch_seeded
 
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
@@ -28,6 +28,7 @@ class StudentNet(NeuralNet):
     """
 
     explicit_: ExplicitTraining | None = None
+    flat_: FlatOptimizer | None = None
     order_: torch.Generator | None = None  # of the rows, while a training is under way
 
     def __init__(
@@ -99,10 +100,14 @@ class StudentNet(NeuralNet):
         """Make a step with each batch, without what skorch does for those who watch."""
         self._set_training(True)
         learns = any(p.requires_grad for p in self.criterion_.parameters())
-        trained = (self._train_on_batch(*batch, learns) for batch in batches)
         team = current_team()
+        self._flatten(team.size == 1)
+        trained = (self._train_on_batch(*batch, learns) for batch in batches)
         if team.size == 1:
-            return _mean(trained)
+            losses = _mean(trained)
+            if self.flat_ is not None:
+                self.flat_.sync()
+            return losses
         # Dropout of its own for each process, and afterwards the same generators again.
         epoch = batches.generator.initial_seed() + len(self.history)
         with torch_seeded(epoch * team.size + team.rank, self.device):
@@ -111,13 +116,37 @@ class StudentNet(NeuralNet):
         team.take_over(list(self.module_.buffers()))
         return losses
 
+    def _flatten(self, alone: bool) -> None:
+        """See to it that the optimizer is stepped as one vector, where that can be done."""
+        if self.flat_ is not None and not self.flat_.holds():
+            self.flat_ = None
+        if not alone or not FlatOptimizer.suits(self.optimizer_):
+            self.flat_ = None
+        elif self.flat_ is None:
+            self.flat_ = FlatOptimizer(self.optimizer_)
+        if self.flat_ is not None:
+            self.flat_.resume()
+
+    def _step(self) -> None:
+        """Update the parameters by the gradients that autograd has left."""
+        if self.flat_ is not None and self.flat_.collect():
+            self.flat_.step()
+            return
+        if self.flat_ is not None:  # part of the network was not used: its optimizer skips it
+            self.flat_.sync()
+            self.flat_ = None
+        self.optimizer_.step()
+
     def _train_on_batch(self, X: Tensor, packed: Tensor, learns: bool) -> tuple[Tensor, int]:
         """Make a step with a batch; `learns` says whether the criterion does, too."""
         if X.device.type != torch.device(self.device).type:
             X, packed = X.to(self.device), packed.to(self.device)
         team = current_team()
         said = self.module_(team.share(X))
-        self.optimizer_.zero_grad()
+        if self.flat_ is None:
+            self.optimizer_.zero_grad()
+        else:
+            self.flat_.forget_gradients()
         # A loss may look at all residuals of a batch, so each process computes all of it.
         mine = said.detach()
         columns = team.join(mine.flatten(1) if mine.ndim > 1 else mine.unsqueeze(1), len(X))
@@ -129,7 +158,7 @@ class StudentNet(NeuralNet):
             with torch.no_grad():
                 loss, gradient = output_gradient(self.criterion_, columns, packed)
         team.backward(said, gradient, self.optimizer_)
-        self.optimizer_.step()
+        self._step()
         return loss.detach(), len(X)
 
 

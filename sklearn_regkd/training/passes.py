@@ -75,4 +75,4 @@ class Passes:
             net.fit_loop(rows, epochs=1)
         finally:
             if isinstance(net, StudentNet):
-                net.explicit_ = None
+                net.explicit_ = net.flat_ = None

@@ -1,0 +1,16 @@
+"""What happened in a fit: pictures, and a report of one page."""
+
+from sklearn_regkd.inspection.agreement import TeacherAgreementDisplay
+from sklearn_regkd.inspection.label_noise import LabelNoiseDisplay
+from sklearn_regkd.inspection.report import DistillationReport, distillation_report
+from sklearn_regkd.inspection.route import RouteDisplay
+from sklearn_regkd.inspection.training import TrainingDisplay
+
+__all__ = [
+    "DistillationReport",
+    "LabelNoiseDisplay",
+    "RouteDisplay",
+    "TeacherAgreementDisplay",
+    "TrainingDisplay",
+    "distillation_report",
+]

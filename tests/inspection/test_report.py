@@ -1,0 +1,216 @@
+"""The report says what is known, and what is missing."""
+
+import csv
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.metrics import r2_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_regkd import StudentRegressor, TORRegressor, load
+from sklearn_regkd.inspection import distillation_report
+from sklearn_regkd.inspection.measures import size_of
+from sklearn_regkd.inspection.tables import Table
+
+
+@pytest.fixture(scope="module")
+def held_out():
+    X = np.random.default_rng(1).uniform(-1, 1, (40, 3))
+    return X, 3 * X[:, 0] + np.sin(3 * X[:, 1]) + 10
+
+
+@pytest.fixture(scope="module")
+def report(tor, spoiled, held_out):
+    X, y = spoiled
+    alone = LinearRegression().fit(X, y)
+    return distillation_report(tor, *held_out, X_train=X, y_train=y, alone=alone, unit="MPa")
+
+
+class Strict(HTMLParser):
+    """Collect tags, and check that they are closed in order."""
+
+    VOID = frozenset({"meta", "link", "img", "br"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.words = [], [], []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.words.append(data)
+
+
+def test_quality_is_that_of_the_predictions(report, tor, held_out):
+    X, y = held_out
+    assert report.quality["student"][0].r2 == pytest.approx(r2_score(y, tor.predict(X)))
+    assert report.quality["teacher"][0].r2 == pytest.approx(r2_score(y, tor.teacher_.predict(X)))
+    fidelity = r2_score(tor.teacher_.predict(X), tor.predict(X))
+    assert report.quality["fidelity"][0].r2 == pytest.approx(fidelity)
+
+
+def test_cost_counts_and_takes_the_time(report, tor):
+    nodes = sum(tree.tree_.node_count for tree in tor.teacher_.estimators_)
+    assert report.cost["teacher"].size == nodes
+    assert report.cost["student"].size == tor.student_.n_parameters_
+    assert report.cost["student alone"].size == 4
+    assert all(cost.one_row > cost.per_row > 0 for cost in report.cost.values())
+
+
+def test_suspects_are_the_rejected_labels_first(report, tor, spoiled):
+    X, y = spoiled
+    columns = report.suspects.columns
+    rows = columns["row"]
+    assert set(np.flatnonzero(tor.outlier_mask_)) <= set(rows.tolist())
+    assert (np.diff(columns["probability"]) <= 0).all()
+    assert_allclose(columns["label"], y[rows])
+    assert_allclose(columns["teacher"], tor.teacher_prediction_[rows])
+    assert_allclose(columns["student"], tor.predict(X)[rows], rtol=1e-6)
+    assert columns["rejected"].sum() == tor.outlier_mask_.sum()
+
+
+def test_text_says_it_all_within_a_terminal(report):
+    text = str(report)
+    for words in ("Quality on 40 held-out rows", "(MPa)", "student alone", "What was decided"):
+        assert words in text
+    assert max(map(len, text.splitlines())) <= 100
+    assert "Not in this report" not in text
+
+
+def test_without_training_rows_it_says_what_is_missing(tor, held_out):
+    report = distillation_report(tor, *held_out)
+    assert "label" not in report.suspects.columns
+    assert "student" not in report.suspects.columns
+    assert [what.split("=")[0].split()[-1] for what in report.missing] == [
+        "alone",
+        "y_train",
+        "X_train",
+    ]
+    assert "alone=" in str(report)
+    Strict(report._repr_html_())
+
+
+def test_a_loaded_student_has_no_teacher_and_may_know_no_rows(tor, held_out, tmp_path):
+    tor.save(tmp_path / "model", training_rows=False)
+    report = distillation_report(load(tmp_path / "model"), *held_out)
+    assert "teacher" not in report.quality
+    assert len(report.suspects) == 0
+    assert "training_rows=False" in " ".join(report.missing)
+    Strict(report._repr_html_())
+    assert "What was decided" in str(report)
+
+
+def test_page_is_accessible_and_needs_nothing_else(report, tmp_path):
+    path = tmp_path / "report.html"
+    report.to_html(path)
+    text = path.read_text("utf-8")
+    assert len(text) < 2_000_000
+    page = Strict(text)
+    names = [tag for tag, _ in page.tags]
+    assert dict(page.tags)["html"] == {"lang": "en"}
+    assert names.count("h1") == 1
+    assert names.count("table") == 4
+    assert all("scope" in attrs for tag, attrs in page.tags if tag == "th")
+    images = [attrs for tag, attrs in page.tags if tag == "img"]
+    assert len(images) == 3
+    assert all(image["alt"] and image["src"].startswith("data:") for image in images)
+    assert "://" not in text
+    assert not {"src", "href"} & {
+        key for tag, attrs in page.tags if tag not in ("img", "link") for key in attrs
+    }
+
+
+def test_csv_holds_all_digits(report, tmp_path):
+    report.to_csv(tmp_path / "labels.csv")
+    with open(tmp_path / "labels.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["row"]) for row in rows] == report.suspects.columns["row"].tolist()
+    assert [float(row["label"]) for row in rows] == report.suspects.columns["label"].tolist()
+
+
+def test_names_of_the_user_cannot_break_the_page(spoiled, held_out):
+    evil = "<script>alert('&\"')</script>"
+    X, y = (pd.DataFrame(part) for part in spoiled)
+    X.columns = [f"{evil}{i}" for i in range(3)]
+    X.index = y.index = [f"{evil}{row}" for row in range(len(y))]
+    Y = pd.concat([y, X.iloc[:, 0]], axis=1, keys=[evil, "<b>"])
+    Y.columns = [evil, "<b>"]
+    student = StudentRegressor((8,), max_epochs=2, weight_decay=0.1)
+    teacher = make_pipeline(StandardScaler(), Ridge())
+    tor = TORRegressor(teacher, student, random_state=0).fit(X, Y)
+    X_test = pd.DataFrame(held_out[0], columns=X.columns)
+    y_test = pd.DataFrame(np.column_stack([held_out[1], held_out[0][:, 0]]), columns=Y.columns)
+    report = distillation_report(tor, X_test, y_test, X_train=X, y_train=Y, unit=evil)
+    html = report._repr_html_()
+    page = Strict(html)
+    assert "alert" in "".join(page.words)
+    assert html.count("<script>") == 1
+    assert "b" not in [tag for tag, _ in page.tags]
+    assert set(report.suspects.columns["output"]) <= {evil, "<b>"}
+    assert report.suspects.columns["index"][0].startswith("<script>")
+
+
+def test_the_index_is_taken_over_where_it_says_something(tor, spoiled, held_out):
+    _, y = spoiled
+    named = pd.Series(y, index=[f"sample {row}" for row in range(len(y))])
+    columns = distillation_report(tor, *held_out, y_train=named).suspects.columns
+    assert columns["index"][0] == f"sample {columns['row'][0]}"
+    counted = distillation_report(tor, *held_out, y_train=pd.Series(y))
+    assert "index" not in counted.suspects.columns
+
+
+def test_rows_that_are_not_those_of_fit_are_refused(tor, spoiled, held_out):
+    X, y = spoiled
+    with pytest.raises(ValueError, match=r"X_train has 60 rows, but TORRegressor .* with 120"):
+        distillation_report(tor, *held_out, X_train=X[:60])
+    with pytest.raises(ValueError, match=r"y has 60 rows, but TORRegressor"):
+        distillation_report(tor, *held_out, y_train=y[:60])
+
+
+def test_without_matplotlib_the_page_has_no_pictures(report, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    html = report._repr_html_()
+    assert "<img" not in html
+    assert "sklearn-regkd[plots]" in html
+
+
+def test_a_route_is_part_of_the_report(routed, held_out):
+    report = distillation_report(routed, *held_out)
+    assert [type(picture.display).__name__ for picture in report.pictures] == [
+        "TeacherAgreementDisplay",
+        "TrainingDisplay",
+        "RouteDisplay",
+    ]
+    head, reasons = report.decisions[0]
+    assert "ThresholdRule" in head
+    assert reasons == ("the rule was given",)
+
+
+def test_sizes_of_teachers(spoiled):
+    X, y = spoiled
+    forest = RandomForestRegressor(2, max_depth=1, random_state=0)
+    assert size_of(make_pipeline(StandardScaler(), forest).fit(X, y)) == (6, "nodes of trees")
+    assert size_of(object()) == (None, "")
+
+
+def test_columns_of_numbers_are_right_aligned():
+    table = Table("T", ["name", "a number of many words"], [["x", "1.00"], ["yy", "-12.00"]])
+    first, second = str(table).splitlines()[-3:-1]
+    assert first == "x" + " " * 12 + "1.00"
+    assert second == "yy" + " " * 9 + "-12.00"
