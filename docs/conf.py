@@ -43,6 +43,7 @@ myst_enable_extensions = ["colon_fence"]
 
 autosummary_generate = True
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
@@ -50,6 +51,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "plot_gallery": False,
+    "within_subsection_order": "FileNameSortKey",
     # What several scripts share.
     "ignore_pattern": r"(common|angles)\.py$",
     "remove_config_comments": True,
