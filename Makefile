@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint format sinusoid papers accuracy ablation bench fuzz parquet digits gaze clean
+.PHONY: demo test lint format sinusoid papers accuracy ablation bench fuzz parquet digits gaze docs clean
 
 demo: $(READY)
 	$(BIN)/python examples/1-start/concrete.py $(ARGS)
@@ -19,6 +19,15 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The site, in docs/_build/html. A warning of sphinx is an error, and so is a local link that leads
+# nowhere; links to other sites are not fetched. The code of the pages and the doctests run in
+# `make test`, and the examples are shown but not run: a minute.
+docs: $(READY)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[docs,examples]'
+	rm -rf docs/_build docs/gallery docs/api/generated
+	$(BIN)/sphinx-build -n -W --keep-going -q -b html docs docs/_build/html $(ARGS)
+	$(BIN)/python docs/check_links.py docs/_build/html
 
 sinusoid: $(READY)
 	$(BIN)/python examples/3-papers/sinusoid.py $(ARGS)
@@ -69,4 +78,5 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist docs/_build docs/gallery docs/api/generated \
+		.pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -155,7 +155,7 @@ class StudentRegressor(
         Trained numbers in the network.
     n_features_in_ : int
         Number of features seen in fit.
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (n_features,)
         Their names, where X had any.
 
     See Also

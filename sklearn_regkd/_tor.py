@@ -7,7 +7,7 @@ from sklearn_regkd.supervision.outliers import ThresholdRule
 
 
 class TORRegressor(BaseDistiller):
-    """A small student whose teacher rejects wrong labels, as published in [1]_.
+    """A small student whose teacher rejects wrong labels, after Takamoto et al.
 
     The teacher is asked about each row without having seen it. Where label
     and teacher are closer than a threshold, the student learns the label with
@@ -92,7 +92,7 @@ class TORRegressor(BaseDistiller):
 
     Notes
     -----
-    Settings of the paper that could not be read (network sizes, weights of
+    Settings of the paper [1]_ that could not be read (network sizes, weights of
     the outputs, the output that predicts) are our choices, named above.
 
     References

@@ -27,7 +27,11 @@ Run it with ``make demo``, or with other errors in the labels::
 
     python examples/1-start/concrete.py --noise swap --share 0.2
 
+.. image:: /images/demo.png
+   :alt: Prediction against given label with the flagged labels marked, and R2 of all models
+
 """  # noqa: D205, D400  (the first line is the title of a page)
+# sphinx_gallery_thumbnail_path = "images/demo.png"
 
 import argparse
 import time

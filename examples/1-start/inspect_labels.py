@@ -8,7 +8,11 @@ same as a page for colleagues, and a list of the labels that somebody should che
 
     python examples/1-start/inspect_labels.py --output pictures
 
+.. image:: /images/inspect_noise.png
+   :alt: Distances of label and teacher, with the flagged labels marked
+
 """  # noqa: D205, D400  (the first line is the title of a page)
+# sphinx_gallery_thumbnail_path = "images/inspect_noise.png"
 
 import argparse
 from pathlib import Path

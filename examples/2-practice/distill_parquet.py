@@ -1,11 +1,15 @@
-"""Distil a Parquet table that is larger than the memory of the workers, killed midway and resumed.
+"""
+Distil a table that is larger than memory
+=========================================
+
+A Parquet table that is larger than the memory of the workers, killed midway and resumed::
 
     python examples/2-practice/distill_parquet.py --folder work --rows 1000000
     python examples/2-practice/distill_parquet.py --folder work --prove    # 20,000,000 rows
 
 With --prove the script runs itself as another process, kills that one with SIGKILL when half of
 the teacher's answers are on disk, and runs it again. 20,000,000 rows take 1.7 GB in the folder.
-"""
+"""  # noqa: D205, D400  (the first line is the title of a page)
 
 import argparse
 import json
@@ -146,7 +150,7 @@ def prove(args):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--folder", type=pathlib.Path, required=True, help="for table and answers")
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--memory-limit", default="600MB", help="of each worker")

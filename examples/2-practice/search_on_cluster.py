@@ -1,10 +1,14 @@
-"""Search over 12 candidates on a cluster of dask, one worker of which is killed midway.
+"""
+Search on a cluster, although a worker dies
+===========================================
+
+A search over 12 candidates on a cluster of dask, one worker of which is killed midway::
 
     python examples/2-practice/search_on_cluster.py
 
 The cluster is three processes of this machine; a client of any other cluster will do, if `memory`
 is a folder that all of its machines see. The result is compared with that of an ordinary search.
-"""
+"""  # noqa: D205, D400  (the first line is the title of a page)
 
 import argparse
 import os
@@ -52,7 +56,7 @@ def kill_one(client, seconds):
 def main():
     from distributed import Client, LocalCluster
 
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--kill-after", type=float, default=5.0, help="seconds; 0 kills nobody")
     args = parser.parse_args()

@@ -12,9 +12,15 @@ A growing share of the labels of 1,030 recipes of concrete gets a gross error (n
 standard deviations). The teacher is gradient boosting with absolute loss. Data, noise, sizes
 and training are ours; the paper's are faces and eyes.
 
+Start it with::
+
     python examples/3-papers/outlier_rejection.py --seeds 2
 
+.. image:: /images/outlier_rejection.png
+   :alt: R2 against the share of wrong labels
+
 """  # noqa: D205, D400  (the first line is the title of a page)
+# sphinx_gallery_thumbnail_path = "images/outlier_rejection.png"
 
 from common import draw, load_concrete, options, print_table, repeat, score
 from sklearn.ensemble import HistGradientBoostingRegressor

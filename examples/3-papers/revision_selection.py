@@ -12,9 +12,15 @@ The teacher of the strength of concrete becomes more and more reliable: boosted 
 (``alpha=1``), so that all that it knows of the labels comes through revision and selection;
 ``half and half`` is the usual mixture.
 
+Start it with::
+
     python examples/3-papers/revision_selection.py --seeds 2
 
+.. image:: /images/revision_selection.png
+   :alt: R2 against the steps of the teacher
+
 """  # noqa: D205, D400  (the first line is the title of a page)
+# sphinx_gallery_thumbnail_path = "images/revision_selection.png"
 
 from common import draw, load_concrete, options, print_table, repeat, score
 from sklearn.ensemble import HistGradientBoostingRegressor

@@ -12,9 +12,15 @@ left to right, because the smaller the student, the harder the jump should be. T
 teacher alone (``alpha=1``). ``full`` trains as long for each of its 4 anchors as the others train
 in all, so that ``4 times as long`` is what it has to beat.
 
+Start it with::
+
     python examples/3-papers/route.py --seeds 2
 
+.. image:: /images/route.png
+   :alt: R2 against the width of the student
+
 """  # noqa: D205, D400  (the first line is the title of a page)
+# sphinx_gallery_thumbnail_path = "images/route.png"
 
 from common import draw, load_concrete, options, print_table, repeat, score
 from sklearn.ensemble import HistGradientBoostingRegressor

@@ -150,7 +150,7 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
         memory : AnswerCache
             Where answers are kept.
         **how : dict
-            Further arguments of :func:`~sklearn_regkd.teachers.cross_fit.consult`.
+            Further arguments of ``sklearn_regkd.teachers.cross_fit.consult``.
 
         Returns
         -------
