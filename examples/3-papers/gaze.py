@@ -11,17 +11,18 @@ Compared are, by the mean angle between true and predicted gaze on clean labels 
 - a student with less than a tenth of them, alone: with squared and with absolute error;
 - the same student, taught by ``TORRegressor`` and by ``DistilledRegressor``.
 
-The teacher learns from the same wrong labels, with the absolute error. Nothing was tuned for one
-of the students alone.
+The teacher learns from the same wrong labels, with the absolute error. All students are trained
+alike, and nothing was tuned.
 
 **The data** are yours to get (CC BY-NC-SA 4.0, non-commercial research): either the unpacked data
 set, ``--folder MPIIGaze --persons p00``, or a file ``--data eyes.npz`` of arrays ``X`` (n, 36, 60),
 uint8, and ``y`` (n, 2), pitch and yaw in radians.
 
 **The split.** Frames that follow each other are nearly the same picture; were some of them among
-the training rows, all errors would look too small. Of a folder whole days are held out. A file
-may say nothing of days, and its rows may come in any order: there pictures are sorted into 40
-groups by their light (k-means of means over 6 x 6 pixels), and whole groups are held out.
+the training rows, all errors would look too small. Of a folder whole days are held out, each a
+block of frames in time. A file says nothing of time, and the evaluation lists of MPIIGaze are
+drawn at random, so that a block of its rows would be no block of time: there pictures are sorted
+into 40 groups by their light (k-means of means over 6 x 6 pixels), and whole groups are held out.
 
 Run it with ``make gaze DATA=eyes.npz``, or a part of it::
 
