@@ -15,7 +15,8 @@ from sklearn_regkd.export.onnx import INPUT, model_rows, student_of, to_onnx
 
 # More rows do not widen the ranges that are seen by much.
 MOST_ROWS = 10_000
-LAYERS = ["Gemm", "MatMul", "Conv"]
+# What is rounded: in our own network not the product with the frequencies, which is a MatMul.
+OWN_LAYERS, LAYERS = ["Gemm"], ["Gemm", "MatMul", "Conv"]
 
 
 def to_int8_onnx(estimator: BaseEstimator, X: Any, path: str | Path | None = None) -> Any:
@@ -66,7 +67,8 @@ def to_int8_onnx(estimator: BaseEstimator, X: Any, path: str | Path | None = Non
         raise ImportError(
             "to_int8_onnx needs the package onnxruntime: pip install 'sklearn-regkd[onnx]'"
         ) from error
-    rows = model_rows(student_of(estimator)[0], X)
+    student, _ = student_of(estimator)
+    rows = model_rows(student, X)
     rows = rows[:: -(-len(rows) // MOST_ROWS)]
     with tempfile.TemporaryDirectory() as folder, _hushed():
         file = str(Path(folder) / "int8.onnx")
@@ -74,7 +76,7 @@ def to_int8_onnx(estimator: BaseEstimator, X: Any, path: str | Path | None = Non
             copy.deepcopy(model),  # it is changed
             file,
             _Rows(rows),
-            op_types_to_quantize=LAYERS,
+            op_types_to_quantize=LAYERS if student._folded is None else OWN_LAYERS,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )

@@ -180,7 +180,14 @@ def write_network(graph: Graph, network: FoldedNetwork, head: str, X: str) -> st
     for bias, weight in network.hidden:
         hidden = _dense(graph, hidden, bias, weight)
         hidden = ACTIVATIONS[network.kind](graph, hidden)
-    said = _dense(graph, hidden, *network.heads[head])
+    bias, weight = network.heads[head]
+    if network.center.dtype == torch.float32 and len(bias) == 1:
+        # One operation with the last layer. (Of several outputs eight bits would have to
+        # hold all units at once.)
+        unit, offset = network.scale.double(), network.center.double()
+        bias, weight = bias.double() * unit + offset, weight.double() * unit
+        return _dense(graph, hidden, bias.float(), weight.float())
+    said = _dense(graph, hidden, bias, weight)
     center, scale = (_array(values[:, 0]) for values in (network.center, network.scale))
     if center.dtype == np.float64:
         said = graph.add("Cast", said, to=11)  # double: the target's offset needs its digits
@@ -213,10 +220,9 @@ def _scores(graph: Graph, table: Any, X: str, missing: bool) -> str:
     n_features, n_knots = table.knots.shape
     wide = graph.add("Unsqueeze", X, np.array([2], np.int64))
     knots = graph.constant(_array(table.knots))
-    reached = graph.add("Cast", graph.add("GreaterOrEqual", wide, knots), to=1)
+    reached = graph.add("Cast", graph.add("GreaterOrEqual", wide, knots), to=6)  # int32
     rank = graph.add("ReduceSum", reached, np.array([2], np.int64), keepdims=0)
-    first = np.arange(n_features, dtype=np.int64) * (n_knots + 1)
-    place = graph.add("Add", graph.add("Cast", rank, to=7), first)
+    place = graph.add("Add", rank, np.arange(n_features, dtype=np.int32) * (n_knots + 1))
     # The knot below a value; where there is none the slope is 0.
     below = graph.add("Pad", knots, np.array([0, 1, 0, 0], np.int64))
     below = graph.add("Reshape", below, np.array([-1], np.int64))
@@ -234,10 +240,10 @@ def _embed(graph: Graph, network: FoldedNetwork, hidden: str) -> str:
     if network.scores is not None and not network.only_numeric:
         bounds = [np.array([value], np.int64) for value in (0, network.n_numeric, 1)]
         numbers = graph.add("Slice", hidden, *bounds)
-    wide = graph.add("Unsqueeze", numbers, np.array([2], np.int64))
-    phase = graph.add("Mul", wide, frequency)
-    flat = graph.add("Reshape", phase, np.array([0, network.n_numeric * len(frequency)], np.int64))
-    waves = [graph.add("Sin", flat), graph.add("Cos", flat)]
+    # Each number times each frequency, as one product with a matrix that is mostly 0.
+    every = np.kron(np.eye(network.n_numeric, dtype=np.float32), frequency)
+    phase = graph.add("MatMul", numbers, every)
+    waves = [graph.add("Sin", phase), graph.add("Cos", phase)]
     return graph.add("Concat", hidden, *waves, axis=1)
 
 

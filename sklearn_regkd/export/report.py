@@ -14,7 +14,7 @@ from sklearn_regkd.export.plain import NotSaved
 from sklearn_regkd.teachers.cross_fit import ask, teacher_rows
 
 # The best of so many blocks of so many calls: what other programs take is not the model's.
-BLOCKS, CALLS = 9, 30
+BLOCKS, CALLS = 30, 50
 
 
 @dataclass(frozen=True)

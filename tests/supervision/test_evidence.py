@@ -20,6 +20,8 @@ from sklearn_regkd.supervision.outliers import robust_sigma
 
 quick = settings(max_examples=50, deadline=None)
 columns = arrays(np.float64, (3, 12), elements=st.floats(-100, 100))
+# Of many equal values the robust spread is 0; and tiny ones are not what these are about.
+varied = arrays(np.float64, (3, 12), elements=st.floats(-100, 100), fill=st.nothing(), unique=True)
 
 
 def opinions(n=500, worse=0.5, seed=0):
@@ -46,7 +48,7 @@ class TestMeasureDamage:
         assert after.z == before.z
 
     @quick
-    @given(columns)
+    @given(varied)
     def test_is_the_relative_difference_of_mean_absolute_errors(self, three):
         label, believer, sceptic = three
         errors = np.abs(label - believer), np.abs(label - sceptic)
