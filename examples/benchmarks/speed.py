@@ -22,13 +22,13 @@ import prediction
 import torch
 from sklearn.base import clone
 from sklearn.datasets import make_friedman1
-from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPRegressor
 from skorch import NeuralNet, NeuralNetRegressor
 from torch import nn
 
-from sklearn_regkd import DistilledRegressor, DistilledSearchCV, StudentRegressor
+from sklearn_regkd import DistilledRegressor, DistilledSearchCV, StudentRegressor, TORRegressor
 from sklearn_regkd.networks.mlp import MLP
 from sklearn_regkd.teachers import peers
 from sklearn_regkd.training import checkpoint, pilot
@@ -242,6 +242,33 @@ def growth(n_repeats):
         print(f"| candidates | {n} | {spread(cost)} |", flush=True)
 
 
+def threads(n_repeats):
+    """Print the wall time of a cross-fitted teacher by `n_jobs`, of a fit by torch's threads."""
+    X, y = data(8000)
+    folds = 4
+    print("| what | value | seconds |\n| --- | --- | --- |")
+    for n_jobs in (1, 2):
+        teacher = GradientBoostingRegressor(n_estimators=60, random_state=0)  # of one thread
+        student = StudentRegressor(max_epochs=1, **SETTINGS)
+        tor = TORRegressor(teacher, student, cv=folds, n_jobs=n_jobs, random_state=0)
+        clone(tor).fit(X[:200], y[:200])  # the workers are there
+        cost = [wall_seconds(lambda t=tor: clone(t).fit(X, y)) for _ in range(n_repeats)]
+        print(f"| n_jobs | {n_jobs} | {spread(cost)} |", flush=True)
+    for n_threads in (1, 2):
+        torch.set_num_threads(n_threads)
+        student = StudentRegressor(max_epochs=10, **SETTINGS)
+        cost = [wall_seconds(lambda s=student: clone(s).fit(X, y)) for _ in range(n_repeats)]
+        print(f"| threads of torch | {n_threads} | {spread(cost)} |", flush=True)
+    torch.set_num_threads(1)
+
+
+def wall_seconds(call):
+    """Return the wall time of a call."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
 def checkpoints(n_repeats):
     """Print what it costs to keep checkpoints, as wall time: a disk takes its time as well."""
     X, y = data(10_000)
@@ -290,6 +317,7 @@ def main():
         "search": ("Sixteen candidates", lambda: search(args.repeats)),
         "distillation": ("A distillation", lambda: distillation(args.repeats, X, y)),
         "growth": ("Growth", lambda: growth(args.repeats)),
+        "threads": ("Threads", lambda: threads(args.repeats)),
         "predict": (
             "Prediction",
             lambda: print(prediction.table(prediction.measure(args.repeats, rows=(1, 100, 5000)))),
