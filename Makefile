@@ -54,7 +54,7 @@ ablation: $(READY)
 bench: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python examples/benchmarks/speed.py $(ARGS)
 
-# Damaged and forged files, 10,000 of them: ten minutes.
+# Damaged and forged files, 10,000 of them: a few minutes.
 fuzz: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/export/fuzz.py $(ARGS)
 

@@ -52,12 +52,8 @@ def encode(value: Any, known: dict[str, type[BaseEstimator]]) -> Any:
         value = value.item()
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, list | tuple):
-        return (
-            {type(value).__name__: [encode(one, known) for one in value]}
-            if (type(value) in (list, tuple))
-            else _describe(value)
-        )
+    if type(value) in (list, tuple):
+        return {type(value).__name__: [encode(one, known) for one in value]}
     if type(value) is dict and all(isinstance(key, str) for key in value):
         return {"dict": {key: encode(one, known) for key, one in value.items()}}
     if known.get(type(value).__name__) is type(value):
