@@ -66,8 +66,9 @@ class DistilledRegressor(BaseDistiller):
         left-out labels best (least squares on trusted labels), but at least one
         half where labels turned out to be wrong.
     loss : "auto", name or callable, default="auto"
-        Loss of the student. ``"auto"`` is the squared error if all labels are
-        trusted, else Huber's loss. Towards the mixture of label and teacher:
+        Loss of the student. ``"auto"`` is that of `student` if it was given one other than
+        the squared error; else the squared error if all labels are trusted, and Huber's
+        loss if not. Towards the mixture of label and teacher:
         ``"squared_error"``, ``"absolute_error"``, ``"huber"``, ``"tukey"``, ``"wing"``,
         ``"barron"`` (shape 1), ``"barron_learned"`` (its shape is learned), and ``"tor"``,
         with which rejected labels pull to the teacher by the square root of the
@@ -90,7 +91,7 @@ class DistilledRegressor(BaseDistiller):
     hints : {"leaves"}, name of a layer, Hints or None, default=None
         What happens inside the teacher, which a hidden layer of the student learns
         as well; see :class:`~sklearn_regkd.supervision.hints.Hints`.
-    synthetic : {"spunge", "neighbors"}, SyntheticRows or None, default=None
+    synthetic : {"spunge", "neighbors", "mixup"}, SyntheticRows or None, default=None
         Further rows for the student, labelled by the teacher; see
         :class:`~sklearn_regkd.supervision.synthetic.SyntheticRows`.
     heads : {1, 2}, default=1
@@ -370,6 +371,8 @@ class DistilledRegressor(BaseDistiller):
     def _criterion(self, verdict) -> dict[str, Any]:
         loss = self.loss
         if loss == "auto":
+            loss = getattr(self.student, "loss", "squared_error")
+        if self.loss == "auto" and loss == "squared_error":
             # What is left of wrong labels must not weigh by its square.
             loss = "squared_error" if verdict.inlier.all() else "huber"
         return {

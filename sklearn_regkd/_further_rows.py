@@ -51,8 +51,11 @@ def further_rows(
         rows.append(checked)
         labels.append(ask(teacher, teacher_rows(teacher, X_unlabeled, checked), n_outputs))
     if synthetic is not None:
-        if lesson.X.ndim != 2 or student._codes.names:
-            raise ValueError("synthetic rows are made of tables of numbers only")
+        if student._codes.names:
+            raise ValueError(
+                f"synthetic rows are made of numbers, and {student._codes.names} are columns of "
+                "categories: encode them in a Pipeline, or leave synthetic=None"
+            )
         made = synthetic.draw(lesson.X[lesson.counted], lesson.random_state)
         named = made
         if is_frame(lesson.rows):

@@ -12,6 +12,7 @@ from torch import nn
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor, load
 from sklearn_regkd.networks.cnn import large_cnn, small_cnn
+from sklearn_regkd.supervision.synthetic import SyntheticRows
 
 
 @pytest.fixture(scope="module")
@@ -264,3 +265,35 @@ def test_searches_and_files(pictures, tmp_path):
     fitted.save(tmp_path / "student")
     again = load(tmp_path / "student", module=small_cnn)
     np.testing.assert_array_equal(again.predict(X), fitted.predict(X))
+
+
+# --- further pictures ------------------------------------------------------------------
+
+
+def test_mixed_pictures_are_labelled_by_the_teacher(pictures):
+    X, y = pictures
+    told = []
+
+    class Tell(StudentRegressor):
+        def predict(self, X):
+            told.append(X)
+            return super().predict(X)
+
+    teacher = FrozenEstimator(Tell(module=small_cnn, lr=0.01, max_epochs=15).fit(X, y))
+    params = {"outliers": None, "alpha": 1.0, "random_state": 0}
+    taught = DistilledRegressor(
+        teacher, student(), synthetic=SyntheticRows("mixup", share=2.0), **params
+    ).fit(X[:100], y[:100])
+    assert told[-1].shape == (200, 8, 8)
+    assert told[-1].dtype == np.uint8
+    assert taught.score(X[100:], y[100:]) > 0.8
+    assert taught.teacher_prediction_.shape == (100, 2)
+
+
+@pytest.mark.parametrize("kind", ["spunge", "neighbors"])
+def test_rows_of_tables_are_not_made_of_pictures(pictures, kind):
+    X, y = pictures
+    with pytest.raises(ValueError, match="for images take synthetic='mixup'"):
+        DistilledRegressor(
+            student(max_epochs=1), student(max_epochs=1), outliers=3.0, cv=2, synthetic=kind
+        ).fit(X, y)

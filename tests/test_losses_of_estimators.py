@@ -56,6 +56,23 @@ def test_a_student_learns_with_every_loss(table, loss):
     assert small(loss=loss).fit(X, y).score(X, y) > 0.9
 
 
+@pytest.mark.parametrize("outliers", [None, 3.0])
+@pytest.mark.parametrize("loss", ["absolute_error", cubic])
+def test_the_loss_of_the_student_is_kept(table, loss, outliers):
+    X, y = table
+    teacher = LinearRegression()
+    params = {"outliers": outliers, "cv": 3, "random_state": 0}
+    kept = DistilledRegressor(teacher, small(loss=loss), **params).fit(X, y)
+    auto = DistilledRegressor(teacher, small(), **params).fit(X, y)
+    assert not np.array_equal(kept.predict(X), auto.predict(X))
+    if isinstance(loss, str):  # a function that is named here is not told the mixture
+        named = DistilledRegressor(teacher, small(), loss=loss, **params).fit(X, y)
+        np.testing.assert_array_equal(kept.predict(X), named.predict(X))
+    other = DistilledRegressor(teacher, small(loss=loss), loss="tukey", **params).fit(X, y)
+    same = DistilledRegressor(teacher, small(), loss="tukey", **params).fit(X, y)
+    np.testing.assert_array_equal(other.predict(X), same.predict(X))
+
+
 @pytest.mark.parametrize("loss", ["auto", *sorted(LOSSES)])
 def test_a_taught_student_learns_with_every_loss(table, loss):
     X, y = table

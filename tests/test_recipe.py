@@ -301,7 +301,9 @@ def test_a_rule_can_be_named(friedman, rule):
     assert fitted.decisions_[0].reasons == ("the rule was given",)
 
 
-@pytest.mark.parametrize("synthetic", ["spunge", "neighbors", SyntheticRows(share=0.3)])
+@pytest.mark.parametrize(
+    "synthetic", ["spunge", "neighbors", "mixup", SyntheticRows("mixup", share=0.3)]
+)
 def test_synthetic_rows_are_taught_by_the_teacher(friedman, synthetic):
     X, y, X_test, y_test = friedman
     few = distilled(synthetic=synthetic).fit(X[:60], y[:60])

@@ -7,20 +7,29 @@ from common import draw, print_table, repeat
 from sklearn.base import clone
 
 from sklearn_regkd import DistilledRegressor, TORRegressor
+from sklearn_regkd.supervision.synthetic import SyntheticRows
 
 TEACHER = "teacher itself"
 SQUARED = "student alone, squared error"
 ABSOLUTE = "student alone, absolute error"
+LONGER = "the same, four times as long"
 TOR = "TORRegressor"
 DISTILLED = "DistilledRegressor"
+MIXED = "DistilledRegressor, mixed pictures"
+MADE = 3  # mixed pictures for each of the training set
 
 
 def fit_models(X, y, seed, teacher, student):
     """Return the fitted models by name.
 
     `teacher` and `student` are StudentRegressors, not fitted, the student with its seed. All
-    models hear of the same wrong labels; the teacher, too, is trained on them.
+    models hear of the same wrong labels; the teacher, too, is trained on them. Students are
+    trained with the absolute error unless their name says otherwise; TORRegressor has the loss
+    of its paper.
     """
+    alone = clone(student).set_params(loss="absolute_error")
+    # With mixed pictures there are as many more steps to train: let the other have them, too.
+    longer = clone(alone).set_params(max_epochs=(1 + MADE) * student.max_epochs)
     with tempfile.TemporaryDirectory() as memory, warnings.catch_warnings():
         # DistilledRegressor says that it gathers no evidence on images, but uses a fixed rule.
         warnings.filterwarnings("ignore", message="outliers='auto' needs a table")
@@ -28,10 +37,14 @@ def fit_models(X, y, seed, teacher, student):
         tor = TORRegressor(teacher, student, **params).fit(X, y)
         return {
             TEACHER: tor.teacher_,  # fitted on all labels as they came
-            SQUARED: clone(student).fit(X, y),
-            ABSOLUTE: clone(student).set_params(loss="absolute_error").fit(X, y),
+            SQUARED: student.fit(X, y),
+            ABSOLUTE: alone.fit(X, y),
+            LONGER: longer.fit(X, y),
             TOR: tor,
-            DISTILLED: DistilledRegressor(teacher, student, **params).fit(X, y),
+            DISTILLED: DistilledRegressor(teacher, alone, **params).fit(X, y),
+            MIXED: DistilledRegressor(
+                teacher, alone, synthetic=SyntheticRows("mixup", share=MADE), **params
+            ).fit(X, y),
         }
 
 

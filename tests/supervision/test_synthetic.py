@@ -1,0 +1,48 @@
+"""Made-up rows lie where they should."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sklearn_regkd.supervision.synthetic import BATCH, SyntheticRows, mix_pairs
+
+
+@given(
+    shape=st.sampled_from([(2,), (3, 4), (1, 2, 2)]),
+    n_rows=st.integers(1, 40),
+    dtype=st.sampled_from([np.uint8, np.float32, np.float64]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_mixed_pairs_lie_between_two_rows(shape, n_rows, dtype, seed):
+    rng = np.random.RandomState(seed)
+    X = rng.uniform(0, 255, (6, *shape)).astype(dtype)
+    made = mix_pairs(X, n_rows, rng)
+    assert made.shape == (n_rows, *shape)
+    assert made.dtype == dtype
+    rounding = 0.51 if dtype == np.uint8 else 1e-3
+    flat, start = made.reshape(n_rows, -1).astype(float), X.reshape(6, -1).astype(float)
+    pair = start[:, None] - start[None]  # from one row to the other
+    for row in flat:
+        length = np.maximum((pair**2).sum(-1), 1e-12)
+        share = (((row - start[None]) * pair).sum(-1) / length).clip(0, 1)
+        nearest = start[None] + share[..., None] * pair
+        assert np.abs(row - nearest).max(axis=-1).min() <= 2 * rounding
+
+
+def test_mixed_pairs_are_uniform_on_the_way():
+    X = np.array([[0.0], [1.0]])
+    made = mix_pairs(X, 40_000, np.random.RandomState(0))[:, 0]
+    between = made[(made > 0) & (made < 1)]
+    assert len(made) > 2 * BATCH
+    assert abs(len(between) / len(made) - 0.5) < 0.02  # else the row met itself
+    np.testing.assert_allclose(
+        np.quantile(between, [0.25, 0.5, 0.75]), [0.25, 0.5, 0.75], atol=0.02
+    )
+
+
+def test_missing_values_are_not_mixed():
+    X = np.array([[0.0, np.nan], [1.0, 2.0]])
+    for kind in ("neighbors", "mixup"):
+        with pytest.raises(ValueError, match=f"synthetic='{kind}' cannot mix"):
+            SyntheticRows(kind).draw(X, np.random.RandomState(0))
