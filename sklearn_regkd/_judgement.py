@@ -218,10 +218,11 @@ def _are_labels_wrong(council, label, believer, sceptic, counted) -> tuple[bool,
     # Drawn even if not needed: what is drawn next must not depend on the student.
     seed = draw_seed(council.random_state)
     damage = measure_damage(label[counted], believer[counted], sceptic[counted])
+    direction = "worse" if damage.relative >= 0 else "better"
     words = (
         "models of the squared error predict left-out labels "
-        f"{damage.relative:+.1%} worse in absolute error than models of the absolute error "
-        f"({damage.z:.1f} standard errors)"
+        f"{abs(damage.relative):.1%} {direction} in absolute error than models of the absolute "
+        f"error ({damage.z:.1f} standard errors)"
     )
     if not is_suspicious(damage):
         return False, [words, "which clean labels do as well: all are trusted"]
@@ -230,10 +231,10 @@ def _are_labels_wrong(council, label, believer, sceptic, counted) -> tuple[bool,
     auc = flags_auc(council.X[counted], flagged[counted], council.peers.fold[counted], seed)
     required = required_damage(auc)
     found = damage.relative > required and damage.z > DAMAGE_Z
-    verdict = "more than" if found else "not more than"
+    verdict = "more" if found else "not more"
     return found, [
         words,
-        f"where large errors occur is predicted from X with an AUC of {auc:.2f}, so that "
-        f"{required:.1%} and {DAMAGE_Z:.1f} standard errors are asked for: {verdict} "
-        "clean labels do",
+        f"where the large errors are is predicted from X with an AUC of {auc:.2f} (0.5 is chance): "
+        f"clean labels like that do up to {required:.1%} and {DAMAGE_Z:.1f} standard errors of "
+        f"damage, these do {verdict}",
     ]

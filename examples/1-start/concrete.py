@@ -27,6 +27,8 @@ Run it with ``make demo``, or with other errors in the labels::
 
     python examples/1-start/concrete.py --noise swap --share 0.2
 
+The next example, ``inspect_labels.py``, looks into one of these models and writes a report.
+
 .. image:: /images/demo.png
    :alt: Prediction against given label with the flagged labels marked, and R2 of all models
 

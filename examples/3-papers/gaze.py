@@ -28,7 +28,11 @@ Run it with ``make gaze DATA=eyes.npz``, or a part of it::
 
     python examples/3-papers/gaze.py --data eyes.npz --seeds 1 --shares 0 0.4
 
+.. image:: /images/gaze.png
+   :alt: Mean angular error in degrees of all models against the share of wrong labels
+
 """  # noqa: D205, D400  (the first line is the title of a page)
+# sphinx_gallery_thumbnail_path = "images/gaze.png"
 
 from functools import partial
 

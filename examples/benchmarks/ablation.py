@@ -110,9 +110,10 @@ def summarise(found, seconds, command, n_seeds, timed):
         "",
         "R2 on clean test labels: the default recipe with a method switched on, minus the default "
         f"recipe, on the same rows with the same seeds. Mean over the sets {', '.join(sets)} and "
-        f"{n_seeds} seed(s), with the standard error over these cells. Noises as in "
-        "[the page on accuracy](accuracy.md). *Helps* and *harms* are said where the difference is "
-        "more than two standard errors; among so many rows one or two will be so by chance.",
+        f"{n_seeds} seed{'s' * (n_seeds > 1)}, with the standard error over these cells. Noises "
+        "as in [the page on accuracy](accuracy.md). *Helps* and *harms* are said where the "
+        "difference is more than two standard errors; among so many rows one or two will be so by "
+        "chance.",
         "",
         f"Command: `{command}`",
         "",
@@ -139,7 +140,8 @@ def summarise(found, seconds, command, n_seeds, timed):
         rows = []
         for name in METHODS:
             rows.append([name, *(mean_and_error(scores(name, noise, [one])) for one in sets)])
-        blocks += [f"## R2: {noise}", "", table(["method", *sets], rows), ""]
+        title = "R2 without noise" if noise == "none" else f"R2 under {noise}"
+        blocks += [f"## {title}", "", table(["method", *sets], rows), ""]
     return "\n".join(blocks)
 
 

@@ -42,6 +42,13 @@ NAMES = {
     "tor": "TORRegressor",
     "distilled": "DistilledRegressor",
 }
+# What the short names at the head of the tables mean.
+COLUMNS = (
+    "Columns: `alone`, `absolute`, `huber` and `tukey` are students without a teacher, by their "
+    "loss (`alone`: squared); `teacher labels` and `teacher mix` imitate a teacher alone or by "
+    "half; `hgb3` is the mean of three boostings; `distilled` is `DistilledRegressor`. `clean "
+    "labels` is the student with squared loss that was trained without the noise."
+)
 
 
 def corrupt(y, noise, rng):
@@ -221,9 +228,10 @@ def summarise(records, command):
         "# Accuracy",
         "",
         "R2 on clean test labels of models trained on spoiled ones, with default parameters; "
-        f"mean over {n_seeds} seed(s), with the standard error. At most "
-        f"{max(r['rows'] for r in records):,} rows of each set, three quarters of them for "
-        f"training. Sets with records: {', '.join(dict.fromkeys(key[0] for key in cells))}.",
+        f"mean over {n_seeds} seed{'s' * (n_seeds > 1)}, with the standard error. R2 is 1 for "
+        "perfect predictions, and 0 for what the mean of all labels would reach. At most "
+        f"{max(r['rows'] for r in records):,} rows of each set (table), three quarters of them for "
+        f"training. The sets: {', '.join(dict.fromkeys(key[0] for key in cells))}.",
         "",
         f"Command: `{command}`",
         "",
@@ -286,7 +294,9 @@ def summarise(records, command):
                 rows.append([name, *scores])
         if rows:
             header = ["set", *(n.replace("_", " ") for n in names), "clean labels"]
-            blocks += [f"## {noise}", "", table(header, rows), ""]
+            title = "## R2 without noise" if noise == "none" else f"## R2 under {noise}"
+            legend = [COLUMNS, ""] if noise == "none" else []
+            blocks += [title, "", *legend, table(header, rows), ""]
     return "\n".join(blocks)
 
 

@@ -52,10 +52,10 @@ def load_mpiigaze(
     *,
     subset: str = "evaluation",
 ) -> Bunch:
-    """Read the normalised eyes of MPIIGaze [1]_ from a folder.
+    """Read the normalised eyes of MPIIGaze from a folder.
 
-    Right eyes are mirrored, as everybody does: the picture is turned left to right, and the signs
-    of both yaw angles change. They then look like left eyes.
+    The data set is that of [1]_. Right eyes are mirrored, as everybody does: the picture is turned
+    left to right, and the signs of both yaw angles change. They then look like left eyes.
 
     Parameters
     ----------

@@ -32,11 +32,11 @@ def load_multipie(
     cameras: Sequence[str] | None = None,
     lights: Sequence[int] | None = None,
 ) -> Bunch:
-    """Read the faces and landmarks of CMU Multi-PIE [1]_ from a folder.
+    """Read the faces and landmarks of CMU Multi-PIE from a folder.
 
-    Somebody marked one picture of each session, subject, recording and camera. Nobody moved while
-    the flashes went off, so that its landmarks hold for the pictures in all other lights as well:
-    each of them is a row here.
+    The data set is that of [1]_. Somebody marked one picture of each session, subject, recording
+    and camera. Nobody moved while the flashes went off, so that its landmarks hold for the pictures
+    in all other lights as well: each of them is a row here.
 
     Parameters
     ----------

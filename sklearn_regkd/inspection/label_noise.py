@@ -1,6 +1,7 @@
 """Which labels are suspicious: the teacher's out-of-fold errors."""
 
 import warnings
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ from sklearn_regkd.supervision.rules import resolve_rule
 
 SHOWN = (0.002, 0.998)
 BINS = 50
+# Letters in a line of the legend: numbers of rows can have many digits.
+LEGEND_WIDTH = 26
 
 
 class LabelNoiseDisplay:
@@ -204,7 +207,7 @@ class LabelNoiseDisplay:
         self._draw_rule(ax, output, edges, threshold)
         if n_marked:
             marked = order[:n_marked]
-            names = ", ".join(str(row) for row in marked)
+            names = "most suspicious: rows " + ", ".join(str(row) for row in marked)
             ax.plot(
                 inside[marked],
                 np.zeros(len(marked)),
@@ -215,7 +218,7 @@ class LabelNoiseDisplay:
                 clip_on=False,
                 ls="none",
                 zorder=5,
-                label=f"most suspicious: rows {names}",
+                label="\n".join(wrap(names, LEGEND_WIDTH)),
             )
         # Square roots: a bar of one label is seen beside one of hundreds.
         ax.set_yscale("function", functions=(lambda v: np.sqrt(np.maximum(v, 0)), np.square))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # More nobody checks on a page; the CSV file has them all.
 MOST_SUSPECTS = 200
 # Small, so that letters are not too small on a phone.
-INCHES, DPI = (5.2, 4.0), 150
+INCHES, DPI = (4.5, 3.6), 170
 # Whatever stands in the page, a browser must fetch nothing for it.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 

@@ -103,19 +103,32 @@ def test_the_order_can_be_part_of_a_link(page):
     assert differences == sorted(differences, reverse=True)
 
 
-def test_on_a_phone_the_page_does_not_scroll_sideways(page):
+def measure_on_a_phone(page, widths):
+    """Return what a script measures on the page, `root`, of 360 pixels."""
     # A browser without a screen does not make its window narrower than 500 pixels: a frame is.
     frame = page.with_name("frame.html")
     frame.write_text(
-        '<!doctype html><body class="regkd-report"><iframe id="phone" src="report.html" '
+        f'<!doctype html><body class="regkd-report"><iframe id="phone" src="{page.name}" '
         'style="width: 360px; height: 800px; border: 0"></iframe></body>'
     )
-    measure = """
-    document.getElementById("phone").addEventListener("load", (event) => {
+    measure = f"""
+    document.getElementById("phone").addEventListener("load", (event) => {{
       const root = event.target.contentDocument.documentElement;
-      const wide = root.querySelector(".regkd-long");
-      document.body.dataset.widths =
-        [root.scrollWidth, root.clientWidth, wide.scrollWidth > wide.clientWidth].join();
-    });"""
+      const scrolls = (box) => box.scrollWidth > box.clientWidth;
+      document.body.dataset.widths = [{widths}].join();
+    }});"""
     html, _ = look(frame, measure, flags=["--allow-file-access-from-files"])
-    assert 'data-widths="360,360,true"' in html
+    return re.search('data-widths="([^"]*)"', html)[1]
+
+
+def test_on_a_phone_the_page_does_not_scroll_sideways(page):
+    widths = 'root.scrollWidth, root.clientWidth, scrolls(root.querySelector(".regkd-long"))'
+    assert measure_on_a_phone(page, widths) == "360,360,true"
+
+
+def test_on_a_phone_the_small_tables_are_seen_whole(tor, spoiled, tmp_path):
+    X, y = spoiled
+    path = tmp_path / "small.html"
+    distillation_report(tor, X, y, alone=tor.student_, unit="MPa").to_html(path)
+    boxes = '...[...root.querySelectorAll(".regkd-wide:not(.regkd-long)")].map(scrolls)'
+    assert measure_on_a_phone(path, boxes) == "false,false,false"

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
@@ -14,6 +15,7 @@ from sklearn_regkd.inspection import (
     TeacherAgreementDisplay,
     TrainingDisplay,
 )
+from sklearn_regkd.inspection.page import INCHES
 
 DISPLAYS = [LabelNoiseDisplay, RouteDisplay, TeacherAgreementDisplay, TrainingDisplay]
 
@@ -97,6 +99,31 @@ def test_certain_labels_are_ranked_by_distance():
         [1.0, 5.0, -9.0, 0.0], teacher=np.zeros(4), probability=[0.2, 1.0, 1.0, 0.3]
     )
     assert display.suspicious().tolist() == [2, 1, 3, 0]
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_the_legend_is_no_wider_than_the_picture_of_a_page(display, routed, spoiled):
+    ax = Figure(figsize=INCHES, layout="constrained").subplots()
+    inside_its_picture(display.from_estimator(routed, *spoiled).plot(ax))
+
+
+def test_rows_of_many_digits_fit_into_the_legend():
+    label = np.random.default_rng(0).normal(size=1_000_000)
+    label[-5:] += 30
+    display = LabelNoiseDisplay.from_predictions(
+        label, teacher=np.zeros(len(label)), probability=(label > 20).astype(float)
+    )
+    ax = Figure(figsize=INCHES, layout="constrained").subplots()
+    inside_its_picture(display.plot(ax))
+    names = ax.get_legend().get_texts()[-1].get_text()
+    assert all(str(row) in names for row in range(999_995, 1_000_000))
+
+
+def inside_its_picture(display):
+    display.figure_.draw_without_rendering()
+    legend = display.ax_.get_legend().get_window_extent()
+    assert legend.x0 >= 0
+    assert legend.x1 <= display.figure_.bbox.x1
 
 
 def test_outputs_are_shown_one_by_one(two_outputs, spoiled):
