@@ -12,6 +12,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from skorch import NeuralNet
 
 from sklearn_regkd._diagram import teacher_and_student
+from sklearn_regkd._nested import NestedParamsMixin
 from sklearn_regkd._random import draw_seed, fill_random_states, own_random_state
 from sklearn_regkd._save import SaveMixin
 from sklearn_regkd._sklearn import (
@@ -138,7 +139,9 @@ class Instruction:
     hints: np.ndarray | None = None
 
 
-class BaseDistiller(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
+class BaseDistiller(
+    NestedParamsMixin, SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC
+):
     """Base of the estimators in which a teacher supervises a student.
 
     A subclass says what the student is told (:meth:`_supervise`) and under
