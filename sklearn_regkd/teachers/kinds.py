@@ -54,7 +54,7 @@ def check_teacher(teacher: Any) -> None:
     Raises
     ------
     TypeError
-        If the teacher is none of the known kinds.
+        If the teacher is none of the known kinds, or a classifier.
     NotFittedError
         If a FrozenEstimator holds an unfitted estimator.
     """
@@ -62,6 +62,13 @@ def check_teacher(teacher: Any) -> None:
         return
     if isinstance(teacher, type) or not (hasattr(teacher, "fit") and hasattr(teacher, "predict")):
         raise TypeError(f"teacher={teacher!r} cannot be used; expected {KINDS}")
+    if isinstance(teacher, BaseEstimator) and not is_torch(teacher):
+        kind = get_tags(teacher).estimator_type
+        if kind not in (None, "regressor"):  # on whole-number labels nothing else would fail
+            raise TypeError(
+                f"teacher {type(innermost(teacher)).__name__} is a {kind}, but a teacher predicts "
+                "numbers: pass a regressor"
+            )
     if isinstance(teacher, FrozenEstimator):
         try:
             check_is_fitted(teacher)
