@@ -41,6 +41,7 @@ from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.teachers.cross_fit import TeacherSignal, ask_once, make_folds, teacher_rows
 from sklearn_regkd.teachers.ensemble import TeacherEnsemble, as_ensemble, consult_all
 from sklearn_regkd.teachers.kinds import (
+    check_default_rows,
     check_teacher,
     default_teacher,
     is_fitted_teacher,
@@ -225,12 +226,8 @@ class BaseDistiller(
         with fit_task(context, self):
             with fit_task(context.subcontext(task_name="teacher"), self):
                 if teacher_prediction is None:
-                    if teacher is None and X_array.ndim > 2:
-                        raise ValueError(
-                            f"X has shape {X_array.shape}, but the default teacher takes tables "
-                            "only: pass a teacher for images, such as "
-                            "StudentRegressor(module=large_cnn) from sklearn_regkd.networks.cnn"
-                        )
+                    if teacher is None:
+                        check_default_rows(X, X_array.shape)
                     teacher = own_teacher(teacher, y.shape[1], random_state, len(y))
                     params = self._teacher_params(teacher, weight)
                     rows, given = teacher_rows(teacher, X, X_array), None

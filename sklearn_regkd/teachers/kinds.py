@@ -17,6 +17,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skorch import NeuralNet
 
+from sklearn_regkd._categories import categorical_columns
 from sklearn_regkd._random import fill_random_states
 
 KINDS = (
@@ -28,6 +29,8 @@ KINDS = (
 FEW_ROWS = {"max_iter": 200, "learning_rate": 0.08}
 MANY_ROWS = {"max_iter": 1000, "learning_rate": 0.05, "early_stopping": True}
 MANY = 8_000
+# Of one column: the trees keep them in a byte.
+MOST_CATEGORIES = 255
 
 
 def default_teacher(n_samples: int = 0) -> BaseEstimator:
@@ -41,6 +44,38 @@ def default_teacher(n_samples: int = 0) -> BaseEstimator:
     teacher = HistGradientBoostingRegressor(loss="absolute_error", max_features=0.5, **size)
     with config_context(enable_metadata_routing=True):  # else a request cannot be set
         return teacher.set_fit_request(sample_weight=True)
+
+
+def check_default_rows(X: Any, shape: tuple[int, ...]) -> None:
+    """Refuse rows that the default teacher cannot take, before anything is computed.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, ...)
+        As the user gave it.
+    shape : tuple of int
+        Of X as an array.
+
+    Raises
+    ------
+    ValueError
+        If these are images, or a column of a frame holds too many categories.
+    """
+    if len(shape) > 2:
+        raise ValueError(
+            f"X has shape {shape}, but the default teacher takes tables only: pass a teacher for "
+            "images, such as StudentRegressor(module=large_cnn) from sklearn_regkd.networks.cnn"
+        )
+    for column in categorical_columns(X, "from_dtype"):
+        name = X.columns[column]
+        values = X[name]
+        count = values.drop_nulls().n_unique() if hasattr(X, "with_columns") else values.nunique()
+        if count > MOST_CATEGORIES:
+            raise ValueError(
+                f"column {name!r} of X holds {count} categories, and the default teacher takes at "
+                f"most {MOST_CATEGORIES}: merge the rare ones or leave the column out, put "
+                "TargetEncoder(target_type='continuous') before in a Pipeline, or pass a teacher"
+            )
 
 
 def is_fitted_teacher(teacher: Any) -> bool:
