@@ -12,6 +12,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from skorch import NeuralNet
 
 from sklearn_regkd._diagram import teacher_and_student
+from sklearn_regkd._nested import NestedParamsMixin
 from sklearn_regkd._random import draw_seed, fill_random_states, own_random_state
 from sklearn_regkd._save import SaveMixin
 from sklearn_regkd._sklearn import (
@@ -40,6 +41,7 @@ from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.teachers.cross_fit import TeacherSignal, ask_once, make_folds, teacher_rows
 from sklearn_regkd.teachers.ensemble import TeacherEnsemble, as_ensemble, consult_all
 from sklearn_regkd.teachers.kinds import (
+    check_default_rows,
     check_teacher,
     default_teacher,
     is_fitted_teacher,
@@ -138,7 +140,9 @@ class Instruction:
     hints: np.ndarray | None = None
 
 
-class BaseDistiller(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC):
+class BaseDistiller(
+    NestedParamsMixin, SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC
+):
     """Base of the estimators in which a teacher supervises a student.
 
     A subclass says what the student is told (:meth:`_supervise`) and under
@@ -222,12 +226,8 @@ class BaseDistiller(SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimat
         with fit_task(context, self):
             with fit_task(context.subcontext(task_name="teacher"), self):
                 if teacher_prediction is None:
-                    if teacher is None and X_array.ndim > 2:
-                        raise ValueError(
-                            f"X has shape {X_array.shape}, but the default teacher takes tables "
-                            "only: pass a teacher for images, such as "
-                            "StudentRegressor(module=large_cnn) from sklearn_regkd.networks.cnn"
-                        )
+                    if teacher is None:
+                        check_default_rows(X, X_array.shape)
                     teacher = own_teacher(teacher, y.shape[1], random_state, len(y))
                     params = self._teacher_params(teacher, weight)
                     rows, given = teacher_rows(teacher, X, X_array), None

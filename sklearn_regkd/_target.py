@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
+from sklearn_regkd._explain import explained
 from sklearn_regkd._sklearn import check_sample_weight
 
 
@@ -35,29 +37,51 @@ def check_fit_data(
     Raises
     ------
     ValueError
-        NaN, infinity, strings, wrong lengths, fewer than two rows, sparse y.
+        NaN, infinity, strings, dates, wrong lengths, fewer than two rows, sparse y.
+    TypeError
+        Sparse X.
     """
     if issparse(y):
         raise ValueError("sparse y is not supported: pass y.toarray()")
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        dtype=_types(allow_nd and getattr(X, "ndim", 2) > 2),
-        order="C",
-        allow_nd=allow_nd,
-        ensure_all_finite="allow-nan" if allow_nan else True,
-        multi_output=True,
-        y_numeric=True,
-        ensure_min_samples=2 if reset else 1,
-        reset=reset,
-    )
-    if y.dtype.kind not in "buif":
-        raise ValueError(
-            f"y must hold numbers, got dtype {y.dtype}: convert the labels, for example with "
-            "y.astype(float)"
+    _refuse_sparse(X)
+    with explained(X, y, gaps="" if allow_nan else _gaps(estimator)):
+        X, y = validate_data(
+            estimator,
+            X,
+            y,
+            dtype=_types(allow_nd and getattr(X, "ndim", 2) > 2),
+            order="C",
+            allow_nd=allow_nd,
+            ensure_all_finite="allow-nan" if allow_nan else True,
+            multi_output=True,
+            y_numeric=True,
+            ensure_min_samples=2 if reset else 1,
+            reset=reset,
         )
-    return X, np.asarray(y, np.float64).reshape(len(y), -1), y.ndim
+        if y.dtype.kind not in "buif":
+            raise ValueError(f"y must hold numbers, got dtype {y.dtype}")
+        label = np.asarray(y, np.float64).reshape(len(y), -1)
+        # None in a list was no NaN before it became a number.
+        assert_all_finite(label, input_name="y")
+    return X, label, y.ndim
+
+
+def _refuse_sparse(X: Any) -> None:
+    if issparse(X):
+        raise TypeError(
+            "X is sparse, but dense rows are expected: pass X.toarray(); in a Pipeline take "
+            "OneHotEncoder(sparse_output=False), or ColumnTransformer(sparse_threshold=0)"
+        )
+
+
+def _gaps(estimator: BaseEstimator) -> str:
+    """Return the parameter with which an estimator would take missing values, if there is one."""
+    student = getattr(estimator, "student", estimator)
+    if getattr(student, "module", None) is not None:
+        return ""
+    if hasattr(estimator, "student"):
+        return "student=StudentRegressor(missing_values='indicator')"
+    return "missing_values='indicator'" if hasattr(estimator, "missing_values") else ""
 
 
 def check_predict_data(
@@ -66,15 +90,17 @@ def check_predict_data(
     """Validate X for prediction: as in fit, and each row of the shape seen there."""
     if _is_beyond_doubt(estimator, X, input_shape):
         return X
-    X = validate_data(
-        estimator,
-        X,
-        dtype=_types(len(input_shape) > 1),
-        order="C",
-        allow_nd=len(input_shape) > 1,
-        ensure_all_finite="allow-nan" if allow_nan else True,
-        reset=False,
-    )
+    _refuse_sparse(X)
+    with explained(X, gaps="" if allow_nan else _gaps(estimator)):
+        X = validate_data(
+            estimator,
+            X,
+            dtype=_types(len(input_shape) > 1),
+            order="C",
+            allow_nd=len(input_shape) > 1,
+            ensure_all_finite="allow-nan" if allow_nan else True,
+            reset=False,
+        )
     if X.shape[1:] != input_shape:
         raise ValueError(
             f"X has rows of shape {X.shape[1:]}, but {type(estimator).__name__} was fitted on "

@@ -9,15 +9,17 @@ import polars as pl
 import pytest
 import torch
 from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import HuberRegressor, LinearRegression, Ridge
-from sklearn.model_selection import KFold, ShuffleSplit
+from sklearn.linear_model import HuberRegressor, LinearRegression, LogisticRegression, Ridge
+from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
+from sklearn.svm import SVC
 from skorch import NeuralNetRegressor
 from torch import nn
 
@@ -376,6 +378,16 @@ class SaysNaN(Recorder):
         return prediction
 
 
+class FailsAtOnce(Recorder):
+    def fit(self, X, y, sample_weight=None):
+        raise ZeroDivisionError("no data left")
+
+
+class CannotPredict(Recorder):
+    def predict(self, X):
+        raise KeyError("lost")
+
+
 class Interrupted(Recorder):
     def fit(self, X, y, sample_weight=None):
         raise KeyboardInterrupt
@@ -388,7 +400,12 @@ class Interrupted(Recorder):
         (FailsOnThirdFold(), RuntimeError, "on fold 3 of 5: ZeroDivisionError: no data left"),
         (WrongShape(), ValueError, r"WrongShape on fold 1 of 5 has shape \(24, 3\)"),
         (SaysNaN(), ValueError, "SaysNaN on fold 1 of 5 is NaN or infinite in 1 of 24 rows"),
+        (CannotPredict(), RuntimeError, "CannotPredict failed to predict on fold 1 of 5: KeyError"),
         (FrozenEstimator(Ridge()), NotFittedError, "unfitted Ridge: fit it first"),
+        (FrozenEstimator(Ridge().fit([[0.0]], [0.0])), RuntimeError, "failed to predict: ValueEr"),
+        (LogisticRegression(), TypeError, "LogisticRegression is a classifier, but"),
+        (make_pipeline(StandardScaler(), SVC()), TypeError, "SVC is a classifier, but"),
+        (KMeans(2), TypeError, "KMeans is a clusterer, but"),
         (Ridge, TypeError, "expected None .*FrozenEstimator"),
         ("boosting", TypeError, "cannot be used; expected None"),
         (nn.Linear(3, 2), ValueError, r"teacher Linear has shape \(120, 2\), expected"),
@@ -397,6 +414,38 @@ class Interrupted(Recorder):
 def test_bad_teachers_are_named(log, table, Distiller, teacher, error, message):
     with pytest.raises(error, match=message):
         build(Distiller, teacher).fit(*table)
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_more_categories_than_the_default_teacher_takes_are_refused_at_once(kind):
+    names = [f"plate {row}" for row in range(256)]
+    X = pd.DataFrame({"area": np.arange(257.0), "plate": pd.Categorical([*names, None])})
+    less = X[2:].assign(plate=X["plate"][2:].cat.remove_unused_categories())
+    X, less = (X, less) if kind == "pandas" else (pl.from_pandas(X), pl.from_pandas(less))
+    small = student(hidden_layer_sizes=(4,), max_epochs=2, weight_decay=0.1)
+    with pytest.raises(
+        ValueError, match=r"column 'plate' of X holds 25[67] categories.*at most 255"
+    ):
+        TORRegressor(student=small).fit(X, np.arange(257.0))
+    TORRegressor(student=small, cv=2).fit(less, np.arange(255.0))
+    named = make_column_transformer((OneHotEncoder(), ["plate"]), remainder="passthrough")
+    if kind == "pandas":  # a teacher of one's own may take them
+        TORRegressor(make_pipeline(named, Ridge()), small, cv=KFold(2)).fit(
+            pd.concat([X, X]), np.tile(np.arange(257.0), 2)
+        )
+
+
+@pytest.mark.parametrize("Distiller", DISTILLERS)
+def test_a_teacher_that_cannot_read_text_is_told_from_one_that_can(Distiller):
+    X = pd.DataFrame({"area": np.arange(40.0), "town": pd.Categorical(["Ames", "Boone"] * 20)})
+    small = student(hidden_layer_sizes=(4,), max_epochs=2, weight_decay=0.1)
+    with pytest.raises(RuntimeError, match=r"RandomForest.* text or dates in column 'town': take"):
+        Distiller(RandomForestRegressor(2), small).fit(X, X["area"])
+    with pytest.raises(RuntimeError, match=r"on fold 1 of 5: [^(]*$"):  # nothing else to say
+        Distiller(FailsAtOnce(), small).fit(X[["area"]], X["area"])
+    encoder = make_column_transformer((OneHotEncoder(), ["town"]), remainder="passthrough")
+    teacher = make_pipeline(encoder, Ridge())
+    assert Distiller(teacher, small).fit(X, X["area"]).predict(X).shape == (40,)
 
 
 @pytest.mark.parametrize("Distiller", DISTILLERS)
@@ -432,6 +481,11 @@ def test_two_sources_of_predictions_are_refused(table, Distiller):
         ({"teacher_weight": -1.0}, ValueError, "'teacher_weight'"),
         ({"student": Ridge()}, TypeError, "StudentRegressor or a skorch NeuralNet, got Ridge"),
         ({"cv": ShuffleSplit(3, random_state=0)}, ValueError, "each row exactly once"),
+        (
+            {"cv": GroupKFold(3)},
+            ValueError,
+            r"neither labels nor groups.*pass the folds themselves",
+        ),
         ({"cv": 1}, ValueError, r"'cv'.*range \[2, inf\)"),
     ],
 )

@@ -63,8 +63,8 @@ class TeacherAgreementDisplay:
 
         Parameters
         ----------
-        estimator : TORRegressor, DistilledRegressor or a search over one
-            Fitted.
+        estimator : TORRegressor, DistilledRegressor, Pipeline or a search over one
+            Fitted. A Pipeline ends with one of the two.
         X : array-like of shape (n_samples, n_features)
             The rows that were given to `fit`: it is of these that the teacher spoke
             out-of-fold, and these whose labels were flagged. For other rows there is
@@ -77,7 +77,7 @@ class TeacherAgreementDisplay:
         TeacherAgreementDisplay
             Call its `plot`.
         """
-        distiller = fitted_distiller(estimator, cls.__name__)
+        distiller, (X,) = fitted_distiller(estimator, cls.__name__, X)
         rows = TrainingRows.of(distiller, y)
         return cls.from_predictions(
             y, teacher=rows.teacher, student=distiller.predict(X), flagged=rows.flagged

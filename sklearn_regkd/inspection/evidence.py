@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
 
 from sklearn_regkd._distiller import BaseDistiller
 from sklearn_regkd._sklearn import check_fitted
@@ -18,8 +19,29 @@ def columns_of(values: Any) -> np.ndarray:
     return values[:, None] if values.ndim == 1 else values
 
 
-def fitted_distiller(estimator: BaseEstimator, who: str) -> BaseDistiller:
-    """Return the fitted distillation estimator in an estimator or in a search over one.
+def unpacked(estimator: Any, *rows: Any) -> tuple[Any, list[Any]]:
+    """Return what is inside searches and Pipelines, and rows as it sees them.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Of a fitted search the best one is taken, of a Pipeline the last step.
+    *rows : array-like of shape (n_samples, n_features) or None
+        As the whole takes them. None stays None.
+    """
+    seen = list(rows)
+    while True:
+        estimator = getattr(estimator, "best_estimator_", estimator)
+        if not isinstance(estimator, Pipeline):
+            return estimator, seen
+        if len(estimator) > 1:
+            steps = estimator[:-1]
+            seen = [None if X is None else steps.transform(X) for X in seen]
+        estimator = estimator[-1]
+
+
+def fitted_distiller(estimator: Any, who: str, *rows: Any) -> tuple[BaseDistiller, list[Any]]:
+    """Return the fitted distillation estimator in an estimator, and rows as it sees them.
 
     Raises
     ------
@@ -28,23 +50,24 @@ def fitted_distiller(estimator: BaseEstimator, who: str) -> BaseDistiller:
     sklearn.exceptions.NotFittedError
         If it is not fitted.
     """
-    estimator = getattr(estimator, "best_estimator_", estimator)
+    estimator, seen = unpacked(estimator, *rows)
     if not isinstance(estimator, BaseDistiller):
         raise TypeError(
-            f"{who} takes a fitted TORRegressor, DistilledRegressor or a search over one, got "
-            f"{estimator!r}; of a Pipeline pass the last step, and the rows as that step sees them"
+            f"{who} takes a fitted TORRegressor or DistilledRegressor, a Pipeline that ends with "
+            f"one, or a search over them, got {type(estimator).__name__}; of a "
+            "TransformedTargetRegressor pass its regressor_, and labels as that one learned them"
         )
     check_fitted(estimator, "student_")
-    return estimator
+    return estimator, seen
 
 
 def fitted_history(estimator: BaseEstimator, who: str) -> list[dict[str, Any]]:
     """Return the epochs of an estimator that was trained by this library."""
-    estimator = getattr(estimator, "best_estimator_", estimator)
+    estimator, _ = unpacked(estimator)
     if not isinstance(estimator, BaseDistiller | StudentRegressor):
         raise TypeError(
-            f"{who} takes a fitted StudentRegressor, TORRegressor, DistilledRegressor or a search "
-            f"over one, got {estimator!r}"
+            f"{who} takes a fitted StudentRegressor, TORRegressor or DistilledRegressor, a "
+            f"Pipeline that ends with one, or a search over them, got {type(estimator).__name__}"
         )
     check_fitted(estimator, "history_")
     return list(estimator.history_)

@@ -96,8 +96,8 @@ class LabelNoiseDisplay:
 
         Parameters
         ----------
-        estimator : TORRegressor, DistilledRegressor or a search over one
-            Fitted.
+        estimator : TORRegressor, DistilledRegressor, Pipeline or a search over one
+            Fitted. A Pipeline ends with one of the two.
         X : ignored
             So that all displays are called alike: what the teacher said out-of-fold
             is kept in the estimator.
@@ -114,7 +114,7 @@ class LabelNoiseDisplay:
         ValueError
             If y has another length than the labels of `fit`.
         """
-        distiller = fitted_distiller(estimator, cls.__name__)
+        distiller, _ = fitted_distiller(estimator, cls.__name__)
         rows = TrainingRows.of(distiller, y)
         if rows.label is None:
             raise ValueError("y=None was given: pass the labels that were given to fit")

@@ -130,17 +130,20 @@ def distillation_report(
 
     Parameters
     ----------
-    estimator : TORRegressor, DistilledRegressor or a search over one
-        Fitted. Of a Pipeline pass the last step, and the rows as that step sees them.
+    estimator : TORRegressor, DistilledRegressor, Pipeline or a search over one
+        Fitted. A Pipeline ends with one of the two; the time that its other steps take is not
+        counted.
     X : array-like of shape (n_samples, n_features)
-        Rows that were held out, on which the models are marked.
+        Rows that were held out, on which the models are marked, in the form that `estimator`
+        takes.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Their labels, best clean ones. Names of columns are taken over.
     X_train, y_train : array-like, default=None
         What was given to `fit`, in that order: with the labels the list of suspicious ones
         says what they are, with the rows what the student says instead. An index is taken over.
     alone : estimator, default=None
-        The same student fitted without a teacher, or any other fitted regressor to compare with.
+        The same student fitted without a teacher, or any other fitted regressor to compare with;
+        it gets X as it is.
     unit : str, default=""
         Of y, as in ``"MPa"``.
 
@@ -169,7 +172,9 @@ def distillation_report(
     >>> int(report.suspects.columns["row"][0])
     7
     """
-    distiller = fitted_distiller(estimator, "distillation_report")
+    index = next((v.index for v in (y_train, X_train) if hasattr(v, "iloc")), None)
+    X_given = X
+    distiller, (X, X_train) = fitted_distiller(estimator, "distillation_report", X, X_train)
     n_outputs, n_rows = distiller.n_outputs_, len(X)
     label = as_columns(y, n_rows, n_outputs, "y")
     outputs = _names(y, n_outputs)
@@ -186,8 +191,8 @@ def distillation_report(
     predictions[STUDENT] = as_columns(distiller.predict(X), n_rows, n_outputs, STUDENT)
     cost[STUDENT] = Cost.of(distiller.student_, distiller.predict, X)
     if alone is not None:
-        predictions[ALONE] = as_columns(alone.predict(X), n_rows, n_outputs, "alone")
-        cost[ALONE] = Cost.of(alone, alone.predict, X)
+        predictions[ALONE] = as_columns(alone.predict(X_given), n_rows, n_outputs, "alone")
+        cost[ALONE] = Cost.of(alone, alone.predict, X_given)
     else:
         missing.append("What the student reaches without a teacher: pass it fitted as alone=.")
     quality = {
@@ -225,7 +230,6 @@ def distillation_report(
         missing.append("The suspicious labels themselves: pass the labels of fit as y_train=.")
     if X_train is None and n_train:
         missing.append("The student's word on suspicious rows: pass the rows of fit as X_train=.")
-    index = next((v.index for v in (y_train, X_train) if hasattr(v, "iloc")), None)
     suspects = find_suspects(
         training, distiller.predict, X_train, None if n_outputs == 1 else outputs, index, unit
     )

@@ -11,6 +11,8 @@ from sklearn.model_selection import KFold, check_cv
 from skorch import NeuralNet
 from torch.nn import Module
 
+from sklearn_regkd._categories import is_frame
+from sklearn_regkd._explain import columns_without_numbers, listed
 from sklearn_regkd._random import draw_seed
 from sklearn_regkd._sklearn import safe_indexing
 from sklearn_regkd._target import as_columns
@@ -66,12 +68,23 @@ def ask(teacher: Any, X: Any, n_outputs: int, where: str = "") -> np.ndarray:
         Number of targets.
     where : str, default=""
         Which fit of the teacher speaks, named in errors.
+
+    Raises
+    ------
+    RuntimeError
+        If the teacher's own `predict` raises an error.
+    ValueError
+        If what it says has another shape than y, or is not finite.
     """
     if isinstance(teacher, Module):
         dtype = next((p.dtype for p in teacher.parameters()), None)
         prediction = forward(teacher, X, dtype=dtype)
     else:
-        prediction = teacher.predict(X)
+        try:
+            prediction = teacher.predict(X)
+        except Exception as error:
+            what = f"to predict {where}".rstrip()
+            raise RuntimeError(_failure(teacher, what, error, X)) from error
     who = f"the prediction of teacher {type(teacher).__name__} {where}".rstrip()
     return as_columns(prediction, len(X), n_outputs, who)
 
@@ -127,9 +140,21 @@ def fit_teacher(
                     return fitted.fit(X, target, **params)
             return fitted.fit(X, target, **params)
     except Exception as error:
-        raise RuntimeError(
-            f"teacher {type(teacher).__name__} failed {where}: {type(error).__name__}: {error}"
-        ) from error
+        raise RuntimeError(_failure(teacher, where, error, X)) from error
+
+
+def _failure(teacher: Any, what: str, error: Exception, X: Any) -> str:
+    """Return what to say of a teacher that failed."""
+    words = f"teacher {type(teacher).__name__} failed {what}: {type(error).__name__}: {error}"
+    odd = columns_without_numbers(X) if is_frame(X) else {}
+    names = [name for columns in odd.values() for name in columns]
+    if not names:
+        return words
+    return (
+        f"{words.rstrip()} (a teacher gets the data frame as it is, here with text or dates in "
+        f"{listed(names)}: take a teacher that knows what to do with them, or a Pipeline that "
+        "encodes them before it)"
+    )
 
 
 def _fit_and_ask(teacher, X, y, params, train, test, seed, fold, n_folds):
@@ -144,7 +169,7 @@ def make_folds(cv: Any, n_samples: int, random_state: np.random.RandomState) -> 
     Raises
     ------
     ValueError
-        If the splitter leaves a row out or tests it twice.
+        If the splitter leaves a row out or tests it twice, or needs more than the number of rows.
 
     Warns
     -----
@@ -160,7 +185,13 @@ def make_folds(cv: Any, n_samples: int, random_state: np.random.RandomState) -> 
                 stacklevel=2,
             )
         cv = KFold(min(int(cv), n_samples), shuffle=True, random_state=draw_seed(random_state))
-    folds = list(check_cv(cv).split(np.arange(n_samples)))
+    try:
+        folds = list(check_cv(cv).split(np.arange(n_samples)))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"cv={cv!r} cannot split {n_samples} rows of which it knows neither labels nor groups "
+            f"({error}); pass the folds themselves, cv=list(splitter.split(X, y, groups))"
+        ) from error
     folds = [tuple(np.arange(n_samples)[rows] for rows in fold) for fold in folds]  # from masks
     tested = np.zeros(n_samples, int)
     for _, test in folds:

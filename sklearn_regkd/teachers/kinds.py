@@ -17,6 +17,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skorch import NeuralNet
 
+from sklearn_regkd._categories import categorical_columns
 from sklearn_regkd._random import fill_random_states
 
 KINDS = (
@@ -28,6 +29,8 @@ KINDS = (
 FEW_ROWS = {"max_iter": 200, "learning_rate": 0.08}
 MANY_ROWS = {"max_iter": 1000, "learning_rate": 0.05, "early_stopping": True}
 MANY = 8_000
+# Of one column: the trees keep them in a byte.
+MOST_CATEGORIES = 255
 
 
 def default_teacher(n_samples: int = 0) -> BaseEstimator:
@@ -43,6 +46,39 @@ def default_teacher(n_samples: int = 0) -> BaseEstimator:
         return teacher.set_fit_request(sample_weight=True)
 
 
+def check_default_rows(X: Any, shape: tuple[int, ...]) -> None:
+    """Refuse rows that the default teacher cannot take, before anything is computed.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, ...)
+        As the user gave it.
+    shape : tuple of int
+        Of X as an array.
+
+    Raises
+    ------
+    ValueError
+        If these are images, or a column of a frame holds too many categories.
+    """
+    if len(shape) > 2:
+        raise ValueError(
+            f"X has shape {shape}, but the default teacher takes tables only: pass a teacher for "
+            "images, such as StudentRegressor(module=large_cnn) from sklearn_regkd.networks.cnn"
+        )
+    for column in categorical_columns(X, "from_dtype"):
+        name = X.columns[column]
+        values = X[name]
+        # scikit-learn counts what is missing in a polars column as a category.
+        count = values.n_unique() if hasattr(X, "with_columns") else values.nunique()
+        if count > MOST_CATEGORIES:
+            raise ValueError(
+                f"column {name!r} of X holds {count} categories, and the default teacher takes at "
+                f"most {MOST_CATEGORIES}: merge the rare ones or leave the column out, put "
+                "TargetEncoder(target_type='continuous') before in a Pipeline, or pass a teacher"
+            )
+
+
 def is_fitted_teacher(teacher: Any) -> bool:
     """Whether a teacher is used as it is, instead of being fitted here."""
     return isinstance(teacher, FrozenEstimator | torch.nn.Module)
@@ -54,7 +90,7 @@ def check_teacher(teacher: Any) -> None:
     Raises
     ------
     TypeError
-        If the teacher is none of the known kinds.
+        If the teacher is none of the known kinds, or a classifier.
     NotFittedError
         If a FrozenEstimator holds an unfitted estimator.
     """
@@ -62,6 +98,13 @@ def check_teacher(teacher: Any) -> None:
         return
     if isinstance(teacher, type) or not (hasattr(teacher, "fit") and hasattr(teacher, "predict")):
         raise TypeError(f"teacher={teacher!r} cannot be used; expected {KINDS}")
+    if isinstance(teacher, BaseEstimator) and not is_torch(teacher):
+        kind = get_tags(teacher).estimator_type
+        if kind not in (None, "regressor"):  # on whole-number labels nothing else would fail
+            raise TypeError(
+                f"teacher {type(innermost(teacher)).__name__} is a {kind}, but a teacher predicts "
+                "numbers: pass a regressor"
+            )
     if isinstance(teacher, FrozenEstimator):
         try:
             check_is_fitted(teacher)

@@ -8,14 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_regkd import StudentRegressor, TORRegressor, load
-from sklearn_regkd.inspection import distillation_report
+from sklearn_regkd.inspection import (
+    LabelNoiseDisplay,
+    TeacherAgreementDisplay,
+    TrainingDisplay,
+    distillation_report,
+)
 from sklearn_regkd.inspection.measures import size_of
 from sklearn_regkd.inspection.tables import Table
 
@@ -173,6 +180,57 @@ def test_the_index_is_taken_over_where_it_says_something(tor, spoiled, held_out)
     assert columns["index"][0] == f"sample {columns['row'][0]}"
     counted = distillation_report(tor, *held_out, y_train=pd.Series(y))
     assert "index" not in counted.suspects.columns
+
+
+class TestPipeline:
+    """A Pipeline is taken apart, and the user's rows go through its first steps."""
+
+    @pytest.fixture
+    def frame(self, spoiled):
+        X, y = spoiled
+        frame = pd.DataFrame(X, columns=["a", "b", "c"], index=np.arange(len(y)) + 1000)
+        frame["kind"] = np.where(X[:, 2] > 0, "old", "new")
+        return frame, pd.Series(y, index=frame.index)
+
+    @pytest.fixture
+    def pipeline(self, frame):
+        encoder = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough")
+        student = StudentRegressor((8,), max_epochs=3, weight_decay=0.1, random_state=0)
+        tor = TORRegressor(RandomForestRegressor(5), student, random_state=0)
+        return make_pipeline(encoder, tor).fit(*frame)
+
+    def test_the_report_is_that_of_its_last_step(self, pipeline, frame):
+        X, y = frame
+        report = distillation_report(pipeline, X, y, X_train=X, y_train=y, alone=pipeline)
+        Z = pipeline[:-1].transform(X)
+        by_hand = distillation_report(pipeline[-1], Z, y, X_train=Z, y_train=y)
+        assert report.quality["student"] == by_hand.quality["student"]
+        assert report.quality["student alone"] == by_hand.quality["student"]
+        assert report.quality["teacher"] == by_hand.quality["teacher"]
+        columns = report.suspects.columns
+        assert columns["index"].tolist() == (1000 + columns["row"]).tolist()
+        for row, said in zip(columns["index"][:3], columns["student"][:3], strict=True):
+            assert said == pytest.approx(pipeline.predict(X.loc[[row]])[0])
+
+    def test_also_inside_a_search(self, pipeline, frame):
+        search = GridSearchCV(pipeline, {"torregressor__student__lr": [0.02]}, cv=2).fit(*frame)
+        report = distillation_report(search, *frame)
+        assert report.quality["student"][0].r2 == pytest.approx(search.score(*frame))
+
+    def test_displays_take_it_too(self, pipeline, frame):
+        X, y = frame
+        display = TeacherAgreementDisplay.from_estimator(pipeline, X, y)
+        assert_allclose(display.student[:, 0], pipeline.predict(X))
+        noise = LabelNoiseDisplay.from_estimator(pipeline, X, y)
+        assert_allclose(noise.residual[:, 0], y - pipeline[-1].teacher_prediction_)
+        assert len(TrainingDisplay.from_estimator(pipeline).train_loss) == 3
+
+    def test_other_wrappers_are_refused_in_one_line(self, pipeline, frame):
+        whole = TransformedTargetRegressor(pipeline).fit(*frame)
+        with pytest.raises(TypeError, match=r"got TransformedTargetRegressor; .*regressor_"):
+            distillation_report(whole, *frame)
+        with pytest.raises(TypeError, match=r"got Ridge$"):
+            TrainingDisplay.from_estimator(Ridge())
 
 
 def test_rows_that_are_not_those_of_fit_are_refused(tor, spoiled, held_out):
