@@ -204,7 +204,8 @@ def _enter(graph: Graph, network: FoldedNetwork, X: str) -> str:
     parts = []
     if len(network.numeric):
         numbers = graph.add("Gather", X, _array(network.numeric), axis=1)
-        parts.append(_scores(graph, table, numbers, missing=True))
+        gaps = len(network.missing) or len(network.category_value)
+        parts.append(_scores(graph, table, numbers, missing=bool(gaps)))
     if len(network.missing):
         missing = graph.add("IsNaN", graph.add("Gather", X, _array(network.missing), axis=1))
         parts.append(graph.add("Cast", missing, to=1))

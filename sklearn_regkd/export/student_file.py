@@ -160,8 +160,10 @@ def _inputs(module: dict[str, Tensor], n_features: int) -> Quantiles | Scaling:
         if not len(center) == len(scale) == n_features:
             raise FileError(f"the file scales {len(center)} features of {n_features}")
         return Scaling(center, scale, np.zeros(len(center), bool))
+    # Files from before there was this table: all numbers were embedded alike.
+    module.setdefault("input_two_valued", torch.empty(0, dtype=torch.int64))
     quantiles = Quantiles(**{name: module[f"input_{name}"].numpy() for name in TABLES})
-    for name in ("numeric", "missing", "category_feature"):
+    for name in ("numeric", "missing", "category_feature", "two_valued"):
         values = getattr(quantiles, name)
         if values.ndim != 1 or values.dtype.kind != "i":
             raise FileError(f"the file's {name} are no features")
@@ -172,6 +174,9 @@ def _inputs(module: dict[str, Tensor], n_features: int) -> Quantiles | Scaling:
         quantiles.category_value.shape == quantiles.category_feature.shape
     ):
         raise FileError("the file's tables of its inputs have unequal lengths")
+    last = len(quantiles.numeric) - len(quantiles.two_valued)
+    if not np.array_equal(quantiles.numeric[max(last, 0) :], quantiles.two_valued):
+        raise FileError("the file's features of two values are not the last of its numbers")
     if not (quantiles.knots[:, 1:] >= quantiles.knots[:, :-1]).all():
         raise FileError("the file's quantiles do not rise")
     return quantiles

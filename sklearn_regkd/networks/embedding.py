@@ -22,7 +22,9 @@ def count_frequencies(n_numeric: int, n_plain: int = 0) -> int:
     >>> [count_frequencies(d) for d in (1, 8, 21, 100)]
     [16, 9, 3, 0]
     """
-    each = (MOST_INPUTS - n_plain) // max(n_numeric, 1)
+    if not n_numeric:
+        return 0
+    each = (MOST_INPUTS - n_plain) // n_numeric
     return max(0, min(MOST_FREQUENCIES, (each - 1) // 2))
 
 

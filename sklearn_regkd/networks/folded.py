@@ -74,7 +74,8 @@ class FoldedNetwork:
         self.numeric, self.missing = tables["input_numeric"], tables["input_missing"]
         self.category_feature = tables["input_category_feature"]
         self.category_value = tables["input_category_value"].to(dtype)[:, None]
-        self.only_numeric = not len(self.missing) and not len(self.category_value)
+        others = ("missing", "category_value", "two_valued")
+        self.only_numeric = not any(len(tables[f"input_{name}"]) for name in others)
 
     def __call__(self, X: np.ndarray, head: str) -> np.ndarray:
         """Return predictions (n_samples, n_outputs) of validated rows, in raw units.

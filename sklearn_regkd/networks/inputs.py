@@ -55,7 +55,7 @@ def attached_inputs(module: nn.Module) -> Quantiles | Scaling:
 def count_inputs(inputs: Quantiles | Scaling) -> tuple[int, int]:
     """Return how many numbers the network sees, and how many marks that are 0 or 1."""
     if isinstance(inputs, Quantiles):
-        return len(inputs.numeric), inputs.n_plain
+        return len(inputs.numeric) - len(inputs.two_valued), inputs.n_plain
     return len(inputs.center), 0
 
 

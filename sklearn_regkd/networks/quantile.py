@@ -32,15 +32,17 @@ class Quantiles:
     Parameters
     ----------
     numeric : ndarray of int of shape (n_numeric,)
-        The features that are numbers.
+        The features that are numbers, those of at most two values at the end.
     knots : ndarray of shape (n_numeric, n_knots), float64
         Values of each of them, increasing; infinity after the last one.
     scores : ndarray of shape (n_numeric, n_knots), float64
-        The normal score of each knot.
+        The normal score of each knot; 0 and 1 where there are two values.
     missing : ndarray of int of shape (n_missing,)
         Numeric features with missing values, each of which gets an input of its own.
     category_feature, category_value : ndarray of shape (n_categories,)
         Every category of the other features, as feature and value.
+    two_valued : ndarray of int of shape (n_two_valued,)
+        The last of `numeric`: columns of a one-hot encoding, for example.
     """
 
     numeric: np.ndarray
@@ -49,11 +51,12 @@ class Quantiles:
     missing: np.ndarray
     category_feature: np.ndarray
     category_value: np.ndarray
+    two_valued: np.ndarray
 
     @property
     def n_plain(self) -> int:
-        """Number of inputs that are 0 or 1 and follow the scores."""
-        return len(self.missing) + len(self.category_value)
+        """Number of inputs, the last ones, that are 0 or 1 and gain nothing from waves."""
+        return len(self.two_valued) + len(self.missing) + len(self.category_value)
 
 
 TABLES = tuple(field.name for field in fields(Quantiles))
@@ -110,9 +113,19 @@ def fit_quantiles(X: np.ndarray, weight: np.ndarray, categorical: Sequence[int] 
     knots, scores = np.full((len(tables), length), np.inf), np.zeros((len(tables), length))
     for feature, (values, score) in enumerate(tables):
         knots[feature, : len(values)], scores[feature, : len(values)] = values, score
+    is_two_valued = (knots < np.inf).sum(axis=1) <= 2
+    marks = np.where(knots < np.inf, np.arange(length), 0.0)
+    scores = np.where(is_two_valued[:, None], marks, scores)
+    order = np.argsort(is_two_valued, kind="stable")
     pairs = np.array(categories, np.float64).reshape(-1, 2)
     return Quantiles(
-        numeric, knots, scores, np.array(missing, int), pairs[:, 0].astype(int), pairs[:, 1]
+        numeric[order],
+        knots[order],
+        scores[order],
+        np.array(missing, int),
+        pairs[:, 0].astype(int),
+        pairs[:, 1],
+        numeric[is_two_valued],
     )
 
 
@@ -167,12 +180,12 @@ def enter(X: Tensor, tables: dict[str, Tensor]) -> Tensor:
     Returns
     -------
     Tensor of shape (n_samples, n_inputs)
-        Normal scores of the numbers; then 1 where a number that was missing in
-        fit is missing; then 1 for the category of the row. A category that was
-        not seen in fit, or is missing, has 0 in all of these.
+        Normal scores of the numbers, the 0 and 1 of those of two values last; then 1
+        where a number that was missing in fit is missing; then 1 for the category of
+        the row. A category that was not seen in fit, or is missing, has 0 in all of these.
     """
     knots, scores = tables["knots"].to(X.dtype), tables["scores"].to(X.dtype)
-    whole = len(knots) == X.shape[1]
+    whole = len(knots) == X.shape[1] and not len(tables["two_valued"])
     parts = [normal_scores(X if whole else X[:, tables["numeric"]], knots, scores)]
     if len(tables["missing"]):
         parts.append(X[:, tables["missing"]].isnan().to(X.dtype))

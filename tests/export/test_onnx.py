@@ -114,6 +114,18 @@ def test_missing_values_that_nobody_expected_are_not_guessed(table):
     assert np.isnan(run(to_onnx(student), X)).tolist() == [False, True, False]
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_columns_of_two_values(table, alone):
+    X, y = table
+    marks = X > 0.5
+    X = marks.astype(np.float32) if alone else np.column_stack([marks[:, 0], X, marks[:, 1]])
+    student = StudentRegressor((8,), **QUICK).fit(X, y)
+    probes = np.concatenate([X, X + 0.25, X * 100])
+    assert_agree(student, probes)
+    probes[1, 0] = np.nan
+    assert np.isnan(run(to_onnx(student), probes)).nonzero()[0].tolist() == [1]
+
+
 def test_categories_are_codes(table):
     X, y = table
     frame = pd.DataFrame(

@@ -117,6 +117,16 @@ def test_the_default_student_is_a_small_file_without_the_training_rows(tmp_path)
     assert (tmp_path / "file").stat().st_size < 100_000
 
 
+def test_columns_of_two_values_stay_in_their_places(table, tmp_path):
+    X, y = table
+    X = np.column_stack([X[:, 0] > 0, X, np.full(len(X), 2.0)])
+    student = StudentRegressor((8,), max_epochs=3, weight_decay=0.1, random_state=0).fit(X, y)
+    student.save(tmp_path / "student.regkd")
+    probes = np.concatenate([X, X + 0.25])
+    said = load(tmp_path / "student.regkd").predict(probes)
+    np.testing.assert_array_equal(said, student.predict(probes))
+
+
 def test_frames_with_categories_and_missing_values(tmp_path):
     rng = np.random.default_rng(0)
     X = pd.DataFrame(

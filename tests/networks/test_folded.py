@@ -22,7 +22,7 @@ ANYWHERE = st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=30)
 
 
 def rows(n_rows, seed=0):
-    """Numbers of several shapes, one with gaps; categories; a constant."""
+    """Numbers of several shapes, one with gaps; categories; a constant; two values."""
     rng = np.random.default_rng(seed)
     X = np.column_stack(
         [
@@ -32,6 +32,7 @@ def rows(n_rows, seed=0):
             1e6 + rng.uniform(0, 100, n_rows),
             rng.integers(-1, 4, n_rows),
             np.full(n_rows, 7.0),
+            rng.integers(0, 2, n_rows),
         ]
     )
     X[::7, 0] = np.nan
@@ -66,7 +67,7 @@ CASES = {
     "standardised, embedded": {"transform": "standard", "categorical": ()},
     "linear": {"hidden": (), "n_frequencies": 0},
     "numbers only": {"categorical": ()},
-    "categories only": {"categorical": range(6), "n_frequencies": 0},
+    "categories only": {"categorical": range(7), "n_frequencies": 0},
 }
 
 

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtri
 from scipy.stats import rankdata
@@ -52,6 +52,7 @@ class TestScores:
     @quick
     @given(on_grid)
     def test_share_below_and_half_of_the_ties(self, values):
+        assume(len(set(values)) != 2)  # these are marks
         share = (rankdata(values) - 0.5) / len(values)
         np.testing.assert_allclose(seen(fit(values), values)[:, 0], ndtri(share), atol=1e-12)
 
@@ -113,6 +114,7 @@ class TestScores:
     @quick
     @given(on_grid, st.data())
     def test_integer_weight_is_repetition(self, values, data):
+        assume(len(set(values)) != 2)
         n = len(values)
         weight = np.array(data.draw(st.lists(st.integers(1, 3), min_size=n, max_size=n)))
         # Scores stop at half of a row of the table, and there are fewer of them here.
@@ -143,7 +145,7 @@ class TestScores:
 
     def test_features_do_not_see_each_other(self):
         rng = np.random.default_rng(0)
-        X = np.column_stack([rng.standard_normal(300), np.full(300, 3.0), np.arange(300) % 5])
+        X = np.column_stack([rng.standard_normal(300), np.arange(300) % 5, np.full(300, 3.0)])
         together = seen(fit(X), X)
         for feature in range(3):
             alone = seen(fit(X[:, feature]), X[:, feature])
@@ -158,12 +160,9 @@ class TestScores:
         assert (seen(quantiles, [values.max() + 1e-3, 1e30, 1e300]) == high).all()
         np.testing.assert_allclose([low[0], high[0]], ndtri([0.5 / n, 1 - 0.5 / n]))
 
-    def test_between_two_values(self):
-        quantiles = fit([0.0, 1.0])
-        expected = ndtri(0.25) * (1 - 2 * np.array([0.0, 0.25, 0.5, 0.75, 1.0]))
-        np.testing.assert_allclose(
-            seen(quantiles, [0.0, 0.25, 0.5, 0.75, 1.0])[:, 0], expected, atol=1e-12
-        )
+    def test_between_two_knots(self):
+        scores = seen(fit([0.0, 1.0, 3.0]), [1.0, 1.5, 2.0, 2.5, 3.0])[:, 0]
+        np.testing.assert_allclose(scores, ndtri(5 / 6) * np.arange(5) / 4, atol=1e-12)
 
     def test_as_the_full_quantile_transform(self):
         X = np.random.default_rng(0).standard_normal((2000, 1))
@@ -181,12 +180,46 @@ class TestScores:
         assert 0.8 < scores.std() < 1.1
 
 
+class TestTwoValues:
+    """Columns of two values, of a one-hot encoding above all, are marks that come last."""
+
+    X = np.array([[1, 7.5, 0.1], [0, 7.5, 0.2], [0, -2.0, 0.3], [0, 7.5, 0.4]])
+
+    def test_marks_after_the_numbers(self):
+        quantiles = fit(self.X)
+        assert quantiles.numeric.tolist() == [2, 0, 1]
+        assert quantiles.two_valued.tolist() == [0, 1]
+        assert quantiles.n_plain == 2
+        out = seen(quantiles, self.X)
+        assert out[:, 1].tolist() == [1, 0, 0, 0]
+        assert out[:, 2].tolist() == [1, 1, 0, 1]
+        np.testing.assert_array_equal(out[:, :1], seen(fit(self.X[:, 2]), self.X[:, 2]))
+
+    def test_values_between_and_beyond(self):
+        out = seen(fit(self.X), [[0.25, 100.0, 0.1], [-9.0, -100.0, 0.1], [np.nan, 5.125, 0.1]])
+        np.testing.assert_allclose(out[:, 1:], [[0.25, 1], [0, 0], [0, 0.75]])
+
+    def test_missing_is_a_mark_of_its_own(self):
+        X = np.column_stack([self.X[:, 2], [1.0, np.nan, 0.0, 0.0]])
+        quantiles = fit(X)
+        assert quantiles.n_plain == 2
+        assert seen(quantiles, X)[:, 1:].tolist() == [[1, 0], [0, 1], [0, 0], [0, 0]]
+
+    @quick
+    @given(on_grid, st.data())
+    def test_weights_do_not_move_them(self, values, data):
+        values = np.array(values) > 0
+        assume(0 < values.sum() < len(values))
+        weight = data.draw(st.lists(st.integers(1, 9), min_size=len(values), max_size=len(values)))
+        assert np.array_equal(seen(fit(3.0 * values - 1, weight), 3.0 * values - 1)[:, 0], values)
+
+
 class TestStrangeColumns:
     @pytest.mark.parametrize("value", [0.0, -3.5, 1e30])
     def test_constant(self, value):
         quantiles = fit(np.column_stack([np.full(50, value), np.arange(50)]))
         for other in (value, value - 1, value + 1, -2e30, 2e30):
-            assert seen(quantiles, [[other, 1.0]])[0, 0] == pytest.approx(0, abs=1e-12)
+            assert seen(quantiles, [[other, 1.0]])[0, 1] == 0  # after the numbers
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     def test_one_row(self, dtype):
@@ -295,7 +328,7 @@ class TestMissing:
     def test_nothing_known(self):
         quantiles = fit(np.column_stack([np.full(4, np.nan), np.arange(4)]))
         out = seen(quantiles, [[np.nan, 0.0], [1e30, 0.0], [-1.0, 0.0]])
-        assert out[:, 0].tolist() == [0, 0, 0]
+        assert out[:, 1].tolist() == [0, 0, 0]
         assert out[:, 2].tolist() == [1, 0, 0]
 
 
