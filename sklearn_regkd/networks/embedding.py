@@ -9,7 +9,8 @@ from torch import Tensor, nn
 # scale fits all tables: california wants the shortest waves, kin8nm the longest.
 LOWEST, HIGHEST = 0.03, 2.0
 MOST_FREQUENCIES = 16
-# With a first hidden layer of 64 this makes at most 10,000 weights of it.
+# With a first hidden layer of 64 this makes at most 10,000 weights of it, unless there are
+# more inputs than that to begin with.
 MOST_INPUTS = 156
 
 
