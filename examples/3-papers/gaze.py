@@ -8,11 +8,12 @@ gets an annotation error (``--kind gross``: Gaussian, of three standard deviatio
 Compared are, by the mean angle between true and predicted gaze on clean labels that nobody saw:
 
 - a teacher with 187,442 parameters;
-- a student with less than a tenth of them, alone: with squared and with absolute error;
-- the same student, taught by ``TORRegressor`` and by ``DistilledRegressor``.
+- a student with less than a tenth of them, alone: with squared and with absolute error, and with
+  the latter for four times as many epochs;
+- the same student, taught by ``TORRegressor`` and by ``DistilledRegressor``, by the latter also with
+  three mixed pictures for each of the training set, which the teacher labels.
 
-The teacher learns from the same wrong labels, with the absolute error. All students are trained
-alike, and nothing was tuned.
+The teacher learns from the same wrong labels, with the absolute error. Nothing was tuned.
 
 **The data** are yours to get (CC BY-NC-SA 4.0, non-commercial research): either the unpacked data
 set, ``--folder MPIIGaze --persons p00``, or a file ``--data eyes.npz`` of arrays ``X`` (n, 36, 60),
