@@ -10,8 +10,8 @@ Compared are, by the mean angle between true and predicted gaze on clean labels 
 - a teacher with 187,442 parameters;
 - a student with less than a tenth of them, alone: with squared and with absolute error, and with
   the latter for four times as many epochs;
-- the same student, taught by ``TORRegressor`` and by ``DistilledRegressor``, by the latter also with
-  three mixed pictures for each of the training set, which the teacher labels.
+- the same student, taught by ``TORRegressor`` and by ``DistilledRegressor``, by the latter also
+  with three mixed pictures for each of the training set, which the teacher labels.
 
 The teacher learns from the same wrong labels, with the absolute error. Nothing was tuned.
 
