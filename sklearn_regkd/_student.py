@@ -178,7 +178,7 @@ class StudentRegressor(
     >>> X, y = load_diabetes(return_X_y=True)
     >>> student = StudentRegressor((16,), max_epochs=20, random_state=0).fit(X, y)
     >>> student.n_parameters_
-    2433
+    2497
     >>> student.predict(X[:2]).shape
     (2,)
     """
