@@ -49,7 +49,7 @@ class Slow(RegressorMixin, BaseEstimator):
 
 
 @pytest.fixture(scope="module")
-def client():
+def started():
     with (
         distributed.LocalCluster(
             n_workers=3, threads_per_worker=1, dashboard_address=None, processes=True
@@ -57,6 +57,14 @@ def client():
         distributed.Client(cluster) as client,
     ):
         yield client
+
+
+@pytest.fixture
+def client(started):
+    """Three workers, also after a test that killed one: a new one imports torch first."""
+    started.cluster.scale(3)
+    started.wait_for_workers(3, timeout=180)
+    return started
 
 
 @pytest.fixture
@@ -99,7 +107,6 @@ def test_a_worker_dies_in_the_middle(client, log, tmp_path, wraps):
         found = search(log, str(tmp_path / "cache"), seconds=0.2).fit(X, y)
     killer.join()
     assert_same(found, expected)
-    client.wait_for_workers(3, timeout=30)
     assert set(client.run(os.getpid).values()).isdisjoint(killed)
     # Three folds of the search, and all rows in the end: 4 fits each, shared by 12 candidates;
     # what the dead worker was about is done once more.
@@ -118,7 +125,6 @@ def test_data_outlive_the_worker_that_held_them(client):
     (holder,) = {worker for worker, keys in client.has_what().items() if future.key in keys}
     os.kill(client.run(os.getpid)[holder], signal.SIGKILL)
     assert client.submit(np.sum, future).result(timeout=30) == data.sum()
-    client.wait_for_workers(3, timeout=30)
 
 
 def test_a_teacher_asked_on_the_cluster_survives_a_worker(client, tmp_path):
@@ -143,7 +149,6 @@ def test_a_teacher_asked_on_the_cluster_survives_a_worker(client, tmp_path):
     said = np.concatenate([answers.read(index) for index in range(30)])[:, 0]
     np.testing.assert_allclose(said, teacher.predict(X), rtol=1e-5)
     assert np.array_equal(found.X, survey(source, 50, 0).X)
-    client.wait_for_workers(3, timeout=30)
 
 
 def _here():
