@@ -372,9 +372,9 @@ class DistilledRegressor(BaseDistiller):
         loss = self.loss
         if loss == "auto":
             loss = getattr(self.student, "loss", "squared_error")
-        if self.loss == "auto" and loss == "squared_error":
-            # What is left of wrong labels must not weigh by its square.
-            loss = "squared_error" if verdict.inlier.all() else "huber"
+            if loss == "squared_error" and not verdict.inlier.all():
+                # What is left of wrong labels must not weigh by its square.
+                loss = "huber"
         return {
             "loss": loss,
             "n_heads": self.heads,
