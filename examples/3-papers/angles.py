@@ -16,7 +16,15 @@ LONGER = "the same, four times as long"
 TOR = "TORRegressor"
 DISTILLED = "DistilledRegressor"
 MIXED = "DistilledRegressor, mixed pictures"
+SHARES = [0.0, 0.1, 0.2, 0.4]
 MADE = 3  # mixed pictures for each of the training set
+
+
+def add_choices(parser):
+    """Add the options of both scripts."""
+    parser.add_argument("--shares", type=float, nargs="+", default=SHARES)
+    parser.add_argument("--kind", default="gross", help="gross, swap or shift")
+    parser.add_argument("--quick", action="store_true", help="one epoch: to see that it runs")
 
 
 def fit_models(X, y, seed, teacher, student):

@@ -24,7 +24,7 @@ Run it with ``make digits``, or in seconds, to see that it works::
 from functools import partial
 
 import numpy as np
-from angles import check_sizes, compare, fit_models
+from angles import add_choices, check_sizes, compare, fit_models
 from common import options
 from scipy.ndimage import rotate
 from sklearn.datasets import load_digits
@@ -34,7 +34,6 @@ from sklearn_regkd import StudentRegressor
 from sklearn_regkd.datasets import corrupt_labels
 from sklearn_regkd.networks.cnn import CNN, large_cnn
 
-SHARES = [0.0, 0.1, 0.2, 0.4]
 MOST = 45.0  # degrees
 
 
@@ -74,14 +73,8 @@ def run(kind, quick, share, seed):
     return {name: np.abs(m.predict(X_test) - y_test).mean() for name, m in models.items()}
 
 
-def add(parser):
-    parser.add_argument("--shares", type=float, nargs="+", default=SHARES)
-    parser.add_argument("--kind", default="gross", help="gross, swap or shift")
-    parser.add_argument("--quick", action="store_true", help="one epoch: to see that it runs")
-
-
 def main():
-    found = options("Angles of turned digits, with wrong labels.", "digits.png", add)
+    found = options("Angles of turned digits, with wrong labels.", "digits.png", add_choices)
     if found.quick:
         found.seeds, found.shares = 1, [0.0, 0.4]
     title = f"Turned digits: mean error in degrees ({found.kind} errors; seeds: {found.seeds})"

@@ -38,7 +38,7 @@ Run it with ``make gaze DATA=eyes.npz``, or a part of it::
 from functools import partial
 
 import numpy as np
-from angles import check_sizes, compare, fit_models
+from angles import add_choices, check_sizes, compare, fit_models
 from common import options
 from sklearn.cluster import KMeans
 from sklearn.model_selection import GroupShuffleSplit
@@ -47,7 +47,6 @@ from sklearn_regkd import StudentRegressor
 from sklearn_regkd.datasets import corrupt_labels, load_mpiigaze, mean_angular_error
 from sklearn_regkd.networks.cnn import large_cnn, small_cnn
 
-SHARES = [0.0, 0.1, 0.2, 0.4]
 BLOCK = 6  # pixels
 
 
@@ -96,9 +95,7 @@ def add(parser):
     source.add_argument("--data", help="file .npz with X (n, 36, 60) uint8 and y (n, 2) radians")
     source.add_argument("--folder", help="the unpacked MPIIGaze")
     parser.add_argument("--persons", nargs="+", default=["p00"], help="whom of the folder")
-    parser.add_argument("--shares", type=float, nargs="+", default=SHARES)
-    parser.add_argument("--kind", default="gross", help="gross, swap or shift")
-    parser.add_argument("--quick", action="store_true", help="one epoch: to see that it runs")
+    add_choices(parser)
 
 
 def main():
