@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint format sinusoid papers accuracy ablation bench fuzz parquet digits gaze docs clean
+.PHONY: demo test lint format sinusoid papers tables accuracy ablation bench fuzz parquet digits gaze docs clean
 
 demo: $(READY)
 	$(BIN)/python examples/1-start/concrete.py $(ARGS)
@@ -45,6 +45,10 @@ gaze: $(READY)
 accuracy: $(READY)
 	$(BIN)/python -m pip install -q --disable-pip-version-check cleanlab
 	OMP_NUM_THREADS=1 $(BIN)/python examples/benchmarks/accuracy.py --data $(DATA) $(ARGS)
+
+# Nine tables, most of them with words, that the recipe was not made with, as files in FOLDER.
+tables: $(READY)
+	$(BIN)/python examples/benchmarks/mixed_tables.py --folder $(FOLDER)
 
 # Each method of the papers switched on, against the default recipe: about an hour.
 ablation: $(READY)
