@@ -21,6 +21,7 @@ from sklearn_regkd._sklearn import (
 from sklearn_regkd._student import StudentRegressor
 from sklearn_regkd.losses.modules import LOSSES, WITH_TEACHER
 from sklearn_regkd.supervision.mixing import mix
+from sklearn_regkd.supervision.rehearsal import Rehearsal
 from sklearn_regkd.supervision.rules import resolve_rule
 from sklearn_regkd.teachers.council import Council
 from sklearn_regkd.teachers.hints import ask_hints, check_hints
@@ -312,7 +313,11 @@ class DistilledRegressor(BaseDistiller):
         alpha = finding.alpha if self.alpha == "auto" else self.alpha
         self.alpha_ = np.broadcast_to(alpha, finding.alpha.shape).copy()
         self.decisions_ = finding.decisions
-        told = mix(repaired, imitated, 0 if self._weighs_by_itself() else alpha)
+        alpha = 0 if self._weighs_by_itself() else alpha
+        told = mix(repaired, imitated, alpha)
+        rehearsal = None
+        if finding.by_fold is not None and np.any(alpha) and not (revision or methods.selection):
+            rehearsal = Rehearsal.by_folds(lesson.folds, mix(repaired, finding.by_fold, alpha))
         return Instruction(
             told[-1],
             imitated[-1],
@@ -323,6 +328,7 @@ class DistilledRegressor(BaseDistiller):
             methods.route
             and Curriculum(told.astype(np.float32), imitated.astype(np.float32), methods.route),
             hints and ask_hints(teacher, lesson.rows, hints, lesson.random_state),
+            rehearsal,
         )
 
     def _weighs_by_itself(self) -> bool:

@@ -37,6 +37,7 @@ from sklearn_regkd._target import (
 )
 from sklearn_regkd.networks.scaling import Scaling, fit_target_scaling
 from sklearn_regkd.supervision.outliers import Verdict
+from sklearn_regkd.supervision.rehearsal import Rehearsal
 from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.teachers.cross_fit import TeacherSignal, ask_once, make_folds, teacher_rows
 from sklearn_regkd.teachers.ensemble import TeacherEnsemble, as_ensemble, consult_all
@@ -128,6 +129,8 @@ class Instruction:
         Earlier stages of `label` and `teacher`.
     hints : ndarray of shape (n_samples, n_hints), default=None
         What the teacher sees in each row.
+    rehearsal : Rehearsal or None, default=None
+        See :class:`~sklearn_regkd.supervision.supervision.Supervision`.
     """
 
     label: np.ndarray
@@ -138,6 +141,7 @@ class Instruction:
     judged: np.ndarray | None = None
     curriculum: Curriculum | None = None
     hints: np.ndarray | None = None
+    rehearsal: Rehearsal | None = None
 
 
 class BaseDistiller(
@@ -260,6 +264,7 @@ class BaseDistiller(
                 positive / positive.mean(),
                 None if told.judged is None else told.judged[counted],
                 None if told.hints is None else told.hints[counted],
+                None if told.rehearsal is None else told.rehearsal.of(counted),
             )
             seen = X_array if counted.all() else X_array[counted]
             if more is not None:

@@ -11,9 +11,11 @@ from sklearn_regkd.networks.scaling import MOST_SIGMA
 from sklearn_regkd.supervision.auto import Investigator, default_threshold
 from sklearn_regkd.supervision.evidence import (
     DAMAGE_Z,
+    GAIN_Z,
     flags_auc,
     is_suspicious,
     measure_damage,
+    measure_gain,
     required_damage,
 )
 from sklearn_regkd.supervision.mixing import best_blend, mix
@@ -79,6 +81,9 @@ class Finding:
         The teacher to be fitted on repaired labels.
     decisions : list of Decision
         One per output.
+    by_fold : ndarray of shape (n_parts, n_samples, n_outputs) or None
+        What the teachers of the first folds say of all rows, standardised, where all labels
+        are trusted: then they have learned from the same labels as the fitted teacher.
     """
 
     verdict: Verdict
@@ -89,6 +94,7 @@ class Finding:
     second: np.ndarray
     unfitted: Any
     decisions: list[Decision]
+    by_fold: np.ndarray | None = None
 
 
 def judge_by_rule(rule: Any, council: Council, blends: bool) -> Finding:
@@ -106,9 +112,11 @@ def judge_by_rule(rule: Any, council: Council, blends: bool) -> Finding:
     """
     label, counted = council.label.clip(-MOST_SIGMA, MOST_SIGMA), council.weight > 0
     unfitted = council.teacher
-    if rule is None and council.is_default:
-        unfitted = with_loss(unfitted, "squared_error")
-    teacher = council.ask_teacher(unfitted if rule is None and council.is_default else None)
+    by_fold = None
+    if rule is None:
+        unfitted, teacher, by_fold = _ask_trusting(council)
+    else:
+        teacher = council.ask_teacher()
     verdict = trust_all(label.shape) if rule is None else rule.judge(label - teacher, counted)
     alpha = np.full(label.shape[1], DEFAULT_ALPHA)
     if blends and council.peers is not None:
@@ -123,7 +131,7 @@ def judge_by_rule(rule: Any, council: Council, blends: bool) -> Finding:
         for share, a in zip(1 - verdict.inlier[counted].mean(axis=0), alpha, strict=True)
     ]
     trust, second = verdict.inlier * 1.0, np.zeros(len(alpha))
-    return Finding(verdict, trust, teacher, teacher, alpha, second, unfitted, decisions)
+    return Finding(verdict, trust, teacher, teacher, alpha, second, unfitted, decisions, by_fold)
 
 
 def judge_by_evidence(council: Council) -> Finding:
@@ -155,12 +163,11 @@ def judge_by_evidence(council: Council) -> Finding:
         )
         proven.append(found)
         reasons.append(why)
-    unfitted = council.teacher
-    if council.is_default and not any(proven):
-        unfitted = with_loss(unfitted, "squared_error")
-        teacher = council.ask_teacher(unfitted)
-    else:
+    unfitted, by_fold = council.teacher, None
+    if any(proven):
         teacher = council.ask_teacher()
+    else:
+        unfitted, teacher, by_fold = _ask_trusting(council)
     _warn_of_a_bad_teacher(label[counted], teacher[counted])
     investigator = Investigator(label, counted, default_threshold(), council.ask, council.spread)
     shape = label.shape
@@ -199,7 +206,15 @@ def judge_by_evidence(council: Council) -> Finding:
     if council.is_default and losses == {"squared_error"}:
         unfitted = with_loss(unfitted, "squared_error")
     second = np.where(proven, SECOND_OPINION, 0.0)
-    return Finding(verdict, trust, opinion, teacher, alpha, second, unfitted, decisions)
+    return Finding(verdict, trust, opinion, teacher, alpha, second, unfitted, decisions, by_fold)
+
+
+def _ask_trusting(council: Council) -> tuple[Any, np.ndarray, np.ndarray | None]:
+    """Return the teacher for labels that are all trusted, and what it says."""
+    if not council.is_default:
+        return council.teacher, *council.ask_teacher_by_fold()
+    unfitted = with_loss(council.teacher, "squared_error")
+    return unfitted, *council.ask_teacher_by_fold(unfitted)
 
 
 def _warn_of_a_bad_teacher(label: np.ndarray, teacher: np.ndarray) -> None:
@@ -226,6 +241,13 @@ def _are_labels_wrong(council, label, believer, sceptic, counted) -> tuple[bool,
     )
     if not is_suspicious(damage):
         return False, [words, "which clean labels do as well: all are trusted"]
+    gain = measure_gain(label[counted], believer[counted], sceptic[counted])
+    if gain > GAIN_Z:
+        return False, [
+            words,
+            "but apart from shift and scale they predict them better in squared error "
+            f"({gain:.1f} standard errors): large errors can be foreseen, so all are trusted",
+        ]
     error = np.abs(label - sceptic)
     flagged = error > FLAG_SIGMA * robust_sigma((label - sceptic)[counted])
     auc = flags_auc(council.X[counted], flagged[counted], council.peers.fold[counted], seed)

@@ -1,5 +1,7 @@
 """The default recipe as a whole: what it does to labels, and what it leaves alone."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -14,7 +16,7 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from sklearn_regkd import DistilledRegressor, StudentRegressor
+from sklearn_regkd import DistilledRegressor, StudentRegressor, _judgement, _student
 from sklearn_regkd.datasets import corrupt_labels
 from sklearn_regkd.supervision.mixture import MixtureRule
 from sklearn_regkd.supervision.synthetic import SyntheticRows
@@ -39,6 +41,99 @@ def friedman():
 def trusted(friedman):
     X, y, *_ = friedman
     return distilled().fit(X, y)
+
+
+# --- evidence ---------------------------------------------------------------------------
+
+
+def is_found(monkeypatch, knows_the_place, gain_z):
+    """Whether labels count as wrong that are far away in half of the rows of one place."""
+    monkeypatch.setattr(_judgement, "GAIN_Z", gain_z)
+    rng = np.random.default_rng(0)
+    usual, noise, mistake = rng.normal(size=(3, 2000))
+    place = rng.random(2000) < 0.2
+    label = usual + 0.1 * noise - 4 * (place & (rng.random(2000) < 0.5))
+    believer = usual + 0.3 * mistake - 2 * (place if knows_the_place else rng.permutation(place))
+    peers = SimpleNamespace(fold=np.arange(2000) % 5)
+    council = SimpleNamespace(
+        X=rng.normal(size=(2000, 2)), peers=peers, random_state=np.random.RandomState(0)
+    )
+    counted = np.ones(2000, bool)
+    return _judgement._are_labels_wrong(council, label, believer, usual, counted)
+
+
+def test_large_errors_that_can_be_foreseen_are_no_wrong_labels(monkeypatch):
+    found, reasons = is_found(monkeypatch, True, 2.0)
+    assert not found
+    assert "can be foreseen" in reasons[-1]
+    assert is_found(monkeypatch, True, np.inf)[0]  # else they would have counted as wrong
+    assert is_found(monkeypatch, False, 2.0)[0]  # and so they do if nobody foresees them
+
+
+# --- the student's settings are tried with the teacher ----------------------------------
+
+
+@pytest.fixture
+def rehearsals(monkeypatch):
+    """What the students' trials were given to learn."""
+    seen = []
+
+    def spy(student, X, inputs, supervision, criterion, random_state):
+        seen.append((supervision.rehearsal, supervision.judged))
+        return 0.3
+
+    monkeypatch.setattr(_student, "try_weight_decays", spy)
+    return seen
+
+
+def test_student_is_tried_with_teachers_that_have_not_seen_the_held_out_rows(friedman, rehearsals):
+    X, y, *_ = friedman
+    folds = [(np.arange(400) % 4 != k, np.arange(400) % 4 == k) for k in range(4)]
+    student = quick(weight_decay="auto", max_epochs=2)
+    fitted = distilled(
+        student=student, teacher=LinearRegression(), outliers=None, alpha=0.75, cv=folds
+    ).fit(X, y)
+    ((rehearsal, judged),) = rehearsals
+    assert np.array_equal(rehearsal.part, np.minimum(np.arange(400) % 4, 3))
+    scale = (y - y[0])[1] / (judged[1, 0] - judged[0, 0])
+    for told, (train, _) in zip(rehearsal.told, folds, strict=False):
+        teacher = LinearRegression().fit(X[train], y[train]).predict(X)
+        expected = judged[:, 0] + 0.75 * (teacher - y) / scale
+        np.testing.assert_allclose(told[:, 0], expected, atol=1e-9)
+    assert fitted.student_.weight_decay_ == 0.3
+
+
+@pytest.mark.parametrize(
+    "case", ["wrong labels", "given predictions", "fitted teacher", "small folds", "loss", "alpha"]
+)
+def test_student_is_tried_alone_where_there_is_nothing_to_rehearse(friedman, rehearsals, case):
+    X, y, *_ = friedman
+    labels, given, params = y, {}, {"outliers": None, "teacher": LinearRegression()}
+    if case == "wrong labels":
+        labels = corrupt_labels(y, "gross", share=0.3, random_state=0)[0]
+        params = {"student": quick(weight_decay="auto")}
+    if case == "given predictions":
+        params["teacher"], given = None, {"teacher_prediction": y + 1}
+    if case == "fitted teacher":
+        params["teacher"] = FrozenEstimator(LinearRegression().fit(X, y))
+    params |= {"small folds": {"cv": 20}, "loss": {"loss": "bounded"}, "alpha": {"alpha": 0.0}}.get(
+        case, {}
+    )
+    student = params.pop("student", quick(weight_decay="auto", max_epochs=2))
+    distilled(student=student, **params).fit(X, labels, **given)
+    ((rehearsal, _),) = rehearsals
+    assert rehearsal is None
+
+
+def test_rows_of_weight_zero_are_not_rehearsed(friedman, rehearsals):
+    X, y, *_ = friedman
+    weight = (np.arange(400) % 7 > 0) * 1.0
+    student = quick(weight_decay="auto", max_epochs=2)
+    model = distilled(student=student, teacher=LinearRegression(), outliers=None)
+    model.fit(X, y, sample_weight=weight)
+    ((rehearsal, judged),) = rehearsals
+    assert rehearsal.told.shape == (3, int(weight.sum()), 1)
+    assert len(rehearsal.part) == len(judged) == weight.sum()
 
 
 # --- planted errors are found ---------------------------------------------------------

@@ -24,6 +24,8 @@ DAMAGE, DAMAGE_Z = 0.03, 3.5
 SUSPICION, SUSPICION_Z = 0.02, 3.0
 CAP_IN_SIGMA = 20.0
 FREE_AUC, AUC_PRICE = 0.6, 0.2
+# Beyond these standard errors it pays to believe. On 21 tables with wrong labels the most was 1.5.
+GAIN_Z = 2.0
 FEWEST_FLAGGED = 10
 
 
@@ -77,6 +79,40 @@ def measure_damage(label: np.ndarray, believer: np.ndarray, sceptic: np.ndarray)
 def is_suspicious(damage: Damage) -> bool:
     """Whether it is worth looking further."""
     return damage.relative > SUSPICION and damage.z > SUSPICION_Z
+
+
+def measure_gain(label: np.ndarray, believer: np.ndarray, sceptic: np.ndarray) -> float:
+    """Return by how many standard errors the believer predicts left-out labels better, squared.
+
+    The large errors of good labels can be foreseen in part (few travel on holidays), and who
+    follows every label foresees more of them; in the squared error that shows, however few they
+    are. Wrong labels that fall anywhere cannot be foreseen. But if all err on one side they lift
+    the believer, and swapped ones draw it to the mean, which the squared error rewards as well:
+    hence both predictions are first fitted to the labels by a straight line each.
+
+    Parameters
+    ----------
+    label, believer, sceptic : ndarray of shape (n_samples,)
+        Labels, and predictions of models of squared and of absolute error.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_regkd.supervision.evidence import measure_gain
+    >>> rng = np.random.default_rng(0)
+    >>> label, noise = rng.normal(size=(2, 500))
+    >>> bool(measure_gain(label, label + 0.1 * noise, label + 0.5 * noise) > 5)
+    True
+    >>> measure_gain(label + 0.9, label + 0.9, label)
+    0.0
+    """
+    errors = []
+    for said in (sceptic, believer):
+        line = np.column_stack([np.ones_like(said), said - said.mean()])
+        errors.append((label - line @ np.linalg.lstsq(line, label)[0]) ** 2)
+    better = errors[0] - errors[1]
+    noise, rounding = better.std(), 1e-12 * np.var(label)
+    return float(better.mean() / noise * np.sqrt(len(label))) if noise > rounding else 0.0
 
 
 def required_damage(auc: float) -> float:

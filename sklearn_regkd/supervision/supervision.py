@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sklearn_regkd.supervision.rehearsal import Rehearsal
+
 
 @dataclass(frozen=True)
 class Supervision:
@@ -26,6 +28,9 @@ class Supervision:
         student are chosen; None means `label`.
     hints : ndarray of shape (n_samples, n_hints), default=None
         What the teacher sees in each row, standardised.
+    rehearsal : Rehearsal, default=None
+        What is learned, in place of `judged`, while settings are tried; of the rows with
+        labels of their own.
     """
 
     label: np.ndarray
@@ -34,6 +39,7 @@ class Supervision:
     weight: np.ndarray
     judged: np.ndarray | None = None
     hints: np.ndarray | None = None
+    rehearsal: Rehearsal | None = None
 
     @property
     def n_labeled(self) -> int:
@@ -48,6 +54,7 @@ class Supervision:
             np.concatenate([self.inlier, np.ones(teacher.shape, bool)]),
             np.concatenate([self.weight, np.ones(len(teacher))]),
             self.label if self.judged is None else self.judged,
+            rehearsal=self.rehearsal,
         )
 
     def packed(self) -> np.ndarray:

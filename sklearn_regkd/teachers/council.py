@@ -9,6 +9,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn_regkd._random import draw_seed
 from sklearn_regkd.networks.scaling import MOST_SIGMA, Scaling
 from sklearn_regkd.supervision.outliers import robust_sigma
+from sklearn_regkd.supervision.rehearsal import count_parts
 from sklearn_regkd.teachers.ensemble import consult_all
 from sklearn_regkd.teachers.kinds import own_teacher, weight_params
 from sklearn_regkd.teachers.memory import AnswerCache
@@ -95,8 +96,26 @@ class Council:
         of several outputs are wrong in different rows, from all rows with
         distrusted labels replaced by the median.
         """
+        return self._ask_teacher(teacher, trust, 0)[0]
+
+    def ask_teacher_by_fold(self, teacher: Any = None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Ask the teacher about rows that were left out, and those of the first folds about all.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs)
+            What it says of rows that it has not seen.
+        ndarray of shape (n_parts, n_samples, n_outputs) or None
+            What it says of all rows after each of them; None if there are none to be left out in
+            a trial of the student, or if the teacher is not fitted here.
+        """
+        return self._ask_teacher(teacher, None, count_parts(self.folds, len(self.y)))
+
+    def _ask_teacher(
+        self, teacher: Any, trust: np.ndarray | None, n_asked: int
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         if teacher is None and self.prediction is not None:
-            return self.scaling.standardize(self.prediction)
+            return self.scaling.standardize(self.prediction), None
         y, kept = self.y if teacher is None else self.bounded(), None
         if trust is not None:
             trusted = trust >= 0.5
@@ -110,12 +129,17 @@ class Council:
             params=self.params if teacher is None else weight_params(teacher, self.uneven),
             folds=self.folds,
             kept=kept,
+            n_asked=n_asked,
             refit=False,
             n_jobs=self.n_jobs,
             seed=draw_seed(self.random_state),
             memory=self.memory,
         )
-        return self.scaling.standardize(signal.prediction)
+        by_fold = signal.by_fold
+        return (
+            self.scaling.standardize(signal.prediction),
+            None if by_fold is None else self.scaling.standardize(by_fold),
+        )
 
     def ask_witness(self, loss: str) -> np.ndarray:
         """Return what boosted trees of that loss say, whatever the teacher is."""

@@ -35,10 +35,14 @@ class TeacherSignal:
     teacher : object or None
         The teacher, fitted on all rows where that was asked for; None if only
         its predictions are known.
+    by_fold : ndarray of shape (n_asked, n_samples, n_outputs) or None, default=None
+        What the teachers of the first folds say of all rows, those included that
+        they were fitted on, where that was asked for.
     """
 
     prediction: np.ndarray
     teacher: Any
+    by_fold: np.ndarray | None = None
 
 
 def teacher_rows(teacher: Any, X: Any, X_array: np.ndarray) -> Any:
@@ -157,10 +161,10 @@ def _failure(teacher: Any, what: str, error: Exception, X: Any) -> str:
     )
 
 
-def _fit_and_ask(teacher, X, y, params, train, test, seed, fold, n_folds):
+def _fit_and_ask(teacher, X, y, params, train, asked, seed, fold, n_folds):
     where = f"on fold {fold + 1} of {n_folds}"
     fitted = fit_teacher(teacher, X, y, params, train, seed, where)
-    return ask(fitted, safe_indexing(X, test), y.shape[1], where)
+    return ask(fitted, X if asked is None else safe_indexing(X, asked), y.shape[1], where)
 
 
 def make_folds(cv: Any, n_samples: int, random_state: np.random.RandomState) -> list[tuple]:
@@ -219,6 +223,7 @@ def consult(
     n_jobs: int | None,
     seed: int,
     kept: np.ndarray | None = None,
+    n_asked: int = 0,
 ) -> TeacherSignal:
     """Get an unfitted teacher's opinion of rows that it has not seen.
 
@@ -242,6 +247,8 @@ def consult(
         Decides the seeds of torch teachers.
     kept : ndarray of bool of shape (n_samples,), default=None
         The rows to learn from; a fold without any learns from all of its rows.
+    n_asked : int, default=0
+        How many of the folds' teachers are asked about all rows.
 
     Returns
     -------
@@ -252,7 +259,16 @@ def consult(
     seeds = [draw_seed(random_state) for _ in range(len(folds) + 1)]
     tasks = [
         partial(
-            _fit_and_ask, teacher, X, y, params, _among(train, kept), test, seed, fold, len(folds)
+            _fit_and_ask,
+            teacher,
+            X,
+            y,
+            params,
+            _among(train, kept),
+            None if fold < n_asked else test,
+            seed,
+            fold,
+            len(folds),
         )
         for fold, ((train, test), seed) in enumerate(zip(folds, seeds, strict=False))
     ]
@@ -260,6 +276,7 @@ def consult(
         tasks.append(partial(fit_teacher, teacher, X, y, params, None, seeds[-1], "on all rows"))
     said = call_all(tasks, n_jobs)
     prediction = np.empty(y.shape)
-    for (_, test), values in zip(folds, said, strict=False):
-        prediction[test] = values
-    return TeacherSignal(prediction, said[-1] if refit else teacher)
+    for fold, ((_, test), values) in enumerate(zip(folds, said, strict=False)):
+        prediction[test] = values[test] if fold < n_asked else values
+    by_fold = np.stack(said[:n_asked]) if n_asked else None
+    return TeacherSignal(prediction, said[-1] if refit else teacher, by_fold)

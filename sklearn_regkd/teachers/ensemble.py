@@ -111,7 +111,7 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
         random_state = own_random_state(self.random_state)
         if isinstance(self.weights, str) and self.weights == "score":
             folds = make_folds(self.cv, len(y), random_state)
-            opinions = self.cross_fit(
+            said = self.cross_fit(
                 X,
                 y,
                 weight,
@@ -121,7 +121,7 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
                 seed=draw_seed(random_state),
                 memory=open_memory(None),
             )
-            weights = score_weights(y, opinions, weight)
+            weights = score_weights(y, np.stack([s.prediction for s in said]), weight)
         else:
             weights, members = self.weights, []
             for member in self._members(y.shape[1], random_state):
@@ -136,7 +136,7 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
 
     def cross_fit(
         self, X: Any, y: np.ndarray, weight: np.ndarray | None, memory: AnswerCache, **how: Any
-    ) -> np.ndarray:
+    ) -> list[TeacherSignal]:
         """Ask all members about rows that they have not seen, and keep them if they are refitted.
 
         Parameters
@@ -154,7 +154,7 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
 
         Returns
         -------
-        ndarray of shape (n_estimators, n_samples, n_outputs)
+        list of TeacherSignal
             What each member says.
         """
         said = []
@@ -163,7 +163,7 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
             said.append(_consult_one(memory, member, _rows_of(member, X), y, params=params, **how))
         if how["refit"]:
             self._keep([s.teacher for s in said], X, y.shape[1])
-        return np.stack([s.prediction for s in said])
+        return said
 
     def _keep(self, members: list, X: Any, n_outputs: int) -> None:
         validate_data(self, X, skip_check_array=True)  # notes names and number of the features
@@ -338,13 +338,19 @@ def consult_all(
     if not isinstance(teacher, TeacherEnsemble):
         return _consult_one(memory, teacher, X, y, **how)
     weight = how.pop("params").get("sample_weight")
-    opinions = teacher.cross_fit(X, y, weight, memory, **how)
+    said = teacher.cross_fit(X, y, weight, memory, **how)
+    opinions = np.stack([s.prediction for s in said])
     if isinstance(teacher.weights, str) and teacher.weights == "score":
         teacher.weights = score_weights(y, opinions, weight)
     weights = normalize_weights(teacher.weights, len(opinions), y.shape[1])
     if how["refit"]:
         teacher.weights_, teacher._y_ndim = weights, 1 if y.shape[1] == 1 else 2
-    return TeacherSignal(np.einsum("mk,mnk->nk", weights, opinions), teacher)
+    by_fold = [s.by_fold for s in said if s.by_fold is not None]  # of a fitted member there is none
+    return TeacherSignal(
+        np.einsum("mk,mnk->nk", weights, opinions),
+        teacher,
+        np.einsum("mk,mfnk->fnk", weights, by_fold) if len(by_fold) == len(said) else None,
+    )
 
 
 def normalize_weights(weights: Any, n_members: int, n_outputs: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from sklearn_regkd.supervision.evidence import (
     flags_auc,
     is_suspicious,
     measure_damage,
+    measure_gain,
     required_damage,
 )
 from sklearn_regkd.supervision.outliers import robust_sigma
@@ -113,6 +114,52 @@ class TestMeasureDamage:
         assert damage.relative == 0
         assert np.isfinite(damage.z)
         assert damage.z > 0
+
+
+class TestMeasureGain:
+    @quick
+    @given(st.floats(-5, 5), st.floats(0.1, 10), st.integers(0, 99))
+    def test_shift_and_scale_do_not_matter(self, shift, scale, seed):
+        label, believer, sceptic = opinions(seed=seed)
+        before = measure_gain(label, believer, sceptic)
+        after = measure_gain(label, scale * believer + shift, sceptic)
+        assert after == pytest.approx(before, rel=1e-6, abs=1e-9)
+        after = measure_gain(scale * label, believer, shift - scale * sceptic)
+        assert after == pytest.approx(before, rel=1e-6, abs=1e-9)
+
+    @quick
+    @given(st.integers(0, 99))
+    def test_sign_changes_with_the_roles(self, seed):
+        label, worse, better = opinions(seed=seed)
+        gain = measure_gain(label, better, worse)
+        assert gain > 1
+        assert measure_gain(label, worse, better) == pytest.approx(-gain)
+
+    def test_large_errors_that_can_be_foreseen(self):
+        rng = np.random.default_rng(0)
+        usual, noise = rng.normal(size=(2, 2000))
+        place = rng.random(2000) < 0.2  # where half of the labels are far away, and good
+        label = usual + 0.1 * noise - 4 * (place & (rng.random(2000) < 0.5))
+        assert measure_gain(label, usual - 2 * place, usual) > 5
+
+    @pytest.mark.parametrize("noise", ["gross", "shift", "swap"])
+    def test_wrong_labels_are_no_gain(self, noise):
+        # A believer who knows all that can be known of such labels: what their mean is.
+        rng = np.random.default_rng(0)
+        truth = rng.normal(size=2000)
+        wrong = rng.random(2000) < 0.3
+        spoiled = {
+            "gross": truth + 3 * rng.normal(size=2000),
+            "shift": truth + 3,
+            "swap": rng.permutation(truth),
+        }[noise]
+        label = np.where(wrong, spoiled, truth)
+        believer = {"gross": truth, "shift": truth + 0.9, "swap": 0.7 * truth}[noise]
+        assert measure_gain(label, believer + 0.1 * rng.normal(size=2000), truth) < 2
+
+    def test_constant_predictions(self):
+        label = np.random.default_rng(0).normal(size=50)
+        assert measure_gain(label, np.zeros(50), np.ones(50)) == 0.0
 
 
 class TestSuspicion:

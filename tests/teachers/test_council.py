@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
 from sklearn.multioutput import MultiOutputRegressor
 
 from sklearn_regkd import StudentRegressor
 from sklearn_regkd.networks.scaling import fit_target_scaling
 from sklearn_regkd.teachers.council import Council, with_loss
+from sklearn_regkd.teachers.ensemble import TeacherEnsemble
 from sklearn_regkd.teachers.kinds import default_teacher, own_teacher, weight_params
 from sklearn_regkd.teachers.memory import open_memory
 from sklearn_regkd.teachers.peers import Peers
@@ -81,6 +83,52 @@ def council(X, y, teacher=None, prediction=None, is_default=False, epochs=None, 
         np.random.RandomState(0),
         open_memory(None),
     )
+
+
+class TestAskTeacherByFold:
+    def test_says_the_same_of_rows_that_were_left_out(self):
+        X, y = table(n_outputs=2)
+        asked = council(X, y, LinearRegression())
+        said, by_fold = asked.ask_teacher_by_fold()
+        np.testing.assert_array_equal(said, asked.ask_teacher())
+        assert by_fold.shape == (N_FOLDS, N, 2)
+        for (train, _), values in zip(folds(), by_fold, strict=True):
+            expected = LinearRegression().fit(X[train], y[train]).predict(X)
+            np.testing.assert_allclose(values, asked.scaling.standardize(expected), atol=1e-9)
+
+    def test_costs_no_fit(self, log):
+        X, y = table()
+        council(X, y, Recorder()).ask_teacher_by_fold()
+        assert len(log) == N_FOLDS
+
+    def test_nothing_to_rehearse(self, log):
+        X, y = table()
+        said, by_fold = council(X, y, prediction=y + 1).ask_teacher_by_fold()
+        assert by_fold is None
+        asked = council(X, y, Recorder())
+        asked.folds = [(np.delete(np.arange(N), k), np.array([k])) for k in range(N)]
+        said, by_fold = asked.ask_teacher_by_fold()
+        assert by_fold is None  # parts of one row
+        assert said.shape == y.shape
+
+    def test_of_several_teachers(self):
+        X, y = table()
+        lines = [("a", LinearRegression()), ("b", LinearRegression(fit_intercept=False))]
+        several = council(X, y, TeacherEnsemble(lines, weights=[3, 1]))
+        single = [council(X, y, member) for _, member in lines]
+        first, second = (one.ask_teacher_by_fold()[1] for one in single)
+        by_fold = several.ask_teacher_by_fold()[1]
+        np.testing.assert_allclose(by_fold, 0.75 * first + 0.25 * second, atol=1e-9)
+
+    def test_of_several_of_which_one_is_fitted(self):
+        X, y = table()
+        lines = [
+            ("a", LinearRegression()),
+            ("b", FrozenEstimator(LinearRegression().fit(X, y[:, 0]))),
+        ]
+        said, by_fold = council(X, y, TeacherEnsemble(lines)).ask_teacher_by_fold()
+        assert by_fold is None
+        assert np.isfinite(said).all()
 
 
 class TestAskTeacher:

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from sklearn_regkd.supervision.rehearsal import Rehearsal
 from sklearn_regkd.training import pilot
 from sklearn_regkd.training.pilot import (
     DEFAULT_WEIGHT_DECAY,
     FEWEST_ROWS,
     SPLITS,
     WEIGHT_DECAYS,
+    WITH_TEACHER,
     choose_weight_decay,
 )
 from sklearn_regkd.training.stack import Recipe, train_stack
@@ -26,9 +28,15 @@ def table(n, n_inputs=2, n_outputs=1):
     return X, clean, rng.standard_normal((n, n_outputs))
 
 
-def choose(X, label, weight=None, losses=("squared_error",), seed=0, recipe=RECIPE):
+def choose(X, label, weight=None, losses=("squared_error",), seed=0, recipe=RECIPE, rehearsal=None):
     weight = np.ones(len(label)) if weight is None else weight
-    return choose_weight_decay(recipe, np.asarray(X), label, weight, losses, seed)
+    return choose_weight_decay(recipe, np.asarray(X), label, weight, losses, seed, rehearsal)
+
+
+def rehearse(told, n_parts=3):
+    """A fifth of the rows is left out in each part; `told` is learned whichever that is."""
+    part = np.minimum(np.arange(len(told)) % 5, n_parts)
+    return Rehearsal(part, np.stack([told] * n_parts))
 
 
 @pytest.fixture
@@ -209,3 +217,50 @@ class TestTrial:
         assert scores.shape == (60, 2)
         assert target.shape[1] == 60
         assert len(scores.unique(dim=0)) == 60
+
+
+class TestRehearsal:
+    @pytest.mark.parametrize("n_parts", [2, 3])
+    def test_its_parts_are_held_out_and_its_labels_learned(self, trials, n_parts):
+        X, clean, noise = table(100)
+        told = np.stack([clean + k for k in range(n_parts)])
+        rehearsal = Rehearsal(rehearse(clean, n_parts).part, told)
+        (chosen,) = choose(X, noise, recipe=SHORT, rehearsal=rehearsal)
+        assert chosen in WITH_TEACHER
+        ((_, scores, target, weight, _, decay, *_),) = trials
+        assert len(target) == len(decay) == n_parts * len(WITH_TEACHER)
+        order = [int((row == X).all(dim=1).nonzero()) for row in scores]
+        assert sorted(order) == list(range(100))
+        for net in range(len(target)):
+            left_out = np.array(order)[weight[net, :, 0].numpy() == 0]
+            assert sorted(left_out) == [*np.flatnonzero(rehearsal.part == net % n_parts)]
+            np.testing.assert_allclose(target[net], told[net % n_parts][order], rtol=1e-6)
+        assert [round(float(d), 6) for d in decay[::n_parts]] == list(WITH_TEACHER)
+
+    def test_held_out_rows_are_compared_with_their_labels(self, trials):
+        X, clean, _ = table(300)
+        judged = [choose(X, label, rehearsal=rehearse(clean)) for label in (clean, -clean)]
+        first, second = (call[-1].predict(torch.from_numpy(X)) for call in trials)
+        assert np.array_equal(first, second)  # the same was learned
+        assert judged[0] != judged[1]  # and judged by other labels
+
+    def test_a_calm_teacher_wants_less_than_noisy_labels(self):
+        X, clean, noise = table(200)
+        (by_label,) = choose(X, clean + noise)
+        (by_teacher,) = choose(X, clean + noise, rehearsal=rehearse(clean))
+        assert by_teacher < by_label
+
+    def test_of_many_rows_a_selection_is_tried(self, trials, monkeypatch):
+        monkeypatch.setattr(pilot, "MOST_ROWS", 60)
+        X, clean, _ = table(500)
+        choose(X, clean, recipe=SHORT, rehearsal=rehearse(clean))
+        ((_, scores, target, *_),) = trials
+        assert scores.shape == (60, 2)
+        assert target.shape[1] == 60
+
+    def test_a_part_without_weight_is_no_trial(self, trials):
+        X, clean, _ = table(100)
+        rehearsal = rehearse(clean)
+        weight = (rehearsal.part == 0).astype(float)
+        assert choose(X, clean, weight, rehearsal=rehearsal) == [DEFAULT_WEIGHT_DECAY]
+        assert trials == []

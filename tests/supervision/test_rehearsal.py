@@ -1,0 +1,46 @@
+"""Parts that are left out in turn, and what is learned meanwhile."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.model_selection import GroupKFold, KFold
+
+from sklearn_regkd.supervision.rehearsal import MOST_PARTS, Rehearsal, count_parts
+
+
+def folds(n_samples, n_folds):
+    return list(KFold(n_folds).split(np.zeros(n_samples)))
+
+
+class TestRehearsal:
+    @given(st.integers(2, 10), st.integers(1, 3), st.integers(10, 40))
+    def test_each_part_is_what_a_fold_tests(self, n_folds, n_parts, n):
+        n_parts = min(n_parts, n_folds)
+        splits = folds(n, n_folds)
+        part = Rehearsal.by_folds(splits, np.zeros((n_parts, n, 1))).part
+        for number in range(n_parts):
+            assert np.array_equal(np.flatnonzero(part == number), splits[number][1])
+        never = np.concatenate([np.empty(0, int), *(test for _, test in splits[n_parts:])])
+        assert np.array_equal(np.flatnonzero(part == n_parts), never)
+
+    def test_of_some_rows(self):
+        told = np.random.default_rng(0).normal(size=(3, 20, 2))
+        rehearsal = Rehearsal.by_folds(folds(20, 4), told)
+        mask = np.arange(20) % 3 == 0
+        for rows in (mask, np.flatnonzero(mask)):
+            some = rehearsal.of(rows)
+            assert np.array_equal(some.part, rehearsal.part[mask])
+            assert np.array_equal(some.told, told[:, mask])
+
+
+class TestCountParts:
+    @pytest.mark.parametrize(("n_folds", "expected"), [(2, 2), (3, 3), (5, 3), (10, 3), (20, 0)])
+    def test_three_unless_they_are_small(self, n_folds, expected):
+        assert MOST_PARTS == 3
+        assert count_parts(folds(100, n_folds), 100) == expected
+
+    def test_one_small_group_is_enough(self):
+        groups = np.repeat([0, 1, 2], [50, 45, 5])
+        splits = list(GroupKFold(3).split(np.zeros(100), groups=groups))
+        assert count_parts(splits, 100) == 0
