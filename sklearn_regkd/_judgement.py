@@ -11,8 +11,8 @@ from sklearn_regkd.networks.scaling import MOST_SIGMA
 from sklearn_regkd.supervision.auto import Investigator, default_threshold
 from sklearn_regkd.supervision.evidence import (
     DAMAGE_Z,
-    GAIN_Z,
     flags_auc,
+    is_foreseen,
     is_suspicious,
     measure_damage,
     measure_gain,
@@ -241,16 +241,17 @@ def _are_labels_wrong(council, label, believer, sceptic, counted) -> tuple[bool,
     )
     if not is_suspicious(damage):
         return False, [words, "which clean labels do as well: all are trusted"]
-    gain = measure_gain(label[counted], believer[counted], sceptic[counted])
-    if gain > GAIN_Z:
-        return False, [
-            words,
-            "but apart from shift and scale they predict them better in squared error "
-            f"({gain:.1f} standard errors): large errors can be foreseen, so all are trusted",
-        ]
     error = np.abs(label - sceptic)
     flagged = error > FLAG_SIGMA * robust_sigma((label - sceptic)[counted])
     auc = flags_auc(council.X[counted], flagged[counted], council.peers.fold[counted], seed)
+    gain = measure_gain(label[counted], believer[counted], sceptic[counted])
+    if is_foreseen(gain, auc):
+        return False, [
+            words,
+            f"but X predicts where the large errors are (with an AUC of {auc:.2f}; 0.5 is chance), "
+            f"and models of the squared error foresee them: theirs is {gain.relative:.1%} lower, "
+            f"shift and scale apart ({gain.z:.1f} standard errors); all labels are trusted",
+        ]
     required = required_damage(auc)
     found = damage.relative > required and damage.z > DAMAGE_Z
     verdict = "more" if found else "not more"

@@ -46,28 +46,29 @@ def trusted(friedman):
 # --- evidence ---------------------------------------------------------------------------
 
 
-def is_found(monkeypatch, knows_the_place, gain_z):
+def is_found(believer_knows, place_in_X=True):
     """Whether labels count as wrong that are far away in half of the rows of one place."""
-    monkeypatch.setattr(_judgement, "GAIN_Z", gain_z)
     rng = np.random.default_rng(0)
     usual, noise, mistake = rng.normal(size=(3, 2000))
     place = rng.random(2000) < 0.2
     label = usual + 0.1 * noise - 4 * (place & (rng.random(2000) < 0.5))
-    believer = usual + 0.3 * mistake - 2 * (place if knows_the_place else rng.permutation(place))
+    believer = usual + 0.3 * mistake - 2 * (place if believer_knows else rng.permutation(place))
     peers = SimpleNamespace(fold=np.arange(2000) % 5)
-    council = SimpleNamespace(
-        X=rng.normal(size=(2000, 2)), peers=peers, random_state=np.random.RandomState(0)
-    )
+    X = rng.normal(size=(2000, 2))
+    X[:, 0] += 5 * (place & place_in_X)
+    council = SimpleNamespace(X=X, peers=peers, random_state=np.random.RandomState(0))
     counted = np.ones(2000, bool)
     return _judgement._are_labels_wrong(council, label, believer, usual, counted)
 
 
 def test_large_errors_that_can_be_foreseen_are_no_wrong_labels(monkeypatch):
-    found, reasons = is_found(monkeypatch, True, 2.0)
+    found, reasons = is_found(believer_knows=True)
     assert not found
-    assert "can be foreseen" in reasons[-1]
-    assert is_found(monkeypatch, True, np.inf)[0]  # else they would have counted as wrong
-    assert is_found(monkeypatch, False, 2.0)[0]  # and so they do if nobody foresees them
+    assert "foresee" in reasons[-1]
+    assert is_found(believer_knows=False)[0]  # nobody foresees them
+    assert is_found(believer_knows=True, place_in_X=False)[0]
+    monkeypatch.setattr(_judgement, "is_foreseen", lambda gain, auc: False)
+    assert is_found(believer_knows=True)[0]  # so it is this that decides
 
 
 # --- the student's settings are tried with the teacher ----------------------------------

@@ -177,7 +177,7 @@ def mean_and_error(values):
     return f"{values.mean():.3f} ± {values.std(ddof=1) / np.sqrt(len(values)):.3f}"
 
 
-def summarise(records, command):
+def summarise(records, command, title):
     """Return the page, from all records."""
     cells = {}
     for record in records:
@@ -225,7 +225,7 @@ def summarise(records, command):
     flagged = [n for n in ("cleanlab", "tor", "distilled") if n in names]
     spoiled = [n for n in kinds if n != "gauss_all"]
     blocks = [
-        "# Accuracy",
+        f"# {title}",
         "",
         "R2 on clean test labels of models trained on spoiled ones, with default parameters; "
         f"mean over {n_seeds} seed{'s' * (n_seeds > 1)}, with the standard error. R2 is 1 for "
@@ -311,6 +311,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2, help="processes, of one thread each")
     parser.add_argument("--records", type=pathlib.Path, default=pathlib.Path("accuracy.jsonl"))
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs/accuracy.md"))
+    parser.add_argument("--title", default="Accuracy", help="of the page")
     args = parser.parse_args()
     paths = sorted(args.data.glob("*.npz"))
     if args.sets:
@@ -339,7 +340,7 @@ def main():
             scores = "  ".join(f"{r['model']} {r['r2']:.3f}" for r in records)
             print(f"{first['set']} {first['noise']} seed {first['seed']}: {scores}", flush=True)
     done = [r for r in done if r["rows"] == args.rows]
-    args.out.write_text(summarise(done, command))
+    args.out.write_text(summarise(done, command, args.title))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ from sklearn_regkd.supervision.evidence import (
     SUSPICION,
     SUSPICION_Z,
     Damage,
+    Gain,
     flags_auc,
+    is_foreseen,
     is_suspicious,
     measure_damage,
     measure_gain,
@@ -122,25 +124,31 @@ class TestMeasureGain:
     def test_shift_and_scale_do_not_matter(self, shift, scale, seed):
         label, believer, sceptic = opinions(seed=seed)
         before = measure_gain(label, believer, sceptic)
-        after = measure_gain(label, scale * believer + shift, sceptic)
-        assert after == pytest.approx(before, rel=1e-6, abs=1e-9)
-        after = measure_gain(scale * label, believer, shift - scale * sceptic)
-        assert after == pytest.approx(before, rel=1e-6, abs=1e-9)
+        for after in (
+            measure_gain(label, scale * believer + shift, sceptic),
+            measure_gain(scale * label, believer, shift - scale * sceptic),
+        ):
+            assert after.relative == pytest.approx(before.relative, rel=1e-6, abs=1e-9)
+            assert after.z == pytest.approx(before.z, rel=1e-6, abs=1e-9)
 
     @quick
     @given(st.integers(0, 99))
     def test_sign_changes_with_the_roles(self, seed):
         label, worse, better = opinions(seed=seed)
-        gain = measure_gain(label, better, worse)
-        assert gain > 1
-        assert measure_gain(label, worse, better) == pytest.approx(-gain)
+        gain, loss = measure_gain(label, better, worse), measure_gain(label, worse, better)
+        assert gain.relative > 0
+        assert gain.z > 1
+        assert loss.z == pytest.approx(-gain.z)
+        assert (1 + gain.relative) * (1 + loss.relative) == pytest.approx(1)
 
     def test_large_errors_that_can_be_foreseen(self):
         rng = np.random.default_rng(0)
         usual, noise = rng.normal(size=(2, 2000))
         place = rng.random(2000) < 0.2  # where half of the labels are far away, and good
         label = usual + 0.1 * noise - 4 * (place & (rng.random(2000) < 0.5))
-        assert measure_gain(label, usual - 2 * place, usual) > 5
+        gain = measure_gain(label, usual - 2 * place, usual)
+        assert gain.z > 5
+        assert is_foreseen(gain, 0.9)
 
     @pytest.mark.parametrize("noise", ["gross", "shift", "swap"])
     def test_wrong_labels_are_no_gain(self, noise):
@@ -155,11 +163,19 @@ class TestMeasureGain:
         }[noise]
         label = np.where(wrong, spoiled, truth)
         believer = {"gross": truth, "shift": truth + 0.9, "swap": 0.7 * truth}[noise]
-        assert measure_gain(label, believer + 0.1 * rng.normal(size=2000), truth) < 2
+        gain = measure_gain(label, believer + 0.1 * rng.normal(size=2000), truth)
+        assert not is_foreseen(gain, 0.9)
 
     def test_constant_predictions(self):
         label = np.random.default_rng(0).normal(size=50)
-        assert measure_gain(label, np.zeros(50), np.ones(50)) == 0.0
+        assert measure_gain(label, np.zeros(50), np.ones(50)) == Gain(0.0, 0.0)
+
+    @pytest.mark.parametrize(
+        ("relative", "z", "auc", "expected"),
+        [(0.1, 5, 0.8, True), (0.02, 5, 0.8, False), (0.1, 1, 0.8, False), (0.1, 5, 0.6, False)],
+    )
+    def test_foreseen_takes_size_and_certainty_and_places(self, relative, z, auc, expected):
+        assert is_foreseen(Gain(relative, z), auc) == expected
 
 
 class TestSuspicion:
