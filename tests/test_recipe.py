@@ -18,6 +18,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor, _judgement, _student
 from sklearn_regkd.datasets import corrupt_labels
+from sklearn_regkd.supervision import rehearsal
 from sklearn_regkd.supervision.mixture import MixtureRule
 from sklearn_regkd.supervision.synthetic import SyntheticRows
 
@@ -84,6 +85,7 @@ def rehearsals(monkeypatch):
         return 0.3
 
     monkeypatch.setattr(_student, "try_weight_decays", spy)
+    monkeypatch.setattr(rehearsal, "FEWEST_ROWS", 400)
     return seen
 
 
@@ -94,10 +96,10 @@ def test_student_is_tried_with_teachers_that_have_not_seen_the_held_out_rows(fri
     fitted = distilled(
         student=student, teacher=LinearRegression(), outliers=None, alpha=0.75, cv=folds
     ).fit(X, y)
-    ((rehearsal, judged),) = rehearsals
-    assert np.array_equal(rehearsal.part, np.minimum(np.arange(400) % 4, 3))
+    ((rehearsed, judged),) = rehearsals
+    assert np.array_equal(rehearsed.part, np.minimum(np.arange(400) % 4, 3))
     scale = (y - y[0])[1] / (judged[1, 0] - judged[0, 0])
-    for told, (train, _) in zip(rehearsal.told, folds, strict=False):
+    for told, (train, _) in zip(rehearsed.told, folds, strict=False):
         teacher = LinearRegression().fit(X[train], y[train]).predict(X)
         expected = judged[:, 0] + 0.75 * (teacher - y) / scale
         np.testing.assert_allclose(told[:, 0], expected, atol=1e-9)
@@ -105,7 +107,16 @@ def test_student_is_tried_with_teachers_that_have_not_seen_the_held_out_rows(fri
 
 
 @pytest.mark.parametrize(
-    "case", ["wrong labels", "given predictions", "fitted teacher", "small folds", "loss", "alpha"]
+    "case",
+    [
+        "wrong labels",
+        "given predictions",
+        "fitted teacher",
+        "small folds",
+        "few rows",
+        "loss",
+        "alpha",
+    ],
 )
 def test_student_is_tried_alone_where_there_is_nothing_to_rehearse(friedman, rehearsals, case):
     X, y, *_ = friedman
@@ -113,6 +124,8 @@ def test_student_is_tried_alone_where_there_is_nothing_to_rehearse(friedman, reh
     if case == "wrong labels":
         labels = corrupt_labels(y, "gross", share=0.3, random_state=0)[0]
         params = {"student": quick(weight_decay="auto")}
+    if case == "few rows":
+        X, labels = X[:399], y[:399]
     if case == "given predictions":
         params["teacher"], given = None, {"teacher_prediction": y + 1}
     if case == "fitted teacher":
@@ -122,8 +135,8 @@ def test_student_is_tried_alone_where_there_is_nothing_to_rehearse(friedman, reh
     )
     student = params.pop("student", quick(weight_decay="auto", max_epochs=2))
     distilled(student=student, **params).fit(X, labels, **given)
-    ((rehearsal, _),) = rehearsals
-    assert rehearsal is None
+    ((rehearsed, _),) = rehearsals
+    assert rehearsed is None
 
 
 def test_rows_of_weight_zero_are_not_rehearsed(friedman, rehearsals):
@@ -132,9 +145,9 @@ def test_rows_of_weight_zero_are_not_rehearsed(friedman, rehearsals):
     student = quick(weight_decay="auto", max_epochs=2)
     model = distilled(student=student, teacher=LinearRegression(), outliers=None)
     model.fit(X, y, sample_weight=weight)
-    ((rehearsal, judged),) = rehearsals
-    assert rehearsal.told.shape == (3, int(weight.sum()), 1)
-    assert len(rehearsal.part) == len(judged) == weight.sum()
+    ((rehearsed, judged),) = rehearsals
+    assert rehearsed.told.shape == (3, int(weight.sum()), 1)
+    assert len(rehearsed.part) == len(judged) == weight.sum()
 
 
 # --- planted errors are found ---------------------------------------------------------

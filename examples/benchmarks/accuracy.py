@@ -208,7 +208,7 @@ def summarise(records, command, title):
         if noise != "none":
             noisy += 1
             above += r2(models, "distilled") > best
-    kinds = [n for n in NOISES if n != "none"]
+    kinds = [n for n in NOISES if n != "none" and any(key[1] == n for key in cells)]
     summary = []
     for name in names:
         row = [NAMES[name]]
@@ -228,7 +228,7 @@ def summarise(records, command, title):
         f"# {title}",
         "",
         "R2 on clean test labels of models trained on spoiled ones, with default parameters; "
-        f"mean over {n_seeds} seed{'s' * (n_seeds > 1)}, with the standard error. R2 is 1 for "
+        f"mean over {n_seeds} seed{'s, with the standard error' * (n_seeds > 1)}. R2 is 1 for "
         "perfect predictions, and 0 for what the mean of all labels would reach. At most "
         f"{max(r['rows'] for r in records):,} rows of each set (table), three quarters of them for "
         f"training. The sets: {', '.join(dict.fromkeys(key[0] for key in cells))}.",

@@ -38,9 +38,12 @@ class TestCountParts:
     @pytest.mark.parametrize(("n_folds", "expected"), [(2, 2), (3, 3), (5, 3), (10, 3), (20, 0)])
     def test_three_unless_they_are_small(self, n_folds, expected):
         assert MOST_PARTS == 3
-        assert count_parts(folds(100, n_folds), 100) == expected
+        assert count_parts(folds(4000, n_folds), 4000) == expected
 
     def test_one_small_group_is_enough(self):
-        groups = np.repeat([0, 1, 2], [50, 45, 5])
-        splits = list(GroupKFold(3).split(np.zeros(100), groups=groups))
-        assert count_parts(splits, 100) == 0
+        groups = np.repeat([0, 1, 2], [2000, 1800, 200])
+        splits = list(GroupKFold(3).split(np.zeros(4000), groups=groups))
+        assert count_parts(splits, 4000) == 0
+
+    def test_none_on_few_rows(self):
+        assert count_parts(folds(3999, 5), 3999) == 0

@@ -10,6 +10,7 @@ from sklearn.multioutput import MultiOutputRegressor
 
 from sklearn_regkd import StudentRegressor
 from sklearn_regkd.networks.scaling import fit_target_scaling
+from sklearn_regkd.supervision import rehearsal
 from sklearn_regkd.teachers.council import Council, with_loss
 from sklearn_regkd.teachers.ensemble import TeacherEnsemble
 from sklearn_regkd.teachers.kinds import default_teacher, own_teacher, weight_params
@@ -86,6 +87,10 @@ def council(X, y, teacher=None, prediction=None, is_default=False, epochs=None, 
 
 
 class TestAskTeacherByFold:
+    @pytest.fixture(autouse=True)
+    def few_rows_are_enough(self, monkeypatch):
+        monkeypatch.setattr(rehearsal, "FEWEST_ROWS", N)
+
     def test_says_the_same_of_rows_that_were_left_out(self):
         X, y = table(n_outputs=2)
         asked = council(X, y, LinearRegression())
