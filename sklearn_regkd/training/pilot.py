@@ -30,7 +30,7 @@ FEWEST_ROWS = 50
 MOST_ROWS = 20_000
 HELD_OUT = 0.2
 # One trial says little. On abalone it ended anywhere between 0.1 and 3; on 34,000 rows of protein,
-# where the held-out rows are many, the draw of the initial weights still misled one in nine.
+# where the held-out rows are many, the draw of the initial weights still misled 2 of 36.
 SPLITS = MOST_PARTS
 IN_DOUBT = 0.5
 
