@@ -32,13 +32,13 @@ FEWEST_FLAGGED = 10
 
 
 @dataclass(frozen=True)
-class Damage:
-    """How much worse a believer predicts left-out labels than a sceptic.
+class Difference:
+    """How much larger the errors of one prediction are than those of another.
 
     Parameters
     ----------
     relative : float
-        Difference of their mean absolute errors, relative to the sceptic's.
+        Difference of the mean errors, relative to those of the other.
     z : float
         The difference in its standard errors, rows taken as pairs.
     """
@@ -47,8 +47,8 @@ class Damage:
     z: float
 
 
-def measure_damage(label: np.ndarray, believer: np.ndarray, sceptic: np.ndarray) -> Damage:
-    """Compare two out-of-fold predictions by the absolute error, capped at 20 robust sigma.
+def measure_damage(label: np.ndarray, believer: np.ndarray, sceptic: np.ndarray) -> Difference:
+    """Say how much larger the believer's absolute errors are, capped at 20 robust sigma.
 
     The absolute error, because the squared one rewards a model for leaning
     towards errors that are all on one side.
@@ -70,37 +70,16 @@ def measure_damage(label: np.ndarray, believer: np.ndarray, sceptic: np.ndarray)
     # One absurd label would hide in the noise that it makes itself.
     cap = CAP_IN_SIGMA * robust_sigma(label - sceptic)
     error, deceived = np.minimum(errors, cap) if cap > 0 else errors
-    worse = deceived - error
-    typical, noise = error.mean(), worse.std()
-    return Damage(
-        float(worse.mean() / typical) if typical > 0 else 0.0,
-        float(worse.mean() / noise * np.sqrt(len(label))) if noise > 0 else 0.0,
-    )
+    return _difference(deceived - error, error)
 
 
-def is_suspicious(damage: Damage) -> bool:
+def is_suspicious(damage: Difference) -> bool:
     """Whether it is worth looking further."""
     return damage.relative > SUSPICION and damage.z > SUSPICION_Z
 
 
-@dataclass(frozen=True)
-class Gain:
-    """How much better a believer predicts left-out labels than a sceptic.
-
-    Parameters
-    ----------
-    relative : float
-        Difference of their mean squared errors, relative to the believer's.
-    z : float
-        The difference in its standard errors, rows taken as pairs.
-    """
-
-    relative: float
-    z: float
-
-
-def measure_gain(label: np.ndarray, believer: np.ndarray, sceptic: np.ndarray) -> Gain:
-    """Compare two out-of-fold predictions by the squared error, shift and scale apart.
+def measure_gain(label: np.ndarray, believer: np.ndarray, sceptic: np.ndarray) -> Difference:
+    """Say how much larger the sceptic's squared errors are, shift and scale apart.
 
     The large errors of good labels can be foreseen in part (few travel on holidays), and who
     follows every label foresees more of them; in the squared error that shows, however few they
@@ -122,21 +101,28 @@ def measure_gain(label: np.ndarray, believer: np.ndarray, sceptic: np.ndarray) -
     >>> round(measure_gain(label, label + 0.5 * noise, label + noise).relative, 2)
     1.61
     >>> measure_gain(label + 0.9, label + 0.9, label)
-    Gain(relative=0.0, z=0.0)
+    Difference(relative=0.0, z=0.0)
     """
     errors = []
     for said in (sceptic, believer):
         line = np.column_stack([np.ones_like(said), said - said.mean()])
         errors.append((label - line @ np.linalg.lstsq(line, label)[0]) ** 2)
     better = errors[0] - errors[1]
-    typical, noise, rounding = errors[1].mean(), better.std(), 1e-12 * np.var(label)
-    return Gain(
-        float(better.mean() / typical) if typical > rounding else 0.0,
-        float(better.mean() / noise * np.sqrt(len(label))) if noise > rounding else 0.0,
+    if better.std() <= 1e-12 * np.var(label):  # rounding
+        return Difference(0.0, 0.0)
+    return _difference(better, errors[1])
+
+
+def _difference(more: np.ndarray, error: np.ndarray) -> Difference:
+    """Sum up by how much errors are larger than others, row by row."""
+    typical, noise = error.mean(), more.std()
+    return Difference(
+        float(more.mean() / typical) if typical > 0 else 0.0,
+        float(more.mean() / noise * np.sqrt(len(more))) if noise > 0 else 0.0,
     )
 
 
-def is_foreseen(gain: Gain, auc: float) -> bool:
+def is_foreseen(gain: Difference, auc: float) -> bool:
     """Whether the large errors are those of good labels, since X tells of them."""
     return auc > FREE_AUC and gain.relative > GAIN and gain.z > GAIN_Z
 

@@ -10,8 +10,7 @@ from sklearn_regkd.supervision.evidence import (
     DAMAGE,
     SUSPICION,
     SUSPICION_Z,
-    Damage,
-    Gain,
+    Difference,
     flags_auc,
     is_foreseen,
     is_suspicious,
@@ -39,7 +38,7 @@ class TestMeasureDamage:
     @given(columns)
     def test_none_if_both_say_the_same(self, three):
         label, said, _ = three
-        assert measure_damage(label, said, said.copy()) == Damage(0.0, 0.0)
+        assert measure_damage(label, said, said.copy()) == Difference(0.0, 0.0)
 
     @quick
     @given(columns, st.integers(-40, 40), st.sampled_from([-1, 1]))
@@ -168,14 +167,14 @@ class TestMeasureGain:
 
     def test_constant_predictions(self):
         label = np.random.default_rng(0).normal(size=50)
-        assert measure_gain(label, np.zeros(50), np.ones(50)) == Gain(0.0, 0.0)
+        assert measure_gain(label, np.zeros(50), np.ones(50)) == Difference(0.0, 0.0)
 
     @pytest.mark.parametrize(
         ("relative", "z", "auc", "expected"),
         [(0.1, 5, 0.8, True), (0.02, 5, 0.8, False), (0.1, 1, 0.8, False), (0.1, 5, 0.6, False)],
     )
     def test_foreseen_takes_size_and_certainty_and_places(self, relative, z, auc, expected):
-        assert is_foreseen(Gain(relative, z), auc) == expected
+        assert is_foreseen(Difference(relative, z), auc) == expected
 
 
 class TestSuspicion:
@@ -184,7 +183,7 @@ class TestSuspicion:
         [(1.01, 1.01, True), (0.99, 9, False), (9, 0.99, False), (-9, -9, False), (1, 1, False)],
     )
     def test_needs_size_and_certainty(self, relative, z, expected):
-        assert is_suspicious(Damage(relative * SUSPICION, z * SUSPICION_Z)) is expected
+        assert is_suspicious(Difference(relative * SUSPICION, z * SUSPICION_Z)) is expected
 
 
 class TestRequiredDamage:
