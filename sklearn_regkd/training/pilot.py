@@ -73,15 +73,14 @@ def choose_weight_decay(
     if len(label) < FEWEST_ROWS:
         return [DEFAULT_WEIGHT_DECAY] * len(losses)
     order = np.random.RandomState(seed).permutation(len(label))[:MOST_ROWS]
-    candidates: tuple[float, ...] = WEIGHT_DECAYS
-    # Part of each row; those of the last part are never held out.
-    part = np.minimum(np.arange(len(order)) // int(HELD_OUT * len(order)), SPLITS)
-    n_splits, learned = SPLITS, label[None, order]
-    if rehearsal is not None:
-        order = order[np.argsort(rehearsal.part[order], kind="stable")]
-        rehearsed = rehearsal.of(order)
-        candidates, part = WITH_TEACHER, rehearsed.part
-        n_splits, learned = len(rehearsed.told), rehearsed.told
+    candidates: tuple[float, ...] = WEIGHT_DECAYS if rehearsal is None else WITH_TEACHER
+    if rehearsal is None:
+        part = np.empty(len(label), np.intp)
+        part[order] = np.minimum(np.arange(len(order)) // int(HELD_OUT * len(order)), SPLITS)
+        rehearsal = Rehearsal(part, np.broadcast_to(label, (SPLITS, *label.shape)))
+    order = order[np.argsort(rehearsal.part[order], kind="stable")]  # held-out rows first
+    rehearsed = rehearsal.of(order)
+    part, n_splits = rehearsed.part, len(rehearsed.told)
     label, weight = label[order].clip(-MOST_SIGMA, MOST_SIGMA), weight[order]
     scores = torch.from_numpy(inputs[order])
     held = part < n_splits
@@ -90,11 +89,11 @@ def choose_weight_decay(
         return [DEFAULT_WEIGHT_DECAY] * len(losses)
     counts /= counts.mean(axis=1, keepdims=True)
     n_candidates = len(losses) * len(candidates)
-    learned = learned.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32)
+    learned = rehearsed.told.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32)
     stack = train_stack(
         replace(recipe, n_steps=max(1, recipe.n_steps // 2)),
         scores,
-        torch.from_numpy(learned).repeat(n_candidates * n_splits // len(learned), 1, 1),
+        torch.from_numpy(learned).repeat(n_candidates, 1, 1),
         torch.from_numpy(counts.astype(np.float32))
         .repeat(n_candidates, 1)[:, :, None]
         .expand(-1, -1, label.shape[1]),
