@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint format sinusoid papers tables accuracy ablation bench fuzz parquet digits gaze docs clean
+.PHONY: demo test golden lint format sinusoid papers tables accuracy ablation bench fuzz parquet digits gaze docs clean
 
 demo: $(READY)
 	$(BIN)/python examples/1-start/concrete.py $(ARGS)
@@ -15,6 +15,11 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# What the recipe decides on six small tables, compared with tests/golden/decisions.json: a minute.
+# ARGS=--write writes the file anew.
+golden: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/golden/decide.py $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
