@@ -7,26 +7,34 @@ The estimators are imported when they are first asked for, so that
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from sklearn_regkd._distilled import DistilledRegressor
-    from sklearn_regkd._search import DistilledSearchCV
-    from sklearn_regkd._student import StudentRegressor
-    from sklearn_regkd._tor import TORRegressor
-    from sklearn_regkd.export.portable import load
+from sklearn_regkd._version import __version__
 
-__version__ = "0.1.0.dev0"
-__all__ = ["DistilledRegressor", "DistilledSearchCV", "StudentRegressor", "TORRegressor", "load"]
+if TYPE_CHECKING:
+    from sklearn_regkd.estimators.distilled import DistilledRegressor
+    from sklearn_regkd.estimators.search import DistilledSearchCV
+    from sklearn_regkd.estimators.student import StudentRegressor
+    from sklearn_regkd.estimators.tor import TORRegressor
+    from sklearn_regkd.persistence.estimator_file import load
+
+__all__ = [
+    "DistilledRegressor",
+    "DistilledSearchCV",
+    "StudentRegressor",
+    "TORRegressor",
+    "__version__",
+    "load",
+]
 
 _HOME = {
-    "DistilledRegressor": "sklearn_regkd._distilled",
-    "DistilledSearchCV": "sklearn_regkd._search",
-    "StudentRegressor": "sklearn_regkd._student",
-    "TORRegressor": "sklearn_regkd._tor",
-    "load": "sklearn_regkd.export.portable",
+    "DistilledRegressor": "sklearn_regkd.estimators.distilled",
+    "DistilledSearchCV": "sklearn_regkd.estimators.search",
+    "StudentRegressor": "sklearn_regkd.estimators.student",
+    "TORRegressor": "sklearn_regkd.estimators.tor",
+    "load": "sklearn_regkd.persistence.estimator_file",
 }
 
 
-_ROOMS = ("blocks", "cluster", "datasets", "export", "inspection", "losses")
+_ROOMS = ("datasets", "export", "inspection", "losses", "out_of_core")
 
 
 def __getattr__(name: str) -> Any:

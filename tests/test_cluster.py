@@ -16,12 +16,12 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_regkd import StudentRegressor, TORRegressor
-from sklearn_regkd.blocks.answers import Answers, ask_about
-from sklearn_regkd.blocks.source import open_source
-from sklearn_regkd.blocks.survey import survey
-from sklearn_regkd.cluster import durable
-from sklearn_regkd.networks.scaling import Scaling
-from sklearn_regkd.teachers.parallel import call_all
+from sklearn_regkd.out_of_core.block_reader import open_reader
+from sklearn_regkd.out_of_core.dask_client import resilient_client
+from sklearn_regkd.out_of_core.prediction_store import PredictionStore, predict_blocks
+from sklearn_regkd.out_of_core.sample import sample_blocks
+from sklearn_regkd.preprocessing.scaling import Scaling
+from sklearn_regkd.utils.parallel import call_all
 
 distributed = pytest.importorskip("distributed")
 
@@ -86,7 +86,9 @@ def assert_same(one, other):
         np.testing.assert_array_equal(one.cv_results_[name], other.cv_results_[name])
 
 
-@pytest.mark.parametrize("wraps", [durable, lambda client: client], ids=["durable", "plain"])
+@pytest.mark.parametrize(
+    "wraps", [resilient_client, lambda client: client], ids=["durable", "plain"]
+)
 def test_a_worker_dies_in_the_middle(client, log, tmp_path, wraps):
     X, y = make_friedman1(300, noise=0.3, random_state=0)
     expected = search(log, None).fit(X, y)
@@ -114,7 +116,7 @@ def test_a_worker_dies_in_the_middle(client, log, tmp_path, wraps):
 
 
 def test_data_outlive_the_worker_that_held_them(client):
-    held = durable(client)
+    held = resilient_client(client)
     data = np.arange(1000.0)
 
     async def scatter():
@@ -131,9 +133,9 @@ def test_a_teacher_asked_on_the_cluster_survives_a_worker(client, tmp_path):
     da = pytest.importorskip("dask.array")
     X, y = make_friedman1(3000, random_state=0)
     teacher = Ridge().fit(X, y)
-    source = open_source(da.from_array(X, chunks=(100, -1)), da.from_array(y, chunks=100))
-    found = survey(source, 50, 0, client)
-    answers = Answers(tmp_path, "ridge", found.fingerprints)
+    source = open_reader(da.from_array(X, chunks=(100, -1)), da.from_array(y, chunks=100))
+    found = sample_blocks(source, 50, 0, client)
+    answers = PredictionStore(tmp_path, "ridge", found.fingerprints)
     scaling = Scaling(np.zeros(1), np.ones(1), np.zeros(1, bool))
     victim = next(iter(client.run(os.getpid).values()))
 
@@ -144,11 +146,11 @@ def test_a_teacher_asked_on_the_cluster_survives_a_worker(client, tmp_path):
 
     killer = threading.Thread(target=kill)
     killer.start()
-    assert ask_about(source, answers, teacher, scaling, client) == 30
+    assert predict_blocks(source, answers, teacher, scaling, client) == 30
     killer.join()
     said = np.concatenate([answers.read(index) for index in range(30)])[:, 0]
     np.testing.assert_allclose(said, teacher.predict(X), rtol=1e-5)
-    assert np.array_equal(found.X, survey(source, 50, 0).X)
+    assert np.array_equal(found.X, sample_blocks(source, 50, 0).X)
 
 
 def _here():

@@ -24,7 +24,8 @@ from skorch import NeuralNetRegressor
 from torch import nn
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor
-from sklearn_regkd.supervision.outliers import ThresholdRule, paper_threshold, robust_sigma
+from sklearn_regkd.label_noise.threshold import ThresholdRule, paper_threshold
+from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 from sklearn_regkd.teachers.cross_fit import make_folds
 
 DISTILLERS = [TORRegressor, DistilledRegressor]

@@ -27,7 +27,7 @@ from sklearn_regkd.losses.criterion import SupervisionCriterion
 from sklearn_regkd.networks.features import last_linear, named_layer, watch
 from sklearn_regkd.networks.hints import ADAPTER, HintAdapter
 from sklearn_regkd.supervision.hints import Hints
-from sklearn_regkd.teachers.hints import ask_hints
+from sklearn_regkd.teachers.hints import hint_features
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def network():
 
 def see(teacher, X, layer="leaves", n_components=32, seed=0):
     hints = Hints(layer, n_components=n_components)
-    return ask_hints(teacher, X, hints, np.random.RandomState(seed))
+    return hint_features(teacher, X, hints, np.random.RandomState(seed))
 
 
 class TestLeaves:

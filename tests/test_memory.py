@@ -26,7 +26,7 @@ from torch import nn
 import sklearn_regkd
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor
 from sklearn_regkd.supervision.route import RouteSchedule
-from sklearn_regkd.teachers.memory import open_memory
+from sklearn_regkd.utils.cache import open_memory
 
 N_ROWS = 120
 # Other Python processes import the same library.
@@ -352,8 +352,8 @@ class TestProcesses:
         assert not mark.exists()
 
     def test_without_memory_nothing_is_locked(self, table, log, monkeypatch):
-        monkeypatch.setattr("sklearn_regkd.teachers.memory.FileLock", None)
-        monkeypatch.setattr("sklearn_regkd.teachers.memory.fingerprint", None)
+        monkeypatch.setattr("sklearn_regkd.utils.cache.FileLock", None)
+        monkeypatch.setattr("sklearn_regkd.utils.cache.fingerprint", None)
         assert count(tor(None, Counting(log)), *table, log=log) == 4
 
 

@@ -18,8 +18,8 @@ from sklearn.preprocessing import OneHotEncoder
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor, _judgement, _student
 from sklearn_regkd.datasets import corrupt_labels
+from sklearn_regkd.label_noise.mixture import MixtureRule
 from sklearn_regkd.supervision import rehearsal
-from sklearn_regkd.supervision.mixture import MixtureRule
 from sklearn_regkd.supervision.synthetic import SyntheticRows
 
 
@@ -53,13 +53,13 @@ def is_found(believer_knows, place_in_X=True):
     usual, noise, mistake = rng.normal(size=(3, 2000))
     place = rng.random(2000) < 0.2
     label = usual + 0.1 * noise - 4 * (place & (rng.random(2000) < 0.5))
-    believer = usual + 0.3 * mistake - 2 * (place if believer_knows else rng.permutation(place))
+    squared = usual + 0.3 * mistake - 2 * (place if believer_knows else rng.permutation(place))
     peers = SimpleNamespace(fold=np.arange(2000) % 5)
     X = rng.normal(size=(2000, 2))
     X[:, 0] += 5 * (place & place_in_X)
     council = SimpleNamespace(X=X, peers=peers, random_state=np.random.RandomState(0))
     counted = np.ones(2000, bool)
-    return _judgement._are_labels_wrong(council, label, believer, usual, counted)
+    return _judgement._are_labels_wrong(council, label, squared, usual, counted)
 
 
 def test_large_errors_that_can_be_foreseen_are_no_wrong_labels(monkeypatch):

@@ -21,7 +21,7 @@ from skorch import NeuralNetRegressor
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor
 from sklearn_regkd.supervision.route import RouteSchedule, next_anchor
-from sklearn_regkd.teachers.route import as_route, ask_route, has_route, stage_numbers
+from sklearn_regkd.teachers.route import as_route, has_route, stage_numbers, staged_predictions
 from sklearn_regkd.training.curriculum import Curriculum, FollowRoute
 
 quick = settings(max_examples=50, deadline=None)
@@ -83,12 +83,12 @@ class TestStages:
         y = y[:, None] * [1, -1] if isinstance(teacher, MultiOutputRegressor) else y
         assert has_route(teacher)
         fitted = teacher.fit(X, y)
-        route = ask_route(fitted, X, 1 if y.ndim == 1 else 2, 4)
+        route = staged_predictions(fitted, X, 1 if y.ndim == 1 else 2, 4)
         if not isinstance(teacher, AdaBoostRegressor):  # which may stop early
             assert route.shape[:2] == (4, len(X))
         np.testing.assert_allclose(route[-1].reshape(y.shape), fitted.predict(X))
         np.testing.assert_array_equal(
-            ask_route(FrozenEstimator(fitted), X, route.shape[2], 4), route
+            staged_predictions(FrozenEstimator(fitted), X, route.shape[2], 4), route
         )
 
     @pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
@@ -99,7 +99,7 @@ class TestStages:
         quiet = {} if library == "xgboost" else {"verbose": -1}
         teacher = getattr(module, teacher)(n_estimators=20, n_jobs=1, **quiet)
         assert has_route(teacher)
-        route = ask_route(teacher.fit(X, y), X, 1, 4)
+        route = staged_predictions(teacher.fit(X, y), X, 1, 4)
         np.testing.assert_allclose(route[-1, :, 0], teacher.predict(X), rtol=1e-5)
         errors = ((route[:, :, 0] - y) ** 2).mean(axis=1)
         assert (np.diff(errors) < 0).all()
@@ -111,7 +111,7 @@ class TestStages:
         early = boosting(max_iter=60, early_stopping=True, n_iter_no_change=3)
         teacher = MultiOutputRegressor(early).fit(X, both)
         assert teacher.estimators_[0].n_iter_ != teacher.estimators_[1].n_iter_
-        route = ask_route(teacher, X, 2, 50)
+        route = staged_predictions(teacher, X, 2, 50)
         np.testing.assert_allclose(route[-1], teacher.predict(X))
 
     @pytest.mark.parametrize("teacher", [LinearRegression(), RandomForestRegressor()])

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_regkd import DistilledRegressor, DistilledSearchCV, StudentRegressor, TORRegressor
 from sklearn_regkd.training import together
-from sklearn_regkd.training.train import put_off
+from sklearn_regkd.training.train import defer_training
 
 STUDENT = StudentRegressor((16, 8), weight_decay=0.1, max_epochs=6, random_state=0)
 
@@ -157,7 +157,7 @@ class TestFailures:
 
     def test_nothing_stays_put_off(self, table):
         waiting = []
-        with put_off(waiting):
+        with defer_training(waiting):
             clone(STUDENT).fit(*table)
         assert len(waiting) == 1
         assert clone(STUDENT).fit(*table).score(*table) > 0.2

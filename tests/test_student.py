@@ -139,7 +139,7 @@ def test_chunked_prediction_equals_the_whole(table, monkeypatch, module):
     whole = fitted.predict(X)
     alone = np.concatenate([fitted.predict(row[None]) for row in X])
     monkeypatch.setattr("sklearn_regkd.training.train.CHUNK_ELEMENTS", 3 * 7)
-    monkeypatch.setattr("sklearn_regkd.networks.folded.CHUNK_ELEMENTS", 500)
+    monkeypatch.setattr("sklearn_regkd.networks.inference.CHUNK_ELEMENTS", 500)
     rtol = 1e-12 if module is None else 1e-5
     np.testing.assert_allclose(fitted.predict(X), whole, rtol=rtol)
     np.testing.assert_allclose(alone, whole, rtol=rtol)

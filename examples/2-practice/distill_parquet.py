@@ -79,7 +79,7 @@ def distil(args):
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     from sklearn_regkd import DistilledRegressor, StudentRegressor
-    from sklearn_regkd.blocks import distill_blocks
+    from sklearn_regkd.out_of_core import distill_blocks
 
     dask.config.set({"distributed.worker.memory.spill": False})  # the disk is no memory
     model = DistilledRegressor(

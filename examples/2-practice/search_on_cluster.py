@@ -24,7 +24,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_regkd import StudentRegressor, TORRegressor
-from sklearn_regkd.cluster import durable
+from sklearn_regkd.out_of_core.dask_client import resilient_client
 
 CANDIDATES = {
     "student__lr": [0.003, 0.01, 0.02, 0.03],
@@ -74,7 +74,7 @@ def main():
         if args.kill_after:
             killer.start()
         start = time.perf_counter()
-        with parallel_config(backend="dask", client=durable(client)):
+        with parallel_config(backend="dask", client=resilient_client(client)):
             together = search(folder).fit(X, y)
         print(f"three workers, shared memory: {time.perf_counter() - start:.1f} s")
         if args.kill_after:

@@ -201,8 +201,8 @@ def distillation(n_repeats, X, y):
         alone.append(seconds(lambda: StudentRegressor(random_state=0).fit(X, y)))
         with (
             Clock(HistGradientBoostingRegressor, "fit") as teacher,
-            Clock(peers, "train_stack") as copies,
-            Clock(pilot, "train_stack") as trials,
+            Clock(peers, "train_batched") as copies,
+            Clock(pilot, "train_batched") as trials,
             Clock(NeuralNet, "fit_loop") as loop,
         ):
             total = seconds(lambda: DistilledRegressor(random_state=0).fit(X, y))

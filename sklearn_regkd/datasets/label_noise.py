@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_regkd._random import own_random_state
+from sklearn_regkd.utils.random import own_random_state
 
 Corruption = Callable[[np.ndarray, np.ndarray, float, np.random.RandomState], np.ndarray]
 

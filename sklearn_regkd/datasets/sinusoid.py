@@ -4,8 +4,8 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sklearn_regkd._random import own_random_state
 from sklearn_regkd.datasets.label_noise import corrupt_labels
+from sklearn_regkd.utils.random import own_random_state
 
 
 def make_sinusoid(

@@ -1,7 +1,7 @@
 """A fitted student as an ONNX file: raw features in, raw units out, and nothing else needed.
 
 The graph of the built-in network is written here, node by node, from what
-prediction has worked out beforehand (:mod:`sklearn_regkd.networks.folded`); a
+prediction has worked out beforehand (:mod:`sklearn_regkd.networks.inference`); a
 module of the user's is exported by PyTorch.
 """
 
@@ -16,12 +16,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 from torch import Tensor, nn
 
-from sklearn_regkd._distilled import DistilledRegressor
-from sklearn_regkd._distiller import BaseDistiller
-from sklearn_regkd._sklearn import check_fitted
-from sklearn_regkd._student import StudentRegressor
-from sklearn_regkd._tor import TORRegressor
-from sklearn_regkd.networks.folded import FoldedNetwork
+from sklearn_regkd.estimators.base import BaseDistiller
+from sklearn_regkd.estimators.distilled import DistilledRegressor
+from sklearn_regkd.estimators.student import StudentRegressor
+from sklearn_regkd.estimators.tor import TORRegressor
+from sklearn_regkd.networks.inference import InferenceNetwork
+from sklearn_regkd.utils.sklearn_compat import check_fitted
 
 OPSET, IR_VERSION = 17, 8
 INPUT, OUTPUT = "X", "y"
@@ -160,14 +160,14 @@ ACTIVATIONS = {
 }
 
 
-def write_network(graph: Graph, network: FoldedNetwork, head: str, X: str) -> str:
+def write_network(graph: Graph, network: InferenceNetwork, head: str, X: str) -> str:
     """Add the nodes of a built-in network; return the name of its output (n_samples, n_outputs).
 
     Parameters
     ----------
     graph : Graph
         It gets the nodes.
-    network : FoldedNetwork
+    network : InferenceNetwork
         In single precision.
     head : {"label", "teacher", "mean"}
         Which output.
@@ -194,7 +194,7 @@ def write_network(graph: Graph, network: FoldedNetwork, head: str, X: str) -> st
     return graph.add("Add", graph.add("Mul", said, scale), center)
 
 
-def _enter(graph: Graph, network: FoldedNetwork, X: str) -> str:
+def _enter(graph: Graph, network: InferenceNetwork, X: str) -> str:
     if network.scores is None:
         centred = graph.add("Sub", X, _array(network.input_center))
         return graph.add("Div", centred, _array(network.input_scale))
@@ -235,7 +235,7 @@ def _scores(graph: Graph, table: Any, X: str, missing: bool) -> str:
     return graph.add("Where", graph.add("IsNaN", X), _single(0.0), found)
 
 
-def _embed(graph: Graph, network: FoldedNetwork, hidden: str) -> str:
+def _embed(graph: Graph, network: InferenceNetwork, hidden: str) -> str:
     frequency = _array(network.frequency)[:, 0]
     numbers = hidden
     if network.scores is not None and not network.only_numeric:
@@ -260,7 +260,7 @@ def _single(value: float) -> np.ndarray:
     return np.array(value, np.float32)
 
 
-def _export_folded(network: FoldedNetwork, student: StudentRegressor, head: str) -> Any:
+def _export_folded(network: InferenceNetwork, student: StudentRegressor, head: str) -> Any:
     from onnx import TensorProto, helper
 
     graph = Graph()

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import r2_score
 
 from sklearn_regkd.export.onnx import model_rows, student_of
-from sklearn_regkd.export.plain import NotSaved
+from sklearn_regkd.persistence.json_params import NotSaved
 from sklearn_regkd.teachers.cross_fit import ask, teacher_rows
 
 # The best of so many blocks of so many calls: what other programs take is not the model's.

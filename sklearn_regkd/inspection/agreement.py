@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_regkd.inspection.evidence import (
+from sklearn_regkd.inspection.style import BLUE, DARK, GREY, RED, legend_above, new_axes, with_unit
+from sklearn_regkd.inspection.training_rows import (
     TrainingRows,
     check_output,
     columns_of,
     fitted_distiller,
 )
-from sklearn_regkd.inspection.style import BLUE, DARK, GREY, RED, legend_above, new_axes, with_unit
 
 # Of the values; what lies beyond is drawn at the edge.
 SHOWN = (0.002, 0.998)

@@ -7,14 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm, t
 
-from sklearn_regkd._tor import TORRegressor
-from sklearn_regkd.inspection.evidence import (
-    TrainingRows,
-    check_output,
-    columns_of,
-    fitted_distiller,
-    ranked,
-)
+from sklearn_regkd.estimators.tor import TORRegressor
 from sklearn_regkd.inspection.style import (
     BLUE,
     DARK,
@@ -25,13 +18,20 @@ from sklearn_regkd.inspection.style import (
     new_axes,
     with_unit,
 )
-from sklearn_regkd.supervision.mixture import (
+from sklearn_regkd.inspection.training_rows import (
+    TrainingRows,
+    check_output,
+    columns_of,
+    fitted_distiller,
+    ranked,
+)
+from sklearn_regkd.label_noise.mixture import (
     DEGREES_OF_FREEDOM,
     Mixture,
     MixtureRule,
     fit_mixture,
 )
-from sklearn_regkd.supervision.rules import resolve_rule
+from sklearn_regkd.label_noise.rules import resolve_rule
 
 SHOWN = (0.002, 0.998)
 BINS = 50

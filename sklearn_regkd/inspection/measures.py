@@ -10,12 +10,12 @@ from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_err
 from skorch import NeuralNet
 from torch.nn import Module
 
-from sklearn_regkd._distiller import BaseDistiller
-from sklearn_regkd._sklearn import count_tree_nodes, safe_indexing
-from sklearn_regkd._target import check_predict_data
-from sklearn_regkd.export.plain import NotSaved
+from sklearn_regkd.estimators.base import BaseDistiller
+from sklearn_regkd.persistence.json_params import NotSaved
+from sklearn_regkd.preprocessing.validation import check_predict_data
 from sklearn_regkd.teachers.cross_fit import ask, teacher_rows
 from sklearn_regkd.teachers.kinds import unwrap
+from sklearn_regkd.utils.sklearn_compat import count_tree_nodes, safe_indexing
 
 # One row is asked for again and again, for so many seconds and calls at most.
 SECONDS, CALLS = 0.2, 30

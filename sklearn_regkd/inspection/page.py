@@ -6,14 +6,14 @@ from importlib.resources import files
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from sklearn_regkd.inspection.suspects import PROBABILITY, Suspects
+from sklearn_regkd.inspection.suspicious_labels import PROBABILITY, SuspiciousLabels
 from sklearn_regkd.inspection.tables import Picture, Table, is_number
 
 if TYPE_CHECKING:
     from sklearn_regkd.inspection.report import DistillationReport
 
 # More nobody checks on a page; the CSV file has them all.
-MOST_SUSPECTS = 200
+MOST_LISTED = 200
 # Small, so that letters are not too small on a phone.
 INCHES, DPI = (4.5, 3.6), 170
 # Whatever stands in the page, a browser must fetch nothing for it.
@@ -106,13 +106,13 @@ def _class(right: bool) -> str:
     return ' class="regkd-number"' if right else ""
 
 
-def _suspects(suspects: Suspects) -> str:
+def _suspects(suspects: SuspiciousLabels) -> str:
     """Return the table that can be sorted; cells carry all digits beside what is shown."""
-    table = suspects.table(MOST_SUSPECTS)
+    table = suspects.table(MOST_LISTED)
     if not table.rows:
         return ""
     keys = list(suspects.columns)
-    values = [suspects.columns[key][:MOST_SUSPECTS].tolist() for key in keys]
+    values = [suspects.columns[key][:MOST_LISTED].tolist() for key in keys]
     numeric = [is_number(column) for column in zip(*table.rows, strict=True)]
     head = "".join(
         f'<th scope="col" data-key="{key}" '

@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_regkd._target import as_columns
 from sklearn_regkd.inspection import page
 from sklearn_regkd.inspection.agreement import TeacherAgreementDisplay
-from sklearn_regkd.inspection.evidence import TrainingRows, fitted_distiller
 from sklearn_regkd.inspection.label_noise import LabelNoiseDisplay
 from sklearn_regkd.inspection.measures import (
     Cost,
@@ -22,9 +20,11 @@ from sklearn_regkd.inspection.measures import (
     rows_for_teacher,
 )
 from sklearn_regkd.inspection.route import RouteDisplay
-from sklearn_regkd.inspection.suspects import Suspects, find_suspects
+from sklearn_regkd.inspection.suspicious_labels import SuspiciousLabels, find_suspicious_labels
 from sklearn_regkd.inspection.tables import Picture, Table, amount, cost_table, quality_table
 from sklearn_regkd.inspection.training import TrainingDisplay
+from sklearn_regkd.inspection.training_rows import TrainingRows, fitted_distiller
+from sklearn_regkd.preprocessing.validation import as_columns
 
 STUDENT, TEACHER, ALONE = "student", "teacher", "student alone"
 # More pictures than that nobody looks at.
@@ -46,7 +46,7 @@ class DistillationReport:
         Quality, fidelity and cost.
     decisions : list of (str, tuple of str)
         What was decided about the labels of each output, and why.
-    suspects : Suspects
+    suspects : SuspiciousLabels
         Labels to check.
     pictures : list of Picture
         Displays and what they show.
@@ -63,7 +63,7 @@ class DistillationReport:
     summary: str
     tables: list[Table]
     decisions: list[tuple[str, tuple[str, ...]]]
-    suspects: Suspects
+    suspects: SuspiciousLabels
     pictures: list[Picture]
     missing: list[str]
     quality: dict[str, list[Quality]]
@@ -230,7 +230,7 @@ def distillation_report(
         missing.append("The suspicious labels themselves: pass the labels of fit as y_train=.")
     if X_train is None and n_train:
         missing.append("The student's word on suspicious rows: pass the rows of fit as X_train=.")
-    suspects = find_suspects(
+    suspects = find_suspicious_labels(
         training, distiller.predict, X_train, None if n_outputs == 1 else outputs, index, unit
     )
     displays = _pictures(distiller, X_train, y_train, label, predictions, outputs, unit)

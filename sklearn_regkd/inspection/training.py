@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_regkd.inspection.evidence import fitted_history
 from sklearn_regkd.inspection.style import BLUE, DARK, ORANGE, legend_above, new_axes
+from sklearn_regkd.inspection.training_rows import fitted_history
 
 
 class TrainingDisplay:

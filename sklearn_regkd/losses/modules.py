@@ -21,7 +21,7 @@ from sklearn_regkd.losses.robust import (
 )
 from sklearn_regkd.losses.tor import tor_loss
 from sklearn_regkd.losses.wing import wing_loss
-from sklearn_regkd.supervision.outliers import MAD_TO_SIGMA
+from sklearn_regkd.preprocessing.robust_stats import MAD_TO_SIGMA
 
 # Student, label, teacher, and whether the label is trusted, of (n_samples, n_outputs) each.
 ElementLoss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sklearn_regkd._tensor import as_tensor
+from sklearn_regkd.utils.tensor import as_tensor
 
 ROWS_AT_A_TIME = 4096
 

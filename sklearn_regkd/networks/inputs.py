@@ -7,15 +7,11 @@ import torch
 from sklearn.utils import gen_batches
 from torch import Tensor, nn
 
-from sklearn_regkd._tensor import as_tensor
-from sklearn_regkd.networks.quantile import (
-    TABLES,
-    Quantiles,
-    attach_input_quantiles,
-    enter,
-    fit_quantiles,
-)
-from sklearn_regkd.networks.scaling import Scaling, attach_input_scaling, fit_input_scaling
+from sklearn_regkd.networks.quantile import attach_input_quantiles, enter
+from sklearn_regkd.networks.scaling import attach_input_scaling
+from sklearn_regkd.preprocessing.quantile import TABLES, Quantiles, fit_quantiles
+from sklearn_regkd.preprocessing.scaling import Scaling, fit_input_scaling
+from sklearn_regkd.utils.tensor import as_tensor
 
 TRANSFORMS = ("quantile", "standard")
 # 64 MiB: 100,000 rows of the widest embedding.
@@ -59,7 +55,7 @@ def count_inputs(inputs: Quantiles | Scaling) -> tuple[int, int]:
     return len(inputs.center), 0
 
 
-def enter_inputs(inputs: Quantiles | Scaling, X: Tensor) -> Tensor:
+def transform_inputs(inputs: Quantiles | Scaling, X: Tensor) -> Tensor:
     """Return what the network sees of rows of a table, float32 (n_samples, n_inputs)."""
     if isinstance(inputs, Scaling):
         center, scale = (torch.from_numpy(v).to(X.dtype) for v in (inputs.center, inputs.scale))
@@ -68,12 +64,12 @@ def enter_inputs(inputs: Quantiles | Scaling, X: Tensor) -> Tensor:
     return enter(X, tables).float()
 
 
-def map_inputs(inputs: Quantiles | Scaling, X: np.ndarray) -> Tensor:
+def transform_table(inputs: Quantiles | Scaling, X: np.ndarray) -> Tensor:
     """Return what the network sees of a table, float32 (n_samples, n_inputs)."""
-    return enter_inputs(inputs, as_tensor(np.ascontiguousarray(X)))
+    return transform_inputs(inputs, as_tensor(np.ascontiguousarray(X)))
 
 
-class Entrance:
+class TransformedRows:
     """Rows as the first layer of a network takes them, computed once where memory allows.
 
     Parameters

@@ -1,1 +1,1 @@
-"""What the student is told: which labels are wrong, and what stands in their place."""
+"""What the student is told: labels, the teacher's predictions, and the methods of the papers."""

@@ -27,7 +27,7 @@ def mix(label: np.ndarray, teacher: np.ndarray, alpha: float | np.ndarray) -> np
     return alpha * teacher + (1 - alpha) * label
 
 
-def best_blend(
+def best_alpha(
     label: np.ndarray, student: np.ndarray, teacher: np.ndarray, limit: float = 0.5
 ) -> float:
     """Return the alpha whose mixture ``alpha t + (1 - alpha) s`` predicts labels best.
@@ -47,8 +47,8 @@ def best_blend(
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_regkd.supervision.mixing import best_blend
-    >>> best_blend(np.array([1.0, 2.0]), np.array([0.0, 0.0]), np.array([4.0, 8.0]))
+    >>> from sklearn_regkd.supervision.mixing import best_alpha
+    >>> best_alpha(np.array([1.0, 2.0]), np.array([0.0, 0.0]), np.array([4.0, 8.0]))
     0.25
     """
     apart = teacher - student

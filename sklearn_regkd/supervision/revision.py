@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_regkd.supervision.outliers import robust_sigma
+from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 from sklearn_regkd.supervision.strategy import Strategy
 
 REVISED = ("teacher", "label")

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sklearn_regkd.supervision.rehearsal import Rehearsal
+from sklearn_regkd.supervision.validation_targets import ValidationTargets
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Supervision:
         student are chosen; None means `label`.
     hints : ndarray of shape (n_samples, n_hints), default=None
         What the teacher sees in each row, standardised.
-    rehearsal : Rehearsal, default=None
+    rehearsal : ValidationTargets, default=None
         What is learned, in place of `judged`, while settings are tried; of the rows with
         labels of their own.
     """
@@ -39,7 +39,7 @@ class Supervision:
     weight: np.ndarray
     judged: np.ndarray | None = None
     hints: np.ndarray | None = None
-    rehearsal: Rehearsal | None = None
+    rehearsal: ValidationTargets | None = None
 
     @property
     def n_labeled(self) -> int:

@@ -1,1 +1,1 @@
-"""What the teacher says: out-of-fold, frozen, as a torch module, or beforehand."""
+"""What the teachers predict: out-of-fold, frozen, as a torch module, or known beforehand."""

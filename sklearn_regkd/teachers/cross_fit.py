@@ -11,21 +11,21 @@ from sklearn.model_selection import KFold, check_cv
 from skorch import NeuralNet
 from torch.nn import Module
 
-from sklearn_regkd._categories import is_frame
-from sklearn_regkd._explain import columns_without_numbers, listed
-from sklearn_regkd._random import draw_seed
-from sklearn_regkd._sklearn import safe_indexing
-from sklearn_regkd._target import as_columns
+from sklearn_regkd.preprocessing.categories import is_frame
+from sklearn_regkd.preprocessing.error_messages import columns_without_numbers, listed
+from sklearn_regkd.preprocessing.validation import as_columns
 from sklearn_regkd.teachers.kinds import is_fitted_teacher, is_torch
-from sklearn_regkd.teachers.memory import AnswerCache
-from sklearn_regkd.teachers.parallel import call_all
 from sklearn_regkd.training.distributed import alone
 from sklearn_regkd.training.randomness import torch_seeded
 from sklearn_regkd.training.train import forward
+from sklearn_regkd.utils.cache import FitCache
+from sklearn_regkd.utils.parallel import call_all
+from sklearn_regkd.utils.random import draw_seed
+from sklearn_regkd.utils.sklearn_compat import safe_indexing
 
 
 @dataclass(frozen=True)
-class TeacherSignal:
+class CrossFitResult:
     """What the teacher says about the training rows.
 
     Parameters
@@ -93,7 +93,7 @@ def ask(teacher: Any, X: Any, n_outputs: int, where: str = "") -> np.ndarray:
     return as_columns(prediction, len(X), n_outputs, who)
 
 
-def ask_once(memory: AnswerCache, teacher: Any, X: Any, n_outputs: int) -> np.ndarray:
+def predict_teacher_cached(memory: FitCache, teacher: Any, X: Any, n_outputs: int) -> np.ndarray:
     """Return what :func:`ask` does, from memory if this teacher has been asked before."""
     return memory.call(ask, teacher=teacher, X=X, n_outputs=n_outputs)
 
@@ -212,7 +212,7 @@ def _among(rows: np.ndarray, kept: np.ndarray | None) -> np.ndarray:
     return rows if kept is None or not kept[rows].any() else rows[kept[rows]]
 
 
-def consult(
+def cross_fit_predict(
     teacher: Any,
     X: Any,
     y: np.ndarray,
@@ -224,7 +224,7 @@ def consult(
     seed: int,
     kept: np.ndarray | None = None,
     n_asked: int = 0,
-) -> TeacherSignal:
+) -> CrossFitResult:
     """Get an unfitted teacher's opinion of rows that it has not seen.
 
     Parameters
@@ -252,7 +252,7 @@ def consult(
 
     Returns
     -------
-    TeacherSignal
+    CrossFitResult
         Its `teacher` is the one given if it is not refitted.
     """
     random_state = np.random.RandomState(seed)
@@ -279,4 +279,4 @@ def consult(
     for fold, ((_, test), values) in enumerate(zip(folds, said, strict=False)):
         prediction[test] = values[test] if fold < n_asked else values
     by_fold = np.stack(said[:n_asked]) if n_asked else None
-    return TeacherSignal(prediction, said[-1] if refit else teacher, by_fold)
+    return CrossFitResult(prediction, said[-1] if refit else teacher, by_fold)

@@ -10,17 +10,20 @@ from sklearn.metrics import median_absolute_error
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_regkd._categories import is_frame
-from sklearn_regkd._random import draw_seed, own_random_state
-from sklearn_regkd._sklearn import BaseComposition, VisualBlock, validate_parameters
-from sklearn_regkd._target import check_fit_data, check_predict_data, check_weight, like_y
+from sklearn_regkd.preprocessing.categories import is_frame
+from sklearn_regkd.preprocessing.validation import (
+    check_fit_data,
+    check_predict_data,
+    check_weight,
+    like_y,
+)
 from sklearn_regkd.teachers.cross_fit import (
-    TeacherSignal,
+    CrossFitResult,
     ask,
-    ask_once,
-    consult,
+    cross_fit_predict,
     fit_teacher,
     make_folds,
+    predict_teacher_cached,
     teacher_rows,
 )
 from sklearn_regkd.teachers.kinds import (
@@ -30,7 +33,9 @@ from sklearn_regkd.teachers.kinds import (
     seed_of,
     weight_params,
 )
-from sklearn_regkd.teachers.memory import AnswerCache, open_memory
+from sklearn_regkd.utils.cache import FitCache, open_memory
+from sklearn_regkd.utils.random import draw_seed, own_random_state
+from sklearn_regkd.utils.sklearn_compat import BaseComposition, VisualBlock, validate_parameters
 
 WEIGHTS = ("score", "mean")
 
@@ -135,8 +140,8 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
         return self
 
     def cross_fit(
-        self, X: Any, y: np.ndarray, weight: np.ndarray | None, memory: AnswerCache, **how: Any
-    ) -> list[TeacherSignal]:
+        self, X: Any, y: np.ndarray, weight: np.ndarray | None, memory: FitCache, **how: Any
+    ) -> list[CrossFitResult]:
         """Ask all members about rows that they have not seen, and keep them if they are refitted.
 
         Parameters
@@ -147,20 +152,22 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
             Labels.
         weight : ndarray of shape (n_samples,) or None
             Weight of each row.
-        memory : AnswerCache
+        memory : FitCache
             Where answers are kept.
         **how : dict
-            Further arguments of ``sklearn_regkd.teachers.cross_fit.consult``.
+            Further arguments of ``sklearn_regkd.teachers.cross_fit.cross_fit_predict``.
 
         Returns
         -------
-        list of TeacherSignal
+        list of CrossFitResult
             What each member says.
         """
         said = []
         for member in self._members(y.shape[1], np.random.RandomState(how["seed"])):
             params = weight_params(member, weight)
-            said.append(_consult_one(memory, member, _rows_of(member, X), y, params=params, **how))
+            said.append(
+                _cross_fit_one(memory, member, _rows_of(member, X), y, params=params, **how)
+            )
         if how["refit"]:
             self._keep([s.teacher for s in said], X, y.shape[1])
         return said
@@ -305,19 +312,19 @@ def as_ensemble(teacher: Any) -> Any:
         return TeacherEnsemble(named).set_fit_request(sample_weight=True)
 
 
-def _consult_one(
-    memory: AnswerCache, teacher: Any, X: Any, y: np.ndarray, n_jobs: int | None, **how: Any
-) -> TeacherSignal:
+def _cross_fit_one(
+    memory: FitCache, teacher: Any, X: Any, y: np.ndarray, n_jobs: int | None, **how: Any
+) -> CrossFitResult:
     if is_fitted_teacher(teacher):
-        return TeacherSignal(ask_once(memory, teacher, X, y.shape[1]), teacher)
+        return CrossFitResult(predict_teacher_cached(memory, teacher, X, y.shape[1]), teacher)
     how["seed"] = seed_of(teacher, how["seed"])
-    return memory.call(consult, {"n_jobs": n_jobs}, teacher=teacher, X=X, y=y, **how)
+    return memory.call(cross_fit_predict, {"n_jobs": n_jobs}, teacher=teacher, X=X, y=y, **how)
 
 
-def consult_all(
-    teacher: Any, X: Any, y: np.ndarray, memory: AnswerCache, **how: Any
-) -> TeacherSignal:
-    """Get an opinion like :func:`~sklearn_regkd.teachers.cross_fit.consult`, of several too.
+def cross_fit_teacher(
+    teacher: Any, X: Any, y: np.ndarray, memory: FitCache, **how: Any
+) -> CrossFitResult:
+    """Predict like :func:`~sklearn_regkd.teachers.cross_fit.cross_fit_predict`, several too.
 
     The members are cross-fitted once, on the same folds; what they said decides about their
     weights, the first time that an ensemble owned by the caller is asked.
@@ -330,13 +337,13 @@ def consult_all(
         In the teacher's form.
     y : ndarray of shape (n_samples, n_outputs)
         Labels in raw units.
-    memory : AnswerCache
+    memory : FitCache
         Where answers are kept.
     **how : dict
-        Further arguments of `consult`.
+        Further arguments of `cross_fit_predict`.
     """
     if not isinstance(teacher, TeacherEnsemble):
-        return _consult_one(memory, teacher, X, y, **how)
+        return _cross_fit_one(memory, teacher, X, y, **how)
     weight = how.pop("params").get("sample_weight")
     said = teacher.cross_fit(X, y, weight, memory, **how)
     opinions = np.stack([s.prediction for s in said])
@@ -346,7 +353,7 @@ def consult_all(
     if how["refit"]:
         teacher.weights_, teacher._y_ndim = weights, 1 if y.shape[1] == 1 else 2
     by_fold = [s.by_fold for s in said if s.by_fold is not None]  # of a fitted member there is none
-    return TeacherSignal(
+    return CrossFitResult(
         np.einsum("mk,mnk->nk", weights, opinions),
         teacher,
         np.einsum("mk,mfnk->fnk", weights, by_fold) if len(by_fold) == len(said) else None,

@@ -56,7 +56,7 @@ def check_hints(teacher: Any, hints: Hints) -> None:
         named_layer(inner, hints.layer)
 
 
-def ask_hints(
+def hint_features(
     teacher: Any, X: Any, hints: Hints, random_state: np.random.RandomState
 ) -> np.ndarray:
     """Return what a fitted teacher sees in each row.

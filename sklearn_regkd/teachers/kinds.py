@@ -17,8 +17,8 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skorch import NeuralNet
 
-from sklearn_regkd._categories import categorical_columns
-from sklearn_regkd._random import fill_random_states
+from sklearn_regkd.preprocessing.categories import categorical_columns
+from sklearn_regkd.utils.random import fill_random_states
 
 KINDS = (
     "None (the default teacher), an unfitted regressor, a FrozenEstimator around a fitted one, "

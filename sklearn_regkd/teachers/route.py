@@ -7,7 +7,7 @@ from sklearn.multioutput import MultiOutputRegressor
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 
-from sklearn_regkd._target import as_columns
+from sklearn_regkd.preprocessing.validation import as_columns
 from sklearn_regkd.teachers.kinds import innermost, unwrap
 
 KINDS = (
@@ -31,7 +31,7 @@ def stage_numbers(n_stages: int, n_kept: int) -> np.ndarray:
     return np.ceil(np.arange(1, n_kept + 1) * n_stages / n_kept).astype(int)
 
 
-def ask_route(teacher: Any, X: Any, n_outputs: int, n_kept: int) -> np.ndarray:
+def staged_predictions(teacher: Any, X: Any, n_outputs: int, n_kept: int) -> np.ndarray:
     """Return what a fitted teacher would have said after each of some stages of its training.
 
     Parameters
@@ -57,7 +57,7 @@ def ask_route(teacher: Any, X: Any, n_outputs: int, n_kept: int) -> np.ndarray:
     """
     teacher, X = unwrap(teacher, X)
     if isinstance(teacher, MultiOutputRegressor):
-        routes = [ask_route(part, X, 1, n_kept) for part in teacher.estimators_]
+        routes = [staged_predictions(part, X, 1, n_kept) for part in teacher.estimators_]
         # Parts that stopped early have fewer stages: each is taken at the same share of its own.
         longest = max(map(len, routes))
         columns = [r[-(-np.arange(1, longest + 1) * len(r) // longest) - 1] for r in routes]

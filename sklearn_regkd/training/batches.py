@@ -8,7 +8,7 @@ from skorch.dataset import Dataset
 from torch import Tensor
 from torch.utils.data import Subset
 
-from sklearn_regkd._tensor import as_tensor
+from sklearn_regkd.utils.tensor import as_tensor
 
 
 class Rows(Dataset):

@@ -12,15 +12,15 @@ from skorch.callbacks import EarlyStopping
 from skorch.dataset import ValidSplit
 from skorch.utils import noop
 
-from sklearn_regkd._random import draw_seed
 from sklearn_regkd.networks.embedding import count_frequencies
 from sklearn_regkd.networks.hints import ADAPTER
 from sklearn_regkd.networks.mlp import MLP, layer_widths
+from sklearn_regkd.training.batched_mlp import MLPConfig
 from sklearn_regkd.training.callbacks import OneCycle
 from sklearn_regkd.training.device import resolve_device
-from sklearn_regkd.training.distributed import current_team
+from sklearn_regkd.training.distributed import current_processes
 from sklearn_regkd.training.net import StudentNet
-from sklearn_regkd.training.stack import Recipe
+from sklearn_regkd.utils.random import draw_seed
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
@@ -62,7 +62,7 @@ def build_net(
     if isinstance(student.module, NeuralNet):
         net = clone(student.module)
         return net.set_params(verbose=0) if student.verbose == 0 else net
-    team = current_team()
+    team = current_processes()
     params: dict[str, Any] = {
         "criterion": torch.nn.Module,  # replaced by the caller
         "max_epochs": count_epochs(student.max_epochs, shape[0], rows_per_step(student)),
@@ -100,7 +100,7 @@ def build_net(
 
 def rows_per_step(student: BaseEstimator) -> int:
     """Return how many rows a step takes, those of all processes that share it."""
-    return student.batch_size * current_team().size
+    return student.batch_size * current_processes().size
 
 
 def count_epochs(
@@ -120,11 +120,11 @@ def count_epochs(
     return max(at_least, round(steps / steps_per_epoch))
 
 
-def stack_recipe(student: BaseEstimator, n_numeric: int, n_plain: int, n_samples: int) -> Recipe:
+def mlp_config(student: BaseEstimator, n_numeric: int, n_plain: int, n_samples: int) -> MLPConfig:
     """Return size and training of the built-in network, for many copies of it at once."""
     batch_size = rows_per_step(student)
     n_batches = -(-n_samples // batch_size)
-    return Recipe(
+    return MLPConfig(
         layer_widths(student.hidden_layer_sizes),
         student.activation,
         count_frequencies(n_numeric, n_plain) if student.embedding else 0,

@@ -6,7 +6,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from tqdm import tqdm
 
-from sklearn_regkd.training.distributed import current_team
+from sklearn_regkd.training.distributed import current_processes
 
 WARM_UP = 0.2
 
@@ -103,7 +103,7 @@ class ReportProgress(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Open the bar."""
-        hidden = not self.bar or current_team().rank > 0
+        hidden = not self.bar or current_processes().rank > 0
         self.progress_ = tqdm(total=net.max_epochs, unit="epoch", disable=hidden)
 
     def on_epoch_begin(self, net, **kwargs):

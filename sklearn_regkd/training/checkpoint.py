@@ -14,10 +14,10 @@ from skorch.callbacks import Callback
 from skorch.history import History
 from torch import Tensor, nn
 
-from sklearn_regkd._files import FileError, read_file, write_file
 from sklearn_regkd.networks.mlp import MLP
-from sklearn_regkd.teachers.fingerprint import fingerprint
-from sklearn_regkd.training.distributed import current_team
+from sklearn_regkd.training.distributed import current_processes
+from sklearn_regkd.utils.files import FileError, read_file, write_file
+from sklearn_regkd.utils.fingerprint import fingerprint
 
 KIND, VERSION = "checkpoint", 1
 # A file is written at most once a second, and more rarely where the disk is slow: writing
@@ -195,8 +195,8 @@ class Checkpoint(Callback):
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Go on from the file if there is one."""
         self._fit = self._name(net, X, y)
-        team = current_team()
-        found = team.ask_first(self._find() if team.rank == 0 else None)
+        team = current_processes()
+        found = team.broadcast_object(self._find() if team.rank == 0 else None)
         if isinstance(found, Exception):
             raise found
         if found is not None:
@@ -230,7 +230,7 @@ class Checkpoint(Callback):
     def on_epoch_end(self, net, **kwargs):
         """Write the file, unless that was done a moment ago."""
         begin = time.monotonic()
-        if begin < self._due or current_team().rank > 0:
+        if begin < self._due or current_processes().rank > 0:
             return
         try:
             write_checkpoint(self.path, self._fit, net)
@@ -241,7 +241,7 @@ class Checkpoint(Callback):
 
     def on_train_end(self, net, **kwargs):
         """Remove the file."""
-        if current_team().rank == 0:
+        if current_processes().rank == 0:
             self.path.unlink(missing_ok=True)
 
 

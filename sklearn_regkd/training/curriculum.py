@@ -6,7 +6,7 @@ import numpy as np
 from skorch.callbacks import Callback
 
 from sklearn_regkd.supervision.route import RouteSchedule, next_anchor, route_distance
-from sklearn_regkd.training.distributed import current_team
+from sklearn_regkd.training.distributed import current_processes
 from sklearn_regkd.training.train import forward
 
 MOST_ROWS_ASKED = 2000
@@ -93,7 +93,7 @@ class FollowRoute(Callback):
     def _greedy(self, net, current: int) -> int:
         said = self._said(net, MOST_ROWS_ASKED)
         anchor = next_anchor(*said, current, self.curriculum.schedule.delta)
-        return current_team().ask_first(anchor)
+        return current_processes().broadcast_object(anchor)
 
     def _said(self, net, most: int) -> tuple[np.ndarray, np.ndarray]:
         """Return what student and teacher, at all its stages, say of some of the rows."""

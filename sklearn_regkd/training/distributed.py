@@ -11,11 +11,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from sklearn_regkd.teachers.fingerprint import fingerprint
+from sklearn_regkd.utils.fingerprint import fingerprint
 
 
-class Team:
-    """The processes that share a training: this one alone, see :class:`Processes`.
+class SingleProcess:
+    """The processes that share a training: this one alone, see :class:`ProcessGroup`.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Team:
         """Return what all have to say about a batch of so many rows, from each its share."""
         return mine
 
-    def add_up(self, flat: Tensor) -> None:
+    def all_reduce_(self, flat: Tensor) -> None:
         """Replace a tensor by its sum over all processes."""
 
     def backward(self, said: Tensor, gradient: Tensor, optimizer: torch.optim.Optimizer) -> None:
@@ -52,10 +52,10 @@ class Team:
         """
         said.backward(gradient.reshape(said.shape))
 
-    def take_over(self, tensors: Sequence[Tensor]) -> None:
+    def broadcast_(self, tensors: Sequence[Tensor]) -> None:
         """Replace tensors by those of the first process."""
 
-    def ask_first(self, value: Any) -> Any:
+    def broadcast_object(self, value: Any) -> Any:
         """Return what the first process has in this place, which can be pickled."""
         return value
 
@@ -74,7 +74,7 @@ class Team:
         """
 
 
-class Processes(Team):
+class ProcessGroup(SingleProcess):
     """The processes of torch's default group."""
 
     def __init__(self):
@@ -91,7 +91,7 @@ class Processes(Team):
         dist.all_reduce(everything)
         return everything
 
-    def add_up(self, flat):
+    def all_reduce_(self, flat):
         """Sum in place."""
         dist.all_reduce(flat)
 
@@ -115,12 +115,12 @@ class Processes(Team):
             if known:
                 parameter.grad = total.view_as(parameter)
 
-    def take_over(self, tensors):
+    def broadcast_(self, tensors):
         """Broadcast each."""
         for tensor in tensors:
             dist.broadcast(tensor, 0)
 
-    def ask_first(self, value):
+    def broadcast_object(self, value):
         """Broadcast an object."""
         answer = [value]
         dist.broadcast_object_list(answer, 0)
@@ -141,17 +141,17 @@ class Processes(Team):
             )
 
 
-_ALONE = Team()
-_TEAM: ContextVar[Team] = ContextVar("team", default=_ALONE)
+_ALONE = SingleProcess()
+_TEAM: ContextVar[SingleProcess] = ContextVar("team", default=_ALONE)
 
 
-def current_team() -> Team:
+def current_processes() -> SingleProcess:
     """Return the processes that share the trainings in this context."""
     return _TEAM.get()
 
 
 @contextmanager
-def data_parallel(timeout: float = 1800.0) -> Iterator[Team]:
+def data_parallel(timeout: float = 1800.0) -> Iterator[SingleProcess]:
     """Let several processes train one student: each computes its share of every step.
 
     All of them, started by ``torchrun``, do the same with the same rows and seeds. A step then
@@ -192,9 +192,9 @@ def data_parallel(timeout: float = 1800.0) -> Iterator[Team]:
     started = not there and "WORLD_SIZE" in os.environ
     if started:
         dist.init_process_group("gloo", timeout=timedelta(seconds=timeout))
-    token = _TEAM.set(Processes() if started or there else _ALONE)
+    token = _TEAM.set(ProcessGroup() if started or there else _ALONE)
     try:
-        yield current_team()
+        yield current_processes()
     finally:
         _TEAM.reset(token)
         if started:

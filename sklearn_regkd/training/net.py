@@ -12,8 +12,8 @@ from torch import Tensor
 
 from sklearn_regkd.losses.gradient import output_gradient
 from sklearn_regkd.training.batches import Rows, WholeBatches
-from sklearn_regkd.training.distributed import current_team
-from sklearn_regkd.training.explicit_net import ExplicitTraining, FlatOptimizer
+from sklearn_regkd.training.distributed import current_processes
+from sklearn_regkd.training.manual_backward import FlatOptimizer, ManualTraining
 from sklearn_regkd.training.randomness import torch_seeded
 
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
@@ -27,7 +27,7 @@ class StudentNet(NeuralNet):
     skorch's as well.
     """
 
-    explicit_: ExplicitTraining | None = None
+    explicit_: ManualTraining | None = None
     flat_: FlatOptimizer | None = None
     order_: torch.Generator | None = None  # of the rows, while a training is under way
 
@@ -79,7 +79,7 @@ class StudentNet(NeuralNet):
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
             return
         whole = training and isinstance(iterator, WholeBatches)
-        if whole and self.explicit_ is not None and ExplicitTraining.suits(self):
+        if whole and self.explicit_ is not None and ManualTraining.suits(self):
             loss, n_rows = self.explicit_.run_epoch(iterator.batches())
         elif whole and not fit_params and not _needs_closure(self.optimizer_):
             loss, n_rows = self._train_on(iterator)
@@ -89,7 +89,7 @@ class StudentNet(NeuralNet):
                 for batch in iterator
             )
             loss, n_rows = _mean(losses)
-        loss = current_team().ask_first(loss)  # by which callbacks decide
+        loss = current_processes().broadcast_object(loss)  # by which callbacks decide
         if training:
             self.history.new_batch()
         self.history.record_batch(f"{prefix}_loss", loss)
@@ -100,7 +100,7 @@ class StudentNet(NeuralNet):
         """Make a step with each batch, without what skorch does for those who watch."""
         self._set_training(True)
         learns = any(p.requires_grad for p in self.criterion_.parameters())
-        team = current_team()
+        team = current_processes()
         self._flatten(team.size == 1)
         trained = (self._train_on_batch(*batch, learns) for batch in batches)
         if team.size == 1:
@@ -113,7 +113,7 @@ class StudentNet(NeuralNet):
         with torch_seeded(epoch * team.size + team.rank, self.device):
             losses = _mean(trained)
         # Statistics, such as those of BatchNorm, are those of the rows that a process has seen.
-        team.take_over(list(self.module_.buffers()))
+        team.broadcast_(list(self.module_.buffers()))
         return losses
 
     def _flatten(self, alone: bool) -> None:
@@ -141,7 +141,7 @@ class StudentNet(NeuralNet):
         """Make a step with a batch; `learns` says whether the criterion does, too."""
         if X.device.type != torch.device(self.device).type:
             X, packed = X.to(self.device), packed.to(self.device)
-        team = current_team()
+        team = current_processes()
         said = self.module_(team.share(X))
         if self.flat_ is None:
             self.optimizer_.zero_grad()

@@ -18,7 +18,7 @@ from sklearn_regkd.training.checkpoint import (
     restore,
     write_checkpoint,
 )
-from sklearn_regkd.training.passes import Passes
+from sklearn_regkd.training.incremental import IncrementalTrainer
 
 # Blocks in the order asked for; each as inputs and packed supervision.
 Read = Callable[[Sequence[int]], Iterator[tuple[np.ndarray, np.ndarray]]]
@@ -166,7 +166,7 @@ def train_on_stream(
     bar : bool, default=False
         Whether to draw a progress bar on stderr.
     """
-    passes = Passes(net)
+    passes = IncrementalTrainer(net)
     found = None if checkpoint is None else checkpoint.find()
     start = Position() if found is None else found[0]
     n_windows = sum(len(plan.windows(epoch)) for epoch in range(plan.n_epochs))

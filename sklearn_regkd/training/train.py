@@ -12,19 +12,20 @@ from skorch.callbacks import Callback, EpochScoring
 from skorch.utils import to_numpy
 from torch import nn
 
-from sklearn_regkd._tensor import as_tensor
 from sklearn_regkd.losses.criterion import SupervisionCriterion
 from sklearn_regkd.networks.hints import HintAdapter
 from sklearn_regkd.networks.inputs import attach_inputs
-from sklearn_regkd.networks.quantile import Quantiles
-from sklearn_regkd.networks.scaling import OutputScaling, Scaling
+from sklearn_regkd.networks.scaling import OutputScaling
+from sklearn_regkd.preprocessing.quantile import Quantiles
+from sklearn_regkd.preprocessing.scaling import Scaling
 from sklearn_regkd.supervision.supervision import Supervision, unpack_label
 from sklearn_regkd.training.batches import Rows, WholeBatches
 from sklearn_regkd.training.checkpoint import parts_of
 from sklearn_regkd.training.device import device_of
-from sklearn_regkd.training.distributed import current_team
-from sklearn_regkd.training.explicit_net import ExplicitTraining
+from sklearn_regkd.training.distributed import current_processes
+from sklearn_regkd.training.manual_backward import ManualTraining
 from sklearn_regkd.training.net import StudentNet, check_shared
+from sklearn_regkd.utils.tensor import as_tensor
 
 # Inputs per chunk of a prediction: bounds the memory of the hidden layers, and
 # leaves the overhead of a chunk far below its arithmetic.
@@ -76,7 +77,7 @@ def train(
     adapter_seed: int,
     then: Callable[[], None],
 ) -> None:
-    """Initialise a net and train it; or leave that for later, see `put_off`.
+    """Initialise a net and train it; or leave that for later, see `defer_training`.
 
     Parameters
     ----------
@@ -125,11 +126,11 @@ _WAITING: ContextVar[list["Training"] | None] = ContextVar("waiting", default=No
 
 
 @contextmanager
-def put_off(waiting: list["Training"]) -> Iterator[None]:
+def defer_training(waiting: list["Training"]) -> Iterator[None]:
     """Collect inside the trainings that can wait, instead of running them.
 
     The estimators that they belong to seem to be fitted, but their networks are
-    not, until :func:`~sklearn_regkd.training.together.train_together` has had them.
+    not, until :func:`~sklearn_regkd.training.deferred.train_deferred` has had them.
     """
     token = _WAITING.set(waiting)
     try:
@@ -154,15 +155,15 @@ class Training:
             net.initialize_optimizer()  # once more: the adapter is to be trained, too
         net.callbacks_ = [*net.callbacks_, *extra_callbacks]
         self.rows = Rows(X, supervision.packed())
-        if isinstance(net, StudentNet) and ExplicitTraining.suits(net):
-            net.explicit_ = ExplicitTraining(net, self.rows, inputs)
+        if isinstance(net, StudentNet) and ManualTraining.suits(net):
+            net.explicit_ = ManualTraining(net, self.rows, inputs)
 
     def can_wait(self) -> bool:
         """Return whether it is an ordinary training of which nobody but us sees the epochs."""
         net = self.net
         return (
             isinstance(net, StudentNet)
-            and current_team().size == 1
+            and current_processes().size == 1
             and net.explicit_ is not None
             and net.train_split is None
             and net.batch_size > 0
@@ -178,9 +179,9 @@ class Training:
             seed = net.get_params_for("iterator_train").get("seed", 0)
             net.order_ = torch.Generator().manual_seed(seed)
         try:
-            if current_team().size > 1:
+            if current_processes().size > 1:
                 check_shared(net)
-                current_team().check_same(
+                current_processes().check_same(
                     **{
                         "rows": rows.X,
                         "labels or teachers' answers": rows.y,

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklearn_regkd._files import FileError
-from sklearn_regkd.blocks.answers import Answers, ask_about
-from sklearn_regkd.blocks.source import AHEAD, Block, open_source
-from sklearn_regkd.blocks.survey import survey
-from sklearn_regkd.networks.scaling import Scaling
+from sklearn_regkd.out_of_core.block_reader import AHEAD, Block, open_reader
+from sklearn_regkd.out_of_core.prediction_store import PredictionStore, predict_blocks
+from sklearn_regkd.out_of_core.sample import sample_blocks
+from sklearn_regkd.preprocessing.scaling import Scaling
+from sklearn_regkd.utils.files import FileError
 
 da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
@@ -52,7 +52,7 @@ class TestSource:
     @pytest.mark.parametrize("kind", every_kind(*table()))
     def test_all_rows_block_by_block_more_than_once(self, kind):
         X, y = table()
-        source = open_source(*every_kind(X, y)[kind])
+        source = open_reader(*every_kind(X, y)[kind])
         for _ in range(2):
             blocks = [arrays for _, arrays in source.each(Block.arrays)]
             assert len(blocks) == 5
@@ -63,7 +63,7 @@ class TestSource:
     @pytest.mark.parametrize("kind", every_kind(*table()))
     def test_some_blocks_in_another_order(self, kind):
         X, y = table()
-        source = open_source(*every_kind(X, y)[kind])
+        source = open_reader(*every_kind(X, y)[kind])
         visited = [index for index, _ in source.each(Block.arrays, order=[3, 1])]
         assert visited == ([1, 3] if kind == "callable" else [3, 1])
 
@@ -87,7 +87,7 @@ class TestSource:
             def cancel(self, futures):
                 under_way.difference_update(futures)
 
-        source = open_source(parts(*table(1000)))
+        source = open_reader(parts(*table(1000)))
         visits = source.each(Block.arrays, Cluster())
         for _ in range(20):
             next(visits)
@@ -104,7 +104,7 @@ class TestSource:
             ((every_kind(X, y)["frame"][0], "price"), ValueError, r"the columns \['a', 'b'"),
         ):
             with pytest.raises(error, match=match):
-                open_source(*given)
+                open_reader(*given)
         with pytest.raises(ValueError, match="something else than numbers"):
             Block(np.array([["a"]]), np.zeros(1)).arrays()
         with pytest.raises(ValueError, match="as many labels as rows"):
@@ -114,7 +114,7 @@ class TestSource:
 class TestSurvey:
     def test_the_sample_does_not_depend_on_when_others_were_seen(self):
         X, y = table(2000)
-        found = survey(open_source(parts(X, y, 100)), 150, seed=0)
+        found = sample_blocks(open_reader(parts(X, y, 100)), 150, seed=0)
         assert found.n_rows == 2000
         assert found.X.shape == (150, 3)
         keys = np.concatenate([np.random.default_rng([0, i]).random(100) for i in range(20)])
@@ -124,27 +124,30 @@ class TestSurvey:
 
     def test_all_rows_if_there_are_fewer(self):
         X, y = table()
-        found = survey(open_source(parts(X, y)), 1000, seed=0)
+        found = sample_blocks(open_reader(parts(X, y)), 1000, seed=0)
         assert np.array_equal(np.sort(found.X, axis=0), np.sort(X, axis=0))
 
     def test_what_is_refused(self):
         X, y = table()
         y[45] = np.nan
         with pytest.raises(ValueError, match="y is NaN or infinite in row 5 of block 2"):
-            survey(open_source(parts(X, y)), 10, seed=0)
+            sample_blocks(open_reader(parts(X, y)), 10, seed=0)
         X[3, 1] = np.nan
         with pytest.raises(ValueError, match="X is NaN or infinite in row 3 of block 0"):
-            survey(open_source(parts(X, y)), 10, seed=0)
-        assert survey(open_source(parts(X[:40], y[:40])), 10, seed=0, allow_nan=True).n_rows == 40
+            sample_blocks(open_reader(parts(X, y)), 10, seed=0)
+        assert (
+            sample_blocks(open_reader(parts(X[:40], y[:40])), 10, seed=0, allow_nan=True).n_rows
+            == 40
+        )
         with pytest.raises(ValueError, match="expected at least 2"):
-            survey(open_source([]), 10, seed=0)
+            sample_blocks(open_reader([]), 10, seed=0)
 
 
 class TestAnswers:
     def ask(self, folder, teacher, X, y, name="teacher"):
-        source = open_source(parts(X, y))
-        answers = Answers(folder, name, survey(source, 10, seed=0).fingerprints)
-        return ask_about(source, answers, teacher, SCALING), answers
+        source = open_reader(parts(X, y))
+        answers = PredictionStore(folder, name, sample_blocks(source, 10, seed=0).fingerprints)
+        return predict_blocks(source, answers, teacher, SCALING), answers
 
     def test_nothing_is_asked_twice(self, tmp_path):
         X, y = table()

@@ -15,9 +15,9 @@ from sklearn.linear_model import Ridge
 from torch import nn
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor
-from sklearn_regkd.blocks import distill_blocks
-from sklearn_regkd.blocks.judge import Judge
-from sklearn_regkd.networks.scaling import fit_target_scaling
+from sklearn_regkd.out_of_core import distill_blocks
+from sklearn_regkd.out_of_core.supervise import BlockSupervisor
+from sklearn_regkd.preprocessing.scaling import fit_target_scaling
 
 N_FEATURES = 3
 
@@ -142,7 +142,7 @@ class TestDistilled:
         X, y = spoiled(900)
         model.set_params(teacher=Ridge()).fit(X, y)
         scaling = fit_target_scaling(y[:, None], np.ones(len(y)))
-        judge = Judge(model, y[:, None], scaling)
+        judge = BlockSupervisor(model, y[:, None], scaling)
         said = scaling.standardize(model.teacher_prediction_[:, None])
         told = judge.supervise(y[:, None], said)
         assert np.array_equal(told.inlier[:, 0], ~model.outlier_mask_)

@@ -17,8 +17,8 @@ import torch
 from safetensors.torch import load as load_tensors
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor, load
-from sklearn_regkd._files import _about, _header, pack
 from sklearn_regkd.export import FileError
+from sklearn_regkd.utils.files import _about, _header, pack
 
 NASTY = [
     None, True, -1, 0, 1, 2, 3, 2**31, 2**63, 10**30, 0.5, float("nan"), float("inf"), "", "x",

@@ -21,8 +21,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor, load
-from sklearn_regkd._files import pack, read_file, write_file
 from sklearn_regkd.export import SKOPS_TRUSTED, FileError
+from sklearn_regkd.utils.files import pack, read_file, write_file
 
 GOLDEN = Path(__file__).parent / "golden"
 QUICK = {"max_epochs": 3, "weight_decay": 0.1, "random_state": 0}

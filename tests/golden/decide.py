@@ -125,7 +125,9 @@ def main() -> int:
             if kept.get(name, {}).get(key) != value:
                 differ += 1
                 print(f"{name}: {key} was {kept.get(name, {}).get(key)}, is {value}")
-    print(f"{differ} differences in {len(found)} fits" if differ else f"{len(found)} fits as before")
+    print(
+        f"{differ} differences in {len(found)} fits" if differ else f"{len(found)} fits as before"
+    )
     return int(differ > 0)
 
 

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from sklearn_regkd.networks import folded as folded_module
 from sklearn_regkd.networks import score_table as score_table_module
-from sklearn_regkd.networks.folded import FoldedNetwork
+from sklearn_regkd.networks.inference import InferenceNetwork
 from sklearn_regkd.networks.inputs import attach_inputs, count_inputs, fit_inputs
 from sklearn_regkd.networks.mlp import MLP
-from sklearn_regkd.networks.quantile import fit_quantiles, normal_scores
-from sklearn_regkd.networks.scaling import OutputScaling, Scaling
+from sklearn_regkd.networks.quantile import normal_scores
+from sklearn_regkd.networks.scaling import OutputScaling
 from sklearn_regkd.networks.score_table import ScoreTable
+from sklearn_regkd.preprocessing.quantile import fit_quantiles
+from sklearn_regkd.preprocessing.scaling import Scaling
 
 SCALING = Scaling(np.array([3.0, -50.0]), np.array([2.0, 0.1]), np.array([False, False]))
 ANYWHERE = st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=30)
@@ -79,7 +81,7 @@ def test_equals_the_module(case, n_rows):
     module, output = network(**CASES[case])
     for dtype, rtol in (("float32", 1e-4), ("float64", 1e-9)):
         given = X.astype(dtype)
-        said = FoldedNetwork(module, output, getattr(torch, dtype))(given, "label")
+        said = InferenceNetwork(module, output, getattr(torch, dtype))(given, "label")
         assert said.dtype == dtype
         assert said.shape == (n_rows, 2)
         np.testing.assert_allclose(said, by_module(module, output, given), rtol=rtol)
@@ -89,19 +91,19 @@ def test_equals_the_module(case, n_rows):
 def test_heads(head):
     X = rows(50, seed=2)
     module, output = network(heads=2)
-    said = FoldedNetwork(module, output, torch.float64)(X, head)
+    said = InferenceNetwork(module, output, torch.float64)(X, head)
     np.testing.assert_allclose(said, by_module(module, output, X, head), rtol=1e-9)
 
 
 def test_a_head_that_is_not_there_is_refused():
     with pytest.raises(ValueError, match=r"heads are: label$"):
-        FoldedNetwork(*network(), torch.float64)(rows(3), "teacher")
+        InferenceNetwork(*network(), torch.float64)(rows(3), "teacher")
 
 
 @pytest.mark.parametrize("chunk_rows", [1, 7, 2999])
 def test_chunks_are_the_whole(chunk_rows, monkeypatch):
     X = rows(3000)
-    folded = FoldedNetwork(*network(), torch.float64)
+    folded = InferenceNetwork(*network(), torch.float64)
     whole = folded(X, "label")
     monkeypatch.setattr(folded_module, "CHUNK_ELEMENTS", chunk_rows * folded.widest)
     np.testing.assert_allclose(folded(X[:200], "label"), whole[:200], rtol=1e-12)
@@ -116,7 +118,7 @@ def test_chunks_are_the_whole(chunk_rows, monkeypatch):
 def test_the_rows_are_not_written_to():
     X = rows(1)
     before = X.copy()
-    FoldedNetwork(*network(), torch.float64)(X, "label")
+    InferenceNetwork(*network(), torch.float64)(X, "label")
     np.testing.assert_array_equal(X, before)
 
 

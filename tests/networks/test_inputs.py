@@ -10,10 +10,10 @@ from sklearn_regkd.networks.inputs import (
     attach_inputs,
     count_inputs,
     fit_inputs,
-    map_inputs,
+    transform_table,
 )
-from sklearn_regkd.networks.quantile import Quantiles, fit_quantiles
-from sklearn_regkd.networks.scaling import Scaling, fit_input_scaling
+from sklearn_regkd.preprocessing.quantile import Quantiles, fit_quantiles
+from sklearn_regkd.preprocessing.scaling import Scaling, fit_input_scaling
 
 
 class Mirror(nn.Module):
@@ -64,7 +64,7 @@ class TestSameThing:
         fresh[:, 3] = X[:, 3]
         for rows in (X, fresh):
             fed = module(torch.from_numpy(rows.copy()))
-            mapped = map_inputs(inputs, rows)
+            mapped = transform_table(inputs, rows)
             assert mapped.dtype == torch.float32
             assert mapped.isfinite().all()
             torch.testing.assert_close(fed, mapped, rtol=1e-5, atol=1e-5)
@@ -76,7 +76,7 @@ class TestSameThing:
         constant = transform == "quantile"  # a number that says nothing is a mark that is 0
         assert n_numeric == 4 - len(categorical) - constant
         assert n_plain == missing + 3 * len(categorical) + constant
-        mapped = map_inputs(inputs, X)
+        mapped = transform_table(inputs, X)
         assert mapped.shape == (len(X), n_numeric + n_plain)
         marks = [mark.unique().tolist() for mark in mapped[:, n_numeric:].T]
         assert marks == [[0]] * constant + [[0, 1]] * (n_plain - constant)
@@ -97,7 +97,7 @@ def test_each_transform_has_its_map():
 
 def test_standard_is_mean_and_deviation():
     X = make_table()
-    mapped = map_inputs(fit_inputs(X, np.ones(len(X)), "standard"), X).numpy()
+    mapped = transform_table(fit_inputs(X, np.ones(len(X)), "standard"), X).numpy()
     np.testing.assert_allclose(mapped.mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(mapped.std(axis=0), [1, 1, 0, 1], atol=1e-5)
 
@@ -108,7 +108,7 @@ def test_layout_of_the_table_does_not_matter(order):
     other = np.asfortranarray(X) if order == "F" else np.repeat(X, 2, axis=0)[::2]
     for transform in TRANSFORMS:
         inputs = fit_inputs(X, np.ones(len(X)), transform)
-        assert torch.equal(map_inputs(inputs, other), map_inputs(inputs, X))
+        assert torch.equal(transform_table(inputs, other), transform_table(inputs, X))
 
 
 def test_images_are_scaled_per_channel():

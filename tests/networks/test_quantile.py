@@ -13,14 +13,8 @@ from sklearn.preprocessing import QuantileTransformer
 from torch import nn
 
 from sklearn_regkd.networks import quantile as quantile_module
-from sklearn_regkd.networks.quantile import (
-    N_KNOTS,
-    TABLES,
-    attach_input_quantiles,
-    enter,
-    fit_quantiles,
-    normal_scores,
-)
+from sklearn_regkd.networks.quantile import attach_input_quantiles, enter, normal_scores
+from sklearn_regkd.preprocessing.quantile import N_KNOTS, TABLES, fit_quantiles
 
 quick = settings(max_examples=40, deadline=None)
 on_grid = st.lists(st.integers(-50, 50).map(float), min_size=1, max_size=60)

@@ -12,13 +12,8 @@ from torch import nn
 
 from sklearn_regkd.networks import scaling as scaling_module
 from sklearn_regkd.networks.mlp import MLP
-from sklearn_regkd.networks.scaling import (
-    OutputScaling,
-    Scaling,
-    attach_input_scaling,
-    fit_input_scaling,
-    fit_target_scaling,
-)
+from sklearn_regkd.networks.scaling import OutputScaling, attach_input_scaling
+from sklearn_regkd.preprocessing.scaling import Scaling, fit_input_scaling, fit_target_scaling
 
 quick = settings(max_examples=40, deadline=None)
 on_grid = st.integers(-4096, 4096).map(lambda i: i / 64)

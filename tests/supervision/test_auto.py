@@ -6,8 +6,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from sklearn_regkd.supervision.auto import Investigator, default_threshold
-from sklearn_regkd.supervision.outliers import robust_sigma
+from sklearn_regkd.label_noise.rule_search import RuleSearch, default_threshold
+from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 
 N = 400
 N_NEIGHBOURS = 21  # odd: a median of its own
@@ -73,7 +73,7 @@ def look_into(label, models, counted=None, spread=even, ask=None, output=0):
     """The investigation of one output, and its verdict, without a warning."""
     counted = np.ones(N, bool) if counted is None else counted
     ask = models.ask if ask is None else ask
-    investigator = Investigator(label, counted, default_threshold(), ask, spread)
+    investigator = RuleSearch(label, counted, default_threshold(), ask, spread)
     student, teacher = models.ask(np.ones(label.shape), "absolute_error")
     models.asked.clear()
     with warnings.catch_warnings():

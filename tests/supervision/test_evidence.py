@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sklearn_regkd.supervision.evidence import (
+from sklearn_regkd.label_noise.loss_gap import (
     DAMAGE,
     SUSPICION,
     SUSPICION_Z,
@@ -18,7 +18,7 @@ from sklearn_regkd.supervision.evidence import (
     measure_gain,
     required_damage,
 )
-from sklearn_regkd.supervision.outliers import robust_sigma
+from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 
 quick = settings(max_examples=50, deadline=None)
 columns = arrays(np.float64, (3, 12), elements=st.floats(-100, 100))
@@ -52,20 +52,20 @@ class TestMeasureDamage:
     @quick
     @given(varied)
     def test_is_the_relative_difference_of_mean_absolute_errors(self, three):
-        label, believer, sceptic = three
-        errors = np.abs(label - believer), np.abs(label - sceptic)
-        assume(max(e.max() for e in errors) < 20 * robust_sigma(label - sceptic))
+        label, squared, absolute = three
+        errors = np.abs(label - squared), np.abs(label - absolute)
+        assume(max(e.max() for e in errors) < 20 * robust_sigma(label - absolute))
         expected = errors[0].mean() / errors[1].mean() - 1
         damage = measure_damage(*three)
         assert damage.relative == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
     def test_z_is_that_of_paired_rows(self):
-        label, believer, sceptic = opinions()
-        worse = np.abs(label - believer) - np.abs(label - sceptic)
-        damage = measure_damage(label, believer, sceptic)
+        label, squared, absolute = opinions()
+        worse = np.abs(label - squared) - np.abs(label - absolute)
+        damage = measure_damage(label, squared, absolute)
         assert damage.z == pytest.approx(worse.mean() / (worse.std() / np.sqrt(len(label))))
         # four times the rows, the same rows: twice the certainty, the same damage
-        four = measure_damage(*(np.tile(c, 4) for c in (label, believer, sceptic)))
+        four = measure_damage(*(np.tile(c, 4) for c in (label, squared, absolute)))
         assert four.z == pytest.approx(2 * damage.z)
         assert four.relative == pytest.approx(damage.relative)
 
@@ -86,32 +86,32 @@ class TestMeasureDamage:
 
     @pytest.mark.parametrize("absurd", [1e12, -1e12, 1e300])
     def test_one_absurd_label_does_not_hide_the_rest(self, absurd):
-        label, believer, sceptic = opinions()
-        clean = measure_damage(label, believer, sceptic)
+        label, squared, absolute = opinions()
+        clean = measure_damage(label, squared, absolute)
         label[7] = absurd
-        damage = measure_damage(label, believer, sceptic)
+        damage = measure_damage(label, squared, absolute)
         assert damage.relative == pytest.approx(clean.relative, rel=0.1)
         assert damage.z == pytest.approx(clean.z, rel=0.05)
         assert is_suspicious(damage)
 
     def test_one_absurd_prediction_is_no_proof(self):
-        label, _, sceptic = opinions()
-        believer = sceptic.copy()
-        believer[7] = 1e12
-        damage = measure_damage(label, believer, sceptic)
+        label, _, absolute = opinions()
+        squared = absolute.copy()
+        squared[7] = 1e12
+        damage = measure_damage(label, squared, absolute)
         assert 0 < damage.relative < 0.1
         assert damage.z == pytest.approx(1, rel=0.01)
         assert not is_suspicious(damage)
 
     def test_a_sceptic_that_is_mostly_right_sets_no_cap(self):
         label = np.zeros(20)
-        sceptic, believer = np.zeros(20), np.zeros(20)
-        sceptic[0], believer[0] = 1.0, 3.0
-        assert measure_damage(label, believer, sceptic).relative == pytest.approx(2)
+        absolute, squared = np.zeros(20), np.zeros(20)
+        absolute[0], squared[0] = 1.0, 3.0
+        assert measure_damage(label, squared, absolute).relative == pytest.approx(2)
 
     def test_a_sceptic_that_is_always_right_gives_numbers(self):
-        label, believer, _ = opinions()
-        damage = measure_damage(label, believer, label)
+        label, squared, _ = opinions()
+        damage = measure_damage(label, squared, label)
         assert damage.relative == 0
         assert np.isfinite(damage.z)
         assert damage.z > 0
@@ -121,11 +121,11 @@ class TestMeasureGain:
     @quick
     @given(st.floats(-5, 5), st.floats(0.1, 10), st.integers(0, 99))
     def test_shift_and_scale_do_not_matter(self, shift, scale, seed):
-        label, believer, sceptic = opinions(seed=seed)
-        before = measure_gain(label, believer, sceptic)
+        label, squared, absolute = opinions(seed=seed)
+        before = measure_gain(label, squared, absolute)
         for after in (
-            measure_gain(label, scale * believer + shift, sceptic),
-            measure_gain(scale * label, believer, shift - scale * sceptic),
+            measure_gain(label, scale * squared + shift, absolute),
+            measure_gain(scale * label, squared, shift - scale * absolute),
         ):
             assert after.relative == pytest.approx(before.relative, rel=1e-6, abs=1e-9)
             assert after.z == pytest.approx(before.z, rel=1e-6, abs=1e-9)
@@ -151,7 +151,7 @@ class TestMeasureGain:
 
     @pytest.mark.parametrize("noise", ["gross", "shift", "swap"])
     def test_wrong_labels_are_no_gain(self, noise):
-        # A believer who knows all that can be known of such labels: what their mean is.
+        # A squared who knows all that can be known of such labels: what their mean is.
         rng = np.random.default_rng(0)
         truth = rng.normal(size=2000)
         wrong = rng.random(2000) < 0.3
@@ -161,8 +161,8 @@ class TestMeasureGain:
             "swap": rng.permutation(truth),
         }[noise]
         label = np.where(wrong, spoiled, truth)
-        believer = {"gross": truth, "shift": truth + 0.9, "swap": 0.7 * truth}[noise]
-        gain = measure_gain(label, believer + 0.1 * rng.normal(size=2000), truth)
+        squared = {"gross": truth, "shift": truth + 0.9, "swap": 0.7 * truth}[noise]
+        gain = measure_gain(label, squared + 0.1 * rng.normal(size=2000), truth)
         assert not is_foreseen(gain, 0.9)
 
     def test_constant_predictions(self):

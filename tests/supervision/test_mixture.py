@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import norm, t
 
-from sklearn_regkd.supervision.mixture import Mixture, MixtureRule, fit_mixture, half_sample_mode
+from sklearn_regkd.label_noise.mixture import Mixture, MixtureRule, fit_mixture
+from sklearn_regkd.preprocessing.robust_stats import half_sample_mode
 
 quick = settings(max_examples=50, deadline=None)
 fits = settings(max_examples=10, deadline=None)  # each takes some milliseconds

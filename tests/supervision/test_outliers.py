@@ -10,15 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import erfc
 
-from sklearn_regkd.supervision.outliers import (
-    ThresholdRule,
-    Verdict,
-    chauvenet_threshold,
-    paper_threshold,
-    robust_sigma,
-    trust_all,
-)
-from sklearn_regkd.supervision.rules import resolve_rule
+from sklearn_regkd.label_noise.rules import resolve_rule
+from sklearn_regkd.label_noise.threshold import ThresholdRule, chauvenet_threshold, paper_threshold
+from sklearn_regkd.label_noise.verdict import Verdict, trust_all
+from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 
 quick = settings(max_examples=50, deadline=None)
 sigmas = st.floats(1e-6, 1e3)

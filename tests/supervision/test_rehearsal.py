@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, KFold
 
-from sklearn_regkd.supervision.rehearsal import MOST_PARTS, Rehearsal, count_parts
+from sklearn_regkd.supervision.validation_targets import MOST_PARTS, ValidationTargets, count_parts
 
 
 def folds(n_samples, n_folds):
@@ -18,7 +18,7 @@ class TestRehearsal:
     def test_each_part_is_what_a_fold_tests(self, n_folds, n_parts, n):
         n_parts = min(n_parts, n_folds)
         splits = folds(n, n_folds)
-        part = Rehearsal.by_folds(splits, np.zeros((n_parts, n, 1))).part
+        part = ValidationTargets.by_folds(splits, np.zeros((n_parts, n, 1))).part
         for number in range(n_parts):
             assert np.array_equal(np.flatnonzero(part == number), splits[number][1])
         never = np.concatenate([np.empty(0, int), *(test for _, test in splits[n_parts:])])
@@ -26,7 +26,7 @@ class TestRehearsal:
 
     def test_of_some_rows(self):
         told = np.random.default_rng(0).normal(size=(3, 20, 2))
-        rehearsal = Rehearsal.by_folds(folds(20, 4), told)
+        rehearsal = ValidationTargets.by_folds(folds(20, 4), told)
         mask = np.arange(20) % 3 == 0
         for rows in (mask, np.flatnonzero(mask)):
             some = rehearsal.of(rows)

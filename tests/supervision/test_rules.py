@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from sklearn_regkd.supervision.mixture import MixtureRule
-from sklearn_regkd.supervision.outliers import ThresholdRule, robust_sigma
-from sklearn_regkd.supervision.rules import resolve_rule
+from sklearn_regkd.label_noise.mixture import MixtureRule
+from sklearn_regkd.label_noise.rules import resolve_rule
+from sklearn_regkd.label_noise.threshold import ThresholdRule
+from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 
 
 def test_mad_is_three_robust_standard_deviations():

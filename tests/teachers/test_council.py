@@ -9,13 +9,13 @@ from sklearn.linear_model import LinearRegression
 from sklearn.multioutput import MultiOutputRegressor
 
 from sklearn_regkd import StudentRegressor
-from sklearn_regkd.networks.scaling import fit_target_scaling
+from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels, with_loss
+from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
+from sklearn_regkd.preprocessing.scaling import fit_target_scaling
 from sklearn_regkd.supervision import rehearsal
-from sklearn_regkd.teachers.council import Council, with_loss
 from sklearn_regkd.teachers.ensemble import TeacherEnsemble
 from sklearn_regkd.teachers.kinds import default_teacher, own_teacher, weight_params
-from sklearn_regkd.teachers.memory import open_memory
-from sklearn_regkd.teachers.peers import Peers
+from sklearn_regkd.utils.cache import open_memory
 
 N = 60
 N_FOLDS = 3
@@ -66,9 +66,11 @@ def council(X, y, teacher=None, prediction=None, is_default=False, epochs=None, 
     peers = None
     if epochs is not None:
         student = StudentRegressor((8,), max_epochs=epochs, lr=0.02, weight_decay=0.1)
-        peers = Peers(student, X[:, 1:], scaling.standardize(y), weight, folds(len(X)), 0)
+        peers = CrossFittedStudents(
+            student, X[:, 1:], scaling.standardize(y), weight, folds(len(X)), 0
+        )
     teacher = own_teacher(teacher, y.shape[1], np.random.RandomState(0))
-    return Council(
+    return OutOfFoldModels(
         teacher,
         X,
         X,
@@ -94,7 +96,7 @@ class TestAskTeacherByFold:
     def test_says_the_same_of_rows_that_were_left_out(self):
         X, y = table(n_outputs=2)
         asked = council(X, y, LinearRegression())
-        said, by_fold = asked.ask_teacher_by_fold()
+        said, by_fold = asked.predict_teacher_by_fold()
         np.testing.assert_array_equal(said, asked.ask_teacher())
         assert by_fold.shape == (N_FOLDS, N, 2)
         for (train, _), values in zip(folds(), by_fold, strict=True):
@@ -103,16 +105,16 @@ class TestAskTeacherByFold:
 
     def test_costs_no_fit(self, log):
         X, y = table()
-        council(X, y, Recorder()).ask_teacher_by_fold()
+        council(X, y, Recorder()).predict_teacher_by_fold()
         assert len(log) == N_FOLDS
 
     def test_nothing_to_rehearse(self, log):
         X, y = table()
-        said, by_fold = council(X, y, prediction=y + 1).ask_teacher_by_fold()
+        said, by_fold = council(X, y, prediction=y + 1).predict_teacher_by_fold()
         assert by_fold is None
         asked = council(X, y, Recorder())
         asked.folds = [(np.delete(np.arange(N), k), np.array([k])) for k in range(N)]
-        said, by_fold = asked.ask_teacher_by_fold()
+        said, by_fold = asked.predict_teacher_by_fold()
         assert by_fold is None  # parts of one row
         assert said.shape == y.shape
 
@@ -121,8 +123,8 @@ class TestAskTeacherByFold:
         lines = [("a", LinearRegression()), ("b", LinearRegression(fit_intercept=False))]
         several = council(X, y, TeacherEnsemble(lines, weights=[3, 1]))
         single = [council(X, y, member) for _, member in lines]
-        first, second = (one.ask_teacher_by_fold()[1] for one in single)
-        by_fold = several.ask_teacher_by_fold()[1]
+        first, second = (one.predict_teacher_by_fold()[1] for one in single)
+        by_fold = several.predict_teacher_by_fold()[1]
         np.testing.assert_allclose(by_fold, 0.75 * first + 0.25 * second, atol=1e-9)
 
     def test_of_several_of_which_one_is_fitted(self):
@@ -131,7 +133,7 @@ class TestAskTeacherByFold:
             ("a", LinearRegression()),
             ("b", FrozenEstimator(LinearRegression().fit(X, y[:, 0]))),
         ]
-        said, by_fold = council(X, y, TeacherEnsemble(lines)).ask_teacher_by_fold()
+        said, by_fold = council(X, y, TeacherEnsemble(lines)).predict_teacher_by_fold()
         assert by_fold is None
         assert np.isfinite(said).all()
 
@@ -255,14 +257,18 @@ class TestAskWitness:
         y[::5] += 4000
         asked = council(X, y, LinearRegression())
         truth = asked.scaling.standardize(truth)
-        wary, credulous = (asked.ask_witness(loss) for loss in ("absolute_error", "squared_error"))
+        wary, credulous = (
+            asked.predict_boosting(loss) for loss in ("absolute_error", "squared_error")
+        )
         assert wary.shape == credulous.shape == y.shape
         assert np.median(np.abs(wary - truth)) < 0.6
         assert np.median(np.abs(credulous - truth)) > 3
 
     def test_random_state_decides(self):
         X, y = table()
-        said = [council(X, y, LinearRegression()).ask_witness("squared_error") for _ in range(2)]
+        said = [
+            council(X, y, LinearRegression()).predict_boosting("squared_error") for _ in range(2)
+        ]
         np.testing.assert_array_equal(*said)
 
 
@@ -301,7 +307,7 @@ class TestAsk:
             used.append(self.teacher if teacher is None else teacher)
             return self.label
 
-        monkeypatch.setattr(Council, "ask_teacher", ask_teacher)
+        monkeypatch.setattr(OutOfFoldModels, "ask_teacher", ask_teacher)
         trust = np.ones(y.shape)
         default = council(X, y, None, is_default=True, epochs=1)
         default.ask(trust, "squared_error")

@@ -9,7 +9,7 @@ from joblib import Parallel, delayed
 from sklearn.linear_model import Ridge
 from torch import nn
 
-from sklearn_regkd.teachers.fingerprint import fingerprint
+from sklearn_regkd.utils.fingerprint import fingerprint
 
 SOURCE = """
 from functools import wraps

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_info
 
 from sklearn_regkd import StudentRegressor, TORRegressor
 from sklearn_regkd.teachers import parallel
-from sklearn_regkd.teachers.parallel import at_most_threads, call_all
+from sklearn_regkd.utils.parallel import at_most_threads, call_all
 
 
 def look():

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sklearn_regkd import StudentRegressor
-from sklearn_regkd.teachers.peers import Peers
+from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
 
 N = 60
 N_FOLDS = 3
@@ -30,7 +30,7 @@ def table(n=N, n_outputs=1, seed=0):
 
 def peers(X, label, weight=None, seed=0, n_folds=N_FOLDS, **params):
     weight = np.ones(len(X)) if weight is None else weight
-    return Peers(student(**params), X, label, weight, folds(len(X), n_folds), seed)
+    return CrossFittedStudents(student(**params), X, label, weight, folds(len(X), n_folds), seed)
 
 
 def one(asked, label, trust=None, loss="squared_error", **kwargs):

@@ -22,12 +22,12 @@ from torch import nn
 from torch.optim.lr_scheduler import ExponentialLR
 
 from sklearn_regkd import DistilledRegressor, DistilledSearchCV, StudentRegressor, TORRegressor
-from sklearn_regkd._files import FileError, write_file
 from sklearn_regkd.teachers import cross_fit
 from sklearn_regkd.training import checkpoint
 from sklearn_regkd.training.callbacks import ReportProgress
 from sklearn_regkd.training.checkpoint import capture, read_checkpoint, restore, write_checkpoint
 from sklearn_regkd.training.net import StudentNet
+from sklearn_regkd.utils.files import FileError, write_file
 
 KILLED = 5  # epochs that are over when the process is killed
 

@@ -21,7 +21,7 @@ from torch import distributed, nn
 from sklearn_regkd import DistilledRegressor, StudentRegressor
 from sklearn_regkd.training import checkpoint
 from sklearn_regkd.training.callbacks import ReportProgress
-from sklearn_regkd.training.distributed import current_team, data_parallel
+from sklearn_regkd.training.distributed import current_processes, data_parallel
 
 BATCH = 16  # of each process
 
@@ -112,8 +112,8 @@ REFUSED = {
     "clipping": lambda: student(net_params={"callbacks": [GradientNormClipping(1.0)]}),
     "closure": lambda: student(module=Mixed, optimizer=torch.optim.LBFGS),
     "seed": lambda: student(random_state=None),
-    "own_rate": lambda: student(weight_decay=0.1 + 0.1 * current_team().rank),
-    "own_batch": lambda: student(batch_size=BATCH + current_team().rank),
+    "own_rate": lambda: student(weight_decay=0.1 + 0.1 * current_processes().rank),
+    "own_batch": lambda: student(batch_size=BATCH + current_processes().rank),
 }
 
 
@@ -158,7 +158,7 @@ def die(rank, port, folder):
     begin = ReportProgress.on_epoch_begin
 
     def begin_or_die(self, net, **kwargs):
-        if len(net.history) == 3 and current_team().rank == 1:
+        if len(net.history) == 3 and current_processes().rank == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         begin(self, net, **kwargs)
 

@@ -10,10 +10,10 @@ from torch import nn
 
 from sklearn_regkd import StudentRegressor
 from sklearn_regkd.networks import inputs as inputs_module
-from sklearn_regkd.networks.inputs import Entrance
+from sklearn_regkd.networks.inputs import TransformedRows
 from sklearn_regkd.networks.mlp import ACTIVATIONS, MLP
-from sklearn_regkd.training.explicit import EXPLICIT, FlatAdamW, Layers
-from sklearn_regkd.training.explicit_net import ExplicitTraining
+from sklearn_regkd.training.batched_layers import EXPLICIT, FlatAdamW, Layers
+from sklearn_regkd.training.manual_backward import ManualTraining
 
 
 def networks(n_nets, widths, activation):
@@ -94,7 +94,7 @@ class TestEntrance:
     def test_rows_are_what_enter_says(self, kept, monkeypatch):
         monkeypatch.setattr(inputs_module, "MOST_BYTES_KEPT", 2**20 if kept else 10)
         X = torch.arange(20.0).reshape(10, 2)
-        entrance = Entrance(X, lambda rows: rows.repeat(1, 2).square(), 4)
+        entrance = TransformedRows(X, lambda rows: rows.repeat(1, 2).square(), 4)
         assert (entrance.kept is not None) == kept
         rows = torch.tensor([3, 0, 3])
         assert torch.equal(entrance[rows], X[rows].repeat(1, 2).square())
@@ -138,7 +138,7 @@ class TestTraining:
     def test_equals_autograd(self, table, loss, embedding, monkeypatch):
         explicit = fit(table, loss=loss, embedding=embedding, **spied())
         assert all(epochs_of(explicit))
-        monkeypatch.setattr(ExplicitTraining, "suits", staticmethod(lambda net: False))
+        monkeypatch.setattr(ManualTraining, "suits", staticmethod(lambda net: False))
         plain = fit(table, loss=loss, embedding=embedding, **spied())
         assert not any(epochs_of(plain))
         X = table[0]
@@ -157,7 +157,7 @@ class TestTraining:
     def test_early_stopping_keeps_the_best_epoch(self, table, monkeypatch):
         given = {"early_stopping": True, "max_epochs": 30, "n_iter_no_change": 3}
         explicit = fit(table, **given)
-        monkeypatch.setattr(ExplicitTraining, "suits", staticmethod(lambda net: False))
+        monkeypatch.setattr(ManualTraining, "suits", staticmethod(lambda net: False))
         plain = fit(table, **given)
         assert explicit.n_iter_ == plain.n_iter_
         X = table[0]

@@ -7,7 +7,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from sklearn_regkd import StudentRegressor
-from sklearn_regkd.training.explicit_net import FlatOptimizer
+from sklearn_regkd.training.manual_backward import FlatOptimizer
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 4)).astype(np.float32)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_regkd.supervision.rehearsal import Rehearsal
+from sklearn_regkd.supervision.validation_targets import ValidationTargets
 from sklearn_regkd.training import pilot
-from sklearn_regkd.training.pilot import (
+from sklearn_regkd.training.batched_mlp import MLPConfig, train_batched
+from sklearn_regkd.training.weight_decay import (
     DEFAULT_WEIGHT_DECAY,
     FEWEST_ROWS,
     SPLITS,
@@ -14,10 +15,9 @@ from sklearn_regkd.training.pilot import (
     WITH_TEACHER,
     choose_weight_decay,
 )
-from sklearn_regkd.training.stack import Recipe, train_stack
 
-RECIPE = Recipe((16,), "silu", 2, 0, lr=0.02, batch_size=64, n_steps=300)
-SHORT = Recipe((4,), "silu", 0, 0, lr=0.02, batch_size=64, n_steps=20)
+RECIPE = MLPConfig((16,), "silu", 2, 0, lr=0.02, batch_size=64, n_steps=300)
+SHORT = MLPConfig((4,), "silu", 0, 0, lr=0.02, batch_size=64, n_steps=20)
 
 
 def table(n, n_inputs=2, n_outputs=1):
@@ -36,7 +36,7 @@ def choose(X, label, weight=None, losses=("squared_error",), seed=0, recipe=RECI
 def rehearse(told, n_parts=3):
     """A fifth of the rows is left out in each part; `told` is learned whichever that is."""
     part = np.minimum(np.arange(len(told)) % 5, n_parts)
-    return Rehearsal(part, np.stack([told] * n_parts))
+    return ValidationTargets(part, np.stack([told] * n_parts))
 
 
 @pytest.fixture
@@ -45,10 +45,10 @@ def trials(monkeypatch):
     calls = []
 
     def recorded(*args):
-        calls.append((*args, train_stack(*args)))
+        calls.append((*args, train_batched(*args)))
         return calls[-1][-1]
 
-    monkeypatch.setattr(pilot, "train_stack", recorded)
+    monkeypatch.setattr(pilot, "train_batched", recorded)
     return calls
 
 
@@ -94,7 +94,7 @@ class TestChoice:
                 said[0, :, ::10] = 10.0
                 return said.reshape(-1, len(scores), 1)
 
-        monkeypatch.setattr(pilot, "train_stack", lambda *args: Prepared())
+        monkeypatch.setattr(pilot, "train_batched", lambda *args: Prepared())
         X, clean, _ = table(500)
         assert choose(X, 0 * clean, losses=[loss]) == [expected]
 
@@ -224,7 +224,7 @@ class TestRehearsal:
     def test_its_parts_are_held_out_and_its_labels_learned(self, trials, n_parts):
         X, clean, noise = table(100)
         told = np.stack([clean + k for k in range(n_parts)])
-        rehearsal = Rehearsal(rehearse(clean, n_parts).part, told)
+        rehearsal = ValidationTargets(rehearse(clean, n_parts).part, told)
         (chosen,) = choose(X, noise, recipe=SHORT, rehearsal=rehearsal)
         assert chosen in WITH_TEACHER
         ((_, scores, target, weight, _, decay, *_),) = trials

@@ -11,10 +11,10 @@ from torch import nn
 from sklearn_regkd.losses.modules import element_loss
 from sklearn_regkd.networks.mlp import MLP
 from sklearn_regkd.training import stack as stack_module
+from sklearn_regkd.training.batched_mlp import BatchedMLP, MLPConfig, train_batched
 from sklearn_regkd.training.callbacks import one_cycle
-from sklearn_regkd.training.stack import Recipe, Stack, train_stack
 
-RECIPE = Recipe((8, 6), "silu", 0, 0, lr=0.02, batch_size=16, n_steps=40)
+RECIPE = MLPConfig((8, 6), "silu", 0, 0, lr=0.02, batch_size=16, n_steps=40)
 PERIODIC = replace(RECIPE, n_frequencies=3, n_plain=1, activation="tanh")
 LINEAR = replace(RECIPE, hidden_layer_sizes=())
 LOSSES = ("squared_error", "absolute_error", "huber", "tukey")
@@ -35,7 +35,7 @@ def train(scores, target, weight=None, losses=None, decay=0.1, seed=0, recipe=RE
     weight = torch.ones_like(target) if weight is None else weight
     losses = ["squared_error"] * n_nets if losses is None else losses
     decay = torch.as_tensor(decay).expand(n_nets)
-    return train_stack(recipe, scores, target, weight, losses, decay, seed)
+    return train_batched(recipe, scores, target, weight, losses, decay, seed)
 
 
 def as_modules(stack, recipe, n_inputs):
@@ -88,14 +88,14 @@ class TestStack:
     @pytest.mark.parametrize("recipe", [RECIPE, PERIODIC, LINEAR])
     @pytest.mark.parametrize("n_outputs", [1, 2])
     def test_each_is_an_ordinary_network(self, recipe, n_outputs):
-        stack, scores = Stack(recipe, 3, n_outputs, 4, seed=0), rows()
+        stack, scores = BatchedMLP(recipe, 3, n_outputs, 4, seed=0), rows()
         said = stack(scores)
         assert said.shape == (4, 50, n_outputs)
         for one, module in zip(said, as_modules(stack, recipe, 3), strict=True):
             torch.testing.assert_close(one, module(scores))
 
     def test_initial_weights(self):
-        stack = Stack(RECIPE, 3, 1, 50, seed=0)
+        stack = BatchedMLP(RECIPE, 3, 1, 50, seed=0)
         for (n_in, n_out), weight, bias in zip(
             pairwise([3, 8, 6, 1]), stack.weights, stack.biases, strict=True
         ):
@@ -108,14 +108,16 @@ class TestStack:
                 assert drawn.std().item() == pytest.approx(limit / 3**0.5, rel=0.15)
 
     def test_networks_and_seeds_differ(self):
-        first, same, other = (Stack(RECIPE, 3, 1, 3, seed).predict(rows()) for seed in (0, 0, 1))
+        first, same, other = (
+            BatchedMLP(RECIPE, 3, 1, 3, seed).predict(rows()) for seed in (0, 0, 1)
+        )
         assert np.array_equal(first, same)
         everything = [*first, *other]
         for i, one in enumerate(everything):
             assert not any(np.allclose(one, another) for another in everything[:i])
 
     def test_equal_weights_say_the_same(self):
-        stack = Stack(PERIODIC, 3, 2, 3, seed=0)
+        stack = BatchedMLP(PERIODIC, 3, 2, 3, seed=0)
         with torch.no_grad():
             for parameter in [*stack.weights, *stack.biases]:
                 parameter[2] = parameter[0]
@@ -125,7 +127,7 @@ class TestStack:
 
     @pytest.mark.parametrize("at_a_time", [1, 7, 50, 51])
     def test_chunks(self, monkeypatch, at_a_time):
-        stack, scores = Stack(PERIODIC, 3, 2, 3, seed=0), rows()
+        stack, scores = BatchedMLP(PERIODIC, 3, 2, 3, seed=0), rows()
         expected = stack(scores).detach().numpy()
         monkeypatch.setattr(stack_module, "PREDICTED_AT_A_TIME", at_a_time)
         said = stack.predict(scores)
@@ -143,7 +145,7 @@ class TestTraining:
         decay = torch.tensor([0.0, 0.3, 3.0, 1.0])
         together = train(scores, target, weight, LOSSES, decay, seed=5, recipe=recipe)
         said = together.predict(scores)
-        modules = as_modules(Stack(recipe, 3, n_outputs, 4, seed=5), recipe, 3)
+        modules = as_modules(BatchedMLP(recipe, 3, n_outputs, 4, seed=5), recipe, 3)
         for net, module in enumerate(modules):
             before = module(scores).detach()
             alone = train_alone(
@@ -244,7 +246,7 @@ class TestWeightDecay:
     def test_alone_it_shrinks_weights_by_the_schedule(self):
         scores, decay = rows(), torch.tensor([0.0, 0.5, 3.0])
         nothing = torch.zeros(3, 50, 1)
-        before = Stack(RECIPE, 3, 1, 3, seed=0)
+        before = BatchedMLP(RECIPE, 3, 1, 3, seed=0)
         after = train(scores, targets(scores, 3), nothing, decay=decay)
         peaks = [RECIPE.lr * one_cycle((step + 0.5) / 40) for step in range(40)]
         left = torch.stack([1 - lr * decay for lr in peaks]).prod(dim=0).reshape(3, 1, 1)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from sklearn_regkd import StudentRegressor
-from sklearn_regkd._partial_fit import start_student
+from sklearn_regkd.estimators.partial_fit import start_student
 from sklearn_regkd.networks.inputs import fit_inputs
-from sklearn_regkd.networks.scaling import fit_target_scaling
+from sklearn_regkd.preprocessing.scaling import fit_target_scaling
 from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.training.stream import Plan, Position, StreamCheckpoint, train_on_stream
 

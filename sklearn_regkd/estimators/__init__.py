@@ -1,0 +1,1 @@
+"""The public estimators, and what they have in common."""

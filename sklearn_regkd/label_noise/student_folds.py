@@ -1,0 +1,138 @@
+"""A second opinion: copies of the student, each asked about rows that it has not seen.
+
+A network and a boosted ensemble err in different places. All folds are trained
+at once as one stack, so that the second opinion costs a few student fits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from sklearn_regkd.networks.inputs import count_inputs, fit_inputs, transform_table
+from sklearn_regkd.preprocessing.scaling import MOST_SIGMA
+from sklearn_regkd.training.batched_mlp import train_batched
+from sklearn_regkd.training.build import mlp_config
+from sklearn_regkd.training.device import one_thread
+from sklearn_regkd.training.weight_decay import choose_weight_decay
+from sklearn_regkd.utils.cache import open_memory
+
+
+class CrossFittedStudents:
+    """Out-of-fold copies of a built-in student.
+
+    Parameters
+    ----------
+    student : StudentRegressor
+        Whose network and training they share; its `module` is None.
+    X : ndarray of shape (n_samples, n_features)
+        Raw inputs.
+    label : ndarray of shape (n_samples, n_outputs)
+        Standardised labels, for the choice of the weight decay.
+    weight : ndarray of shape (n_samples,)
+        Weights of the rows.
+    folds : list of (train, test)
+        Each row is tested once.
+    seed : int
+        Decides everything.
+    categorical : sequence of int, default=()
+        Features that hold codes of categories.
+    memory : FitCache, default=None
+        Where answers are kept; None keeps none.
+    """
+
+    def __init__(self, student, X, label, weight, folds, seed, categorical=(), memory=None):
+        inputs = fit_inputs(X, weight, student.input_transform, categorical)
+        self.inputs = transform_table(inputs, X).numpy()
+        self.recipe = mlp_config(student, *count_inputs(inputs), len(X))
+        self.weight, self.seed = weight, seed
+        self.fold = np.empty(len(X), np.intp)
+        for fold, (_, test) in enumerate(folds):
+            self.fold[test] = fold
+        self.n_folds = len(folds)
+        self.memory = open_memory(None) if memory is None else memory
+        self.label, self._weight_decay = label, student.weight_decay
+
+    @property
+    def weight_decay(self) -> float:
+        """Return the student's, or what a first trial finds where that is ``"auto"``."""
+        if self._weight_decay == "auto":
+            with one_thread():
+                # By the absolute error, which wrong labels cannot mislead far.
+                self._weight_decay = self.memory.call(
+                    choose_weight_decay,
+                    recipe=self.recipe,
+                    inputs=self.inputs,
+                    label=self.label,
+                    weight=self.weight,
+                    losses=["absolute_error"],
+                    seed=self.seed,
+                )[0]
+        return float(self._weight_decay)
+
+    def ask(
+        self,
+        label: np.ndarray,
+        trust: np.ndarray | None,
+        losses: Sequence[str],
+        weight_decay: float | None = None,
+        haste: int = 1,
+    ) -> list[np.ndarray]:
+        """Train on labels and return what each loss makes of rows that were left out.
+
+        Parameters
+        ----------
+        label : ndarray of shape (n_samples, n_outputs)
+            Standardised.
+        trust : ndarray of shape (n_samples, n_outputs) or None
+            Weight of each label, in [0, 1]; None trusts all.
+        losses : sequence of str
+            One opinion for each.
+        weight_decay : float, default=None
+            Another one than that of the student.
+        haste : int, default=1
+            By how much to shorten the training.
+
+        Returns
+        -------
+        list of ndarray of shape (n_samples, n_outputs)
+            Out-of-fold predictions, standardised.
+        """
+        n_outputs = label.shape[1]
+        seen = np.arange(self.n_folds)[:, None] != self.fold
+        weight = (seen * self.weight)[:, :, None]
+        weight = np.repeat(weight, n_outputs, axis=2) if trust is None else weight * trust
+        weight = weight / np.maximum(weight.mean(axis=1, keepdims=True), 1e-12)
+        return self.memory.call(
+            _train_and_ask,
+            recipe=replace(self.recipe, n_steps=-(-self.recipe.n_steps // haste)),
+            inputs=self.inputs,
+            label=label.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32),
+            weight=weight.astype(np.float32),
+            losses=list(losses),
+            weight_decay=self.weight_decay if weight_decay is None else float(weight_decay),
+            fold=self.fold,
+            seed=self.seed,
+        )
+
+
+def _train_and_ask(recipe, inputs, label, weight, losses, weight_decay, fold, seed):
+    """Return the out-of-fold opinion of each loss; all that it depends on is an argument."""
+    n_folds, n_nets = len(weight), len(losses) * len(weight)
+    scores = torch.from_numpy(inputs)
+    with one_thread():
+        stack = train_batched(
+            recipe,
+            scores,
+            torch.from_numpy(label).expand(n_nets, -1, -1),
+            torch.from_numpy(weight).repeat(len(losses), 1, 1),
+            [loss for loss in losses for _ in range(n_folds)],
+            torch.full((n_nets,), weight_decay),
+            seed,
+        )
+        said = np.empty((len(losses), *label.shape))
+        for left_out in range(n_folds):  # each row is a matter of its own fold's networks
+            rows = np.flatnonzero(fold == left_out)
+            said[:, rows] = stack.predict(scores[rows], slice(left_out, None, n_folds))
+    return list(said)

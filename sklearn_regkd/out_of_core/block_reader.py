@@ -1,0 +1,238 @@
+"""Where rows come from: tables of dask, or any iterable of blocks; never the whole at once."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+# Blocks of a cluster that are under way for each of its workers.
+AHEAD = 2
+KINDS = (
+    "a dask array X with y, a dask data frame with the names of its target columns as y, a "
+    "sequence of (X, y) blocks, another iterable of them that begins anew each time, or a "
+    "callable that returns an iterator"
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows, as they are read.
+
+    Parameters
+    ----------
+    X, y : array-like
+        Inputs and labels; y may be the names of columns of X, a data frame.
+    """
+
+    X: Any
+    y: Any
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return inputs (n_rows, n_features), float32 or float64, and labels (n_rows, n_outputs).
+
+        Raises
+        ------
+        ValueError
+            If they are not numbers, or not as many rows as labels.
+        """
+        X, y = self.X, self.y
+        if hasattr(X, "columns") and isinstance(y, list):
+            X, y = X.drop(columns=y), X[y]
+        try:
+            X, y = np.asarray(X), np.asarray(y, np.float64)
+            X = np.ascontiguousarray(X, np.float32 if X.dtype == np.float32 else np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"a block holds something else than numbers ({error}): encode it before"
+            ) from error
+        y = y.reshape(len(y), -1)
+        if X.ndim != 2 or len(X) != len(y):
+            raise ValueError(
+                f"a block has inputs of shape {X.shape} and labels of shape {y.shape}, expected "
+                "(n_rows, n_features) and as many labels as rows"
+            )
+        return X, y
+
+
+class BlockReader:
+    """Blocks of rows that can be visited more than once.
+
+    Parameters
+    ----------
+    blocks : sequence, iterable or callable
+        Blocks as (X, y); parts of them may be Delayed objects of dask.
+    names : list of str or None, default=None
+        Of the features, where the blocks are frames.
+    is_lazy : bool, default=False
+        Whether the blocks are Delayed.
+    y_ndim : int or None, default=None
+        Dimensions of y, where that is known beforehand.
+    """
+
+    def __init__(self, blocks, names=None, is_lazy=False, y_ndim=None):
+        self.blocks, self.names, self.is_lazy, self.y_ndim = blocks, names, is_lazy, y_ndim
+        #: Whether blocks can be taken in any order.
+        self.is_sequence = isinstance(blocks, Sequence)
+
+    def _visit(self, order: Sequence[int] | None) -> Iterator[tuple[int, Any]]:
+        if order is not None and self.is_sequence:
+            for index in order:
+                yield int(index), self.blocks[index]
+            return
+        wanted = None if order is None else set(order)
+        for index, block in enumerate(self.blocks() if callable(self.blocks) else self.blocks):
+            if wanted is None or index in wanted:
+                yield index, block
+
+    def each(
+        self,
+        function: Callable[..., Any],
+        client: Any = None,
+        order: Sequence[int] | None = None,
+        arguments: Callable[[int], tuple] = lambda index: (),
+    ) -> Iterator[tuple[int, Any]]:
+        """Call a function with each block, on the cluster if there is one; yield in order.
+
+        Parameters
+        ----------
+        function : callable
+            Of a :class:`Block` and `arguments`.
+        client : distributed.Client or None, default=None
+            None computes here, one block after the other.
+        order : sequence of int, default=None
+            The blocks to visit, all by default; what is no sequence is visited as it comes.
+        arguments : callable
+            From the number of a block to further arguments, asked when its turn has come.
+        """
+        if client is None:
+            for index, block in self._visit(order):
+                yield index, function(self._read(block), *arguments(index))
+            return
+        most = AHEAD * max(1, len(client.ncores()))
+        waiting: deque[tuple[int, Any]] = deque()
+        try:
+            for index, block in self._visit(order):
+                waiting.append((index, self._send(client, function, block, arguments(index))))
+                if len(waiting) == most:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+            while waiting:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        finally:
+            client.cancel([future for _, future in waiting])
+
+    def _read(self, block: Any) -> Block:
+        if self.is_lazy:
+            import dask
+
+            block = dask.compute(*block, scheduler="synchronous")
+        return Block(*block)
+
+    def _send(self, client: Any, function: Callable[..., Any], block: Any, more: tuple) -> Any:
+        if not self.is_lazy:
+            return client.submit(_call, function, *block, *more, pure=False)
+        import dask
+
+        return client.compute(dask.delayed(_call, pure=False)(function, *block, *more))
+
+
+def framed(X: np.ndarray, names: list[str] | None) -> Any:
+    """Return inputs as a frame with these names; without names as they are."""
+    if names is None:
+        return X
+    import pandas as pd
+
+    return pd.DataFrame(X, columns=names)
+
+
+def _call(function: Callable[..., Any], X: Any, y: Any, *more: Any) -> Any:
+    return function(Block(X, y), *more)
+
+
+def open_reader(X: Any, y: Any = None) -> BlockReader:
+    """Return a source of blocks.
+
+    Parameters
+    ----------
+    X : dask array or data frame, sequence, iterable or callable
+        Where rows come from.
+    y : dask array, str, list of str or None, default=None
+        Labels; for a data frame the names of its target columns; None for blocks of (X, y).
+
+    Raises
+    ------
+    TypeError
+        If it is nothing that can be read more than once.
+    ValueError
+        If X and y do not go together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_regkd.out_of_core.block_reader import open_reader
+    >>> source = open_reader([(np.zeros((2, 3)), np.ones(2)), (np.zeros((4, 3)), np.ones(4))])
+    >>> [(index, len(y)) for index, (X, y) in source.each(lambda block: block.arrays())]
+    [(0, 2), (1, 4)]
+    """
+    if hasattr(X, "dask") or hasattr(X, "to_delayed"):
+        return _open_frame(X, y) if hasattr(X, "columns") else _open_array(X, y)
+    if y is not None:
+        raise TypeError(
+            f"got X of type {type(X).__name__} with y: expected {KINDS}; for arrays in memory use "
+            "the estimator's fit"
+        )
+    if not callable(X) and (not isinstance(X, Iterable) or iter(X) is X):
+        raise TypeError(
+            f"got X={X!r}: expected {KINDS}; an iterator is gone after one visit, and blocks are "
+            "visited several times"
+        )
+    return BlockReader(X)
+
+
+def _open_frame(X: Any, y: Any) -> BlockReader:
+    names = [y] if isinstance(y, str) else y
+    if not isinstance(names, list) or not set(names) <= set(X.columns):
+        raise ValueError(
+            f"y={y!r}, but X is a dask data frame with the columns {list(X.columns)}: pass the "
+            "name of the target column, or a list of names"
+        )
+    blocks = [(part, names) for part in X.to_delayed()]
+    features = [name for name in X.columns if name not in names]
+    return BlockReader(blocks, features, is_lazy=True, y_ndim=1 if isinstance(y, str) else 2)
+
+
+def _open_array(X: Any, y: Any) -> BlockReader:
+    if not hasattr(y, "to_delayed") or X.ndim != 2:
+        raise ValueError(
+            f"X is a dask array of {X.ndim} dimensions and y a {type(y).__name__}: expected two "
+            "dimensions, and labels in a dask array of as many rows"
+        )
+    X = X.rechunk({1: -1})
+    if y.ndim == 2:
+        y = y.rechunk({1: -1})
+    if y.chunks[0] != X.chunks[0] and not np.isnan([*X.chunks[0], *y.chunks[0]]).any():
+        y = y.rechunk({0: X.chunks[0]})
+    parts = X.to_delayed().ravel(), y.to_delayed().ravel()
+    if len(parts[0]) != len(parts[1]):
+        raise ValueError(
+            f"X has {len(parts[0])} blocks of rows and y has {len(parts[1])}, of unknown lengths: "
+            "call compute_chunk_sizes() of both, or read them with equal partitions"
+        )
+    return BlockReader(list(zip(*parts, strict=True)), is_lazy=True, y_ndim=y.ndim)
+
+
+def active_client() -> Any:
+    """Return the client of dask that is in use here, or None."""
+    import sys
+
+    if "distributed" not in sys.modules:
+        return None
+    from distributed import default_client
+
+    try:
+        return default_client()
+    except ValueError:
+        return None

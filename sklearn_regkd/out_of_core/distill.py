@@ -1,0 +1,240 @@
+"""One call: from blocks on disk or on a cluster to a distilled student."""
+
+from collections.abc import Iterator, Sequence
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from sklearn_regkd.estimators.distilled import DistilledRegressor
+from sklearn_regkd.estimators.partial_fit import around_training, start_student
+from sklearn_regkd.estimators.student import StudentRegressor
+from sklearn_regkd.label_noise.verdict import Verdict
+from sklearn_regkd.networks.inputs import fit_inputs
+from sklearn_regkd.out_of_core.block_reader import (
+    Block,
+    BlockReader,
+    active_client,
+    framed,
+    open_reader,
+)
+from sklearn_regkd.out_of_core.prediction_store import PredictionStore, predict_blocks
+from sklearn_regkd.out_of_core.sample import BlockSample, sample_blocks
+from sklearn_regkd.out_of_core.supervise import BlockSupervisor
+from sklearn_regkd.preprocessing.scaling import Scaling, fit_target_scaling
+from sklearn_regkd.preprocessing.validation import check_fit_data, like_y
+from sklearn_regkd.supervision.supervision import Supervision
+from sklearn_regkd.training.build import count_epochs
+from sklearn_regkd.training.stream import Plan, StreamCheckpoint, train_on_stream
+from sklearn_regkd.utils.cache import open_memory
+from sklearn_regkd.utils.fingerprint import fingerprint
+
+# Of the student's default, which its default number of steps goes with.
+SAMPLE_BATCH = 128
+# What decides about rows by looking at all of them at once.
+NOT_IN_BLOCKS = ("route", "hints", "revision", "selection", "synthetic")
+
+
+def distill_blocks(
+    estimator: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    folder: Any,
+    sample_rows: int = 100_000,
+    buffer_rows: int = 500_000,
+) -> Any:
+    """Fit an estimator on a table that does not fit into memory.
+
+    1. Each block is looked at, and a random sample of the rows is kept.
+    2. The estimator is fitted on the sample, its student with ``max_epochs="auto"`` and
+       batches of at most 128 rows. This gives the teacher, the rule for wrong labels and the
+       weight of the teacher.
+    3. The teacher is asked about all blocks. Each answer is written to a file as it comes.
+    4. The student is trained by streaming over the blocks in random order, through a buffer
+       in which rows are shuffled. Labels are judged against the teacher by the sample's rule.
+
+    Where a ``distributed.Client`` is active its workers read the blocks and ask the teacher.
+    Called again after it was stopped, by whatever means, it finds the sample's estimator, all
+    answers and the state of the student's training in `folder`, and goes on from there: the
+    result is that of a call that was never stopped.
+
+    Parameters
+    ----------
+    estimator : DistilledRegressor or StudentRegressor
+        What to fit; not changed. Its `random_state` is an integer. A StudentRegressor learns
+        from labels alone. Of the student, ``max_epochs="auto"`` may be a single pass over very
+        many rows, and ``weight_decay="auto"`` means 0.03.
+    X : dask array or data frame, sequence, iterable or callable
+        Where rows come from: tables of dask, a sequence of (X, y) blocks, another iterable of
+        them that begins anew each time, or a callable that returns an iterator. Without
+        a sequence or dask, blocks are taken in their own order. Numbers only.
+    y : dask array, str or list of str, default=None
+        Labels of a dask array; names of the target columns of a dask data frame.
+    folder : path-like
+        For what is kept between calls. Like any pickle, it is to be read only if you trust
+        who wrote it.
+    sample_rows : int, default=100_000
+        Rows of the sample, which fits into memory several times.
+    buffer_rows : int, default=500_000
+        Rows among which the student's batches are shuffled.
+
+    Returns
+    -------
+    DistilledRegressor or StudentRegressor
+        Fitted. Of a DistilledRegressor `student_` has seen all rows; attributes with a value
+        for each row, such as `inlier_probability_`, are about the sample.
+
+    Raises
+    ------
+    TypeError
+        If `estimator` or X is of another kind.
+    ValueError
+        If a parameter of the estimator needs all rows at once, or a block cannot be learned.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from sklearn_regkd import StudentRegressor
+    >>> from sklearn_regkd.out_of_core import distill_blocks
+    >>> rng = np.random.default_rng(0)
+    >>> rows = [rng.uniform(-1, 1, (1000, 2)) for _ in range(8)]
+    >>> blocks = [(X, X[:, 0] + X[:, 1]) for X in rows]
+    >>> student = StudentRegressor((16,), max_epochs=5, random_state=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     student = distill_blocks(student, blocks, folder=folder, buffer_rows=2000)
+    >>> student.score(*blocks[0]) > 0.99
+    True
+    """
+    _check(estimator, sample_rows, buffer_rows)
+    source, client, seed = open_reader(X, y), active_client(), int(estimator.random_state)
+    student = _student_of(estimator)
+    found = sample_blocks(source, sample_rows, seed, client, student._takes_missing())
+    rows = framed(found.X, source.names)
+    scaling = fit_target_scaling(found.y, np.ones(len(found.y)))
+    ndim = source.y_ndim or (1 if found.y.shape[1] == 1 else 2)
+    plan = Plan(
+        found.sizes,
+        count_epochs(student.max_epochs, found.n_rows, student.batch_size, at_least=1),
+        buffer_rows,
+        seed,
+        source.is_sequence,
+    )
+    if isinstance(estimator, StudentRegressor):
+        criterion = {"loss": student.loss}
+        check_fit_data(student, rows, found.y, allow_nan=student._takes_missing())
+        student._y_ndim = ndim
+        _stream(student, source, client, plan, found, scaling, criterion, folder)
+        return student
+    on_sample = _for_sample(estimator)
+    # Of what the teacher follows from: its own hash may change on the way through a file.
+    cause = fingerprint([on_sample, rows, found.y])
+    distilled = open_memory(str(folder)).call(
+        _fit_on_sample, estimator=on_sample, X=rows, y=like_y(found.y, ndim)
+    )
+    answers = PredictionStore(Path(folder, "answers"), cause, found.fingerprints)
+    predict_blocks(source, answers, distilled.teacher_, scaling, client)
+    student = clone(distilled.student_).set_params(
+        **{name: getattr(student, name) for name in ("max_epochs", "batch_size", "verbose")}
+    )
+    for name in ("n_features_in_", "feature_names_in_", "_y_ndim"):
+        if hasattr(distilled, name):
+            setattr(student, name, getattr(distilled, name))
+    inlier = ~np.asarray(distilled.outlier_mask_).reshape(found.y.shape)
+    nothing = np.full(found.y.shape[1], np.nan)
+    criterion = distilled._criterion(Verdict(inlier, inlier * 1.0, nothing, nothing))
+    judge = BlockSupervisor(distilled, found.y, scaling)
+    _stream(student, source, client, plan, found, scaling, criterion, folder, answers, judge)
+    distilled.student_ = student
+    distilled.history_, distilled.n_iter_ = student.history_, student.n_iter_
+    return distilled
+
+
+def _check(estimator: Any, sample_rows: int, buffer_rows: int) -> None:
+    if not isinstance(estimator, DistilledRegressor | StudentRegressor):
+        raise TypeError(
+            f"distill_blocks takes a DistilledRegressor or a StudentRegressor, got {estimator!r}"
+        )
+    estimator._validate_params_now()
+    given = [name for name in NOT_IN_BLOCKS if getattr(estimator, name, None) is not None]
+    student = _student_of(estimator)
+    if student.early_stopping:
+        given.append("early_stopping")
+    if given:
+        raise ValueError(
+            f"{', '.join(given)} cannot be used block by block: leave it at its default, or fit on "
+            "rows that fit into memory"
+        )
+    if not isinstance(estimator.random_state, Integral):
+        raise ValueError(
+            f"distill_blocks needs an integer random_state, got {estimator.random_state!r}: what "
+            "is found in the folder must be what would be computed again"
+        )
+    for name, value in (("sample_rows", sample_rows), ("buffer_rows", buffer_rows)):
+        if not (isinstance(value, Integral) and value > 1):
+            raise ValueError(f"{name} must be an integer > 1, got {value!r}")
+
+
+def _student_of(estimator: Any) -> StudentRegressor:
+    """Return an unfitted student that belongs to this call."""
+    if isinstance(estimator, StudentRegressor):
+        return clone(estimator)
+    return estimator._own_student()
+
+
+def _for_sample(estimator: DistilledRegressor) -> DistilledRegressor:
+    """Return a clone whose student is trained as suits a sample, not as suits all rows."""
+    own = clone(estimator)
+    student = _student_of(own)
+    batch_size = min(student.batch_size, SAMPLE_BATCH)
+    student.set_params(max_epochs="auto", batch_size=batch_size, verbose=0)
+    return own.set_params(student=student)
+
+
+def _fit_on_sample(estimator: Any, X: Any, y: np.ndarray) -> Any:
+    return estimator.fit(X, y)
+
+
+def _stream(
+    student: StudentRegressor,
+    source: BlockReader,
+    client: Any,
+    plan: Plan,
+    found: BlockSample,
+    scaling: Scaling,
+    criterion: dict[str, Any],
+    folder: Any,
+    answers: PredictionStore | None = None,
+    judge: BlockSupervisor | None = None,
+) -> None:
+    """Train a student on all blocks, and set all of its fitted attributes."""
+
+    def read(order: Sequence[int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        # What this process holds already need not visit a worker.
+        reader = client if source.is_lazy else None
+        for index, (X, y) in source.each(Block.arrays, reader, order):
+            if judge is None or answers is None:
+                label = scaling.standardize(y)
+                told = Supervision(label, label, np.ones(y.shape, bool), np.ones(len(y)))
+            else:
+                told = judge.supervise(y, answers.read(index))
+            if student._codes.names:
+                X = np.asarray(student._codes(framed(X, source.names)))
+            yield X, told.packed()
+
+    coded = np.asarray(student._encode_categories(framed(found.X, source.names)))
+    random_state = np.random.RandomState(plan.seed)
+    transform = student.input_transform if student.module is None else "standard"
+    inputs = fit_inputs(coded, np.ones(len(coded)), transform, student._categorical)
+    start_student(student, coded[:2], inputs, scaling, criterion, random_state)
+    net = student.net_
+    with around_training(student, net, random_state):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        teacher = None if answers is None else answers.teacher
+        parts = [student._decisive(), plan, found.fingerprints, scaling, criterion, teacher]
+        checkpoint = StreamCheckpoint(Path(folder, "training"), fingerprint(parts))
+        train_on_stream(net, read, plan, checkpoint, bar=student.verbose == 1)
+    student._take(net, student._output, student.weight_decay_, found.X.shape[1:])

@@ -1,0 +1,1 @@
+"""How a fitted estimator is kept: files that hold numbers and JSON, and no code."""

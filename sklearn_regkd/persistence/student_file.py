@@ -1,0 +1,244 @@
+"""A fitted student as tensors and JSON, and back."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from skorch.history import History
+from torch import Tensor
+
+from sklearn_regkd.estimators.student import StudentRegressor
+from sklearn_regkd.networks.inputs import attach_inputs, count_inputs
+from sklearn_regkd.networks.mlp import layer_widths
+from sklearn_regkd.networks.scaling import OutputScaling
+from sklearn_regkd.persistence.json_params import NotSaved, decode, encode, integer, number
+from sklearn_regkd.preprocessing.categories import CategoryCodes
+from sklearn_regkd.preprocessing.quantile import TABLES, Quantiles
+from sklearn_regkd.preprocessing.scaling import Scaling
+from sklearn_regkd.training.build import build_net
+from sklearn_regkd.training.device import device_of
+from sklearn_regkd.training.randomness import torch_seeded
+from sklearn_regkd.training.train import use_criterion
+from sklearn_regkd.utils.files import FileError
+
+
+def student_to_plain(student: StudentRegressor) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return all that a fitted student has learned; its parameters are not among it.
+
+    Returns
+    -------
+    state : dict
+        What JSON can hold.
+    tensors : dict of Tensor
+        On the CPU.
+
+    Raises
+    ------
+    TypeError
+        If a category is not text, number or None.
+    """
+    words, numbers = _history_to_plain(student.history_)
+    state = {
+        "n_heads": student._output.n_heads,
+        "n_outputs": student.n_outputs_,
+        "y_ndim": student._y_ndim,
+        "input_shape": list(student._input_shape),
+        "n_features_in": student.n_features_in_,
+        "feature_names_in": _names(student),
+        "weight_decay": student.weight_decay_,
+        "history": words,
+        "categorical": [int(column) for column in student._categorical],
+        "categories": student._codes.to_plain(),
+    }
+    tensors = {f"module.{k}": v for k, v in student.net_.module_.state_dict().items()}
+    tensors |= {f"output.{k}": v for k, v in student._output.state_dict().items()}
+    tensors |= {f"history.{k}": v for k, v in numbers.items()}
+    return state, {name: tensor.cpu().clone() for name, tensor in tensors.items()}
+
+
+def student_from_plain(
+    student: StudentRegressor, state: dict[str, Any], tensors: dict[str, Tensor]
+) -> StudentRegressor:
+    """Make a student fitted by what :func:`student_to_plain` returned.
+
+    Parameters
+    ----------
+    student : StudentRegressor
+        With the parameters that it had, but the device may be another one. Changed.
+    state, tensors : dict
+        As they were returned.
+
+    Raises
+    ------
+    FileError
+        If they do not fit together, or not to the student.
+    """
+    n_outputs = integer(state["n_outputs"], 1, "n_outputs")
+    n_heads = integer(state["n_heads"], 1, "n_heads")
+    student._y_ndim = integer(state["y_ndim"], 1, "y_ndim")
+    shape = tuple(integer(size, 1, "input_shape") for size in state["input_shape"])
+    student.n_features_in_ = integer(state["n_features_in"], 1, "n_features_in")
+    if n_heads > 2 or student._y_ndim > 2 or shape[:1] != (student.n_features_in_,):
+        raise FileError("the file contradicts itself about the shapes of X and y")
+    if state["feature_names_in"] is not None:
+        _set_names(student, state["feature_names_in"])
+    student._categorical = [integer(one, 0, "a column") for one in state["categorical"]]
+    student._codes = CategoryCodes.from_plain(state["categories"])
+    student.weight_decay_ = number(state["weight_decay"], "weight_decay")
+    student.n_outputs_, student._input_shape = n_outputs, shape
+
+    module = _below("module.", tensors)
+    inputs = _inputs(module, student.n_features_in_)
+    output = _output(_below("output.", tensors), n_heads)
+    if output.n_outputs != n_outputs:
+        raise FileError(f"the file has {output.n_outputs} outputs and says {n_outputs}")
+    if student.module is None:
+        _check_widths(student, module, inputs, n_outputs * n_heads)
+    net = _rebuild(student, shape, module, inputs, n_outputs * n_heads)
+    use_criterion(net, {"n_outputs": n_outputs, "n_heads": n_heads, "loss": "squared_error"})
+    net.set_params(predict_nonlinearity=output.forward)
+    with torch_seeded(0, net.device):  # a user's module draws its first weights
+        net.initialize()
+    attach_inputs(net.module_, inputs, 1 + len(shape))
+    try:
+        net.module_.load_state_dict(module)
+    except RuntimeError as error:
+        raise FileError(f"the file's network is not the module that was given: {error}") from error
+    net.module_.eval()
+    net.history = _history_from_plain(state["history"], _below("history.", tensors))
+    net.for_prediction_ = True  # without the state of an optimizer and the loss
+    student.net_, student.history_, student.n_iter_ = net, net.history, len(net.history)
+    student.n_parameters_ = sum(p.numel() for p in net.module_.parameters())
+    student._output = output.to(device_of(net.module_))
+    student._folded = student._fold()
+    _try(student, shape)
+    return student
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _history_to_plain(history: History) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return a history by columns, None for those that are tensors; batches are left out."""
+    words: dict[str, Any] = {}
+    numbers: dict[str, Tensor] = {}
+    for key in dict.fromkeys(key for row in history for key in row if key != "batches"):
+        column = [row.get(key) for row in history]
+        values = None if None in column else np.asarray(column)
+        if values is not None and values.ndim == 1 and values.dtype.kind in "biuf":
+            words[key], numbers[key] = None, torch.from_numpy(values)
+        else:
+            words[key] = [encode(one, {}) for one in column]
+    return words, numbers
+
+
+def _history_from_plain(words: dict[str, Any], numbers: dict[str, Tensor]) -> History:
+    columns = {
+        key: numbers[key].tolist() if column is None else [decode(one, {}) for one in column]
+        for key, column in words.items()
+    }
+    rows = zip(*columns.values(), strict=True)
+    return History({"batches": [], **dict(zip(columns, row, strict=True))} for row in rows)
+
+
+def _names(estimator: Any) -> list[str] | None:
+    names = getattr(estimator, "feature_names_in_", None)
+    return None if names is None else [str(name) for name in names]
+
+
+def _set_names(estimator: Any, names: list[str]) -> None:
+    """Set the names of the features, of which there must be n_features_in_."""
+    if len(names) != estimator.n_features_in_ or not all(isinstance(n, str) for n in names):
+        raise FileError(f"the file does not name {estimator.n_features_in_} features: {names}")
+    estimator.feature_names_in_ = np.array(names, dtype=object)
+
+
+def _inputs(module: dict[str, Tensor], n_features: int) -> Quantiles | Scaling:
+    """Return how X enters the network, read from the buffers that hold it."""
+    if "input_center" in module:
+        center, scale = (module[f"input_{k}"].reshape(-1).numpy() for k in ("center", "scale"))
+        if not len(center) == len(scale) == n_features:
+            raise FileError(f"the file scales {len(center)} features of {n_features}")
+        return Scaling(center, scale, np.zeros(len(center), bool))
+    # Files from before there was this table: all numbers were embedded alike.
+    module.setdefault("input_two_valued", torch.empty(0, dtype=torch.int64))
+    quantiles = Quantiles(**{name: module[f"input_{name}"].numpy() for name in TABLES})
+    for name in ("numeric", "missing", "category_feature", "two_valued"):
+        values = getattr(quantiles, name)
+        if values.ndim != 1 or values.dtype.kind != "i":
+            raise FileError(f"the file's {name} are no features")
+        if len(values) and not 0 <= values.min() <= values.max() < n_features:
+            raise FileError(f"the file's {name} name features beyond the {n_features} there are")
+    tables = len(quantiles.numeric), quantiles.knots.shape[-1]
+    if not quantiles.knots.shape == quantiles.scores.shape == tables or not (
+        quantiles.category_value.shape == quantiles.category_feature.shape
+    ):
+        raise FileError("the file's tables of its inputs have unequal lengths")
+    last = len(quantiles.numeric) - len(quantiles.two_valued)
+    if not np.array_equal(quantiles.numeric[max(last, 0) :], quantiles.two_valued):
+        raise FileError("the file's features of two values are not the last of its numbers")
+    if not (quantiles.knots[:, 1:] >= quantiles.knots[:, :-1]).all():
+        raise FileError("the file's quantiles do not rise")
+    return quantiles
+
+
+def _output(tensors: dict[str, Tensor], n_heads: int) -> OutputScaling:
+    center, scale = tensors["center"], tensors["scale"]
+    if center.ndim != 1 or center.shape != scale.shape or center.dtype != scale.dtype:
+        raise FileError("the file's scaling of the targets is none")
+    if not (center.isfinite().all() and scale.isfinite().all()):
+        raise FileError("the file's scaling of the targets is not finite")
+    plain = np.zeros(len(center))
+    output = OutputScaling(Scaling(plain, plain + 1, plain > 0), n_heads)
+    output.center, output.scale = center, scale
+    return output
+
+
+def _check_widths(
+    student: StudentRegressor, module: dict[str, Tensor], inputs: Any, n_columns: int
+) -> None:
+    """Refuse a built-in network that is not as large as it says, before it is built."""
+    n_numeric, n_plain = count_inputs(inputs)
+    waves = 2 * n_numeric * _n_frequencies(module)
+    widths = [n_numeric + n_plain + waves, *layer_widths(student.hidden_layer_sizes), n_columns]
+    expected = list(zip(widths[1:], widths[:-1], strict=True))
+    weights = {k: v for k, v in module.items() if k.endswith(".weight")}
+    found = [tuple(weights[k].shape) for k in sorted(weights, key=lambda k: int(k.split(".")[0]))]
+    if found != expected:
+        raise FileError(f"the file's layers have sizes {found}, expected {expected}")
+
+
+def _n_frequencies(module: dict[str, Tensor]) -> int:
+    return module["0.frequency"].numel() if "0.frequency" in module else 0
+
+
+def _rebuild(student, shape, module, inputs, n_columns):
+    """Return the net, not initialised; without what only training needs."""
+    bare = StudentRegressor(**student.get_params(deep=False))
+    bare.set_params(
+        net_params=None,
+        augment=None,
+        early_stopping=False,
+        optimizer="adamw",
+        max_epochs=1,
+        batch_size=1,
+    )
+    if isinstance(bare.module_params, NotSaved):
+        bare.set_params(module_params=None)
+    if bare.device != "auto":
+        there = torch.cuda.is_available() or torch.device(bare.device).type == "cpu"
+        bare.set_params(device=bare.device if there else "cpu")
+    n_numeric, n_plain = count_inputs(inputs)
+    rows = (1, n_numeric + n_plain) if student.module is None else (1, *shape)
+    net = build_net(bare, rows, n_plain, n_columns, 0.0, np.random.RandomState(0))
+    if student.module is None:
+        net.set_params(module__n_frequencies=_n_frequencies(module))
+    return net
+
+
+def _try(student: StudentRegressor, shape: tuple[int, ...]) -> None:
+    """Predict one row, so that a file in which something is missing is refused now."""
+    said = student._predict_columns(np.zeros((1, *shape), np.float32), "label")
+    if said.shape != (1, student.n_outputs_):
+        raise FileError(f"the network in the file returns {said.shape[1:]} for a row")

@@ -1,0 +1,1 @@
+"""How X and y come in: validation, categories, scalings, robust statistics."""

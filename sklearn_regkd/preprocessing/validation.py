@@ -1,0 +1,196 @@
+"""One place that decides the shape and type of X, y, the weights and the teacher's word."""
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+from sklearn.utils import assert_all_finite
+from sklearn.utils.validation import validate_data
+
+from sklearn_regkd.preprocessing.error_messages import explained
+from sklearn_regkd.utils.sklearn_compat import check_sample_weight
+
+
+def check_fit_data(
+    estimator: BaseEstimator,
+    X: Any,
+    y: Any,
+    allow_nd: bool = False,
+    allow_nan: bool = False,
+    reset: bool = True,
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Validate X and y, and remember the names and the number of features.
+
+    Without `reset` compare these with what is remembered; one row is enough then.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, ...), float32 or float64
+        Not a copy where it had one of these types and C order. Images, of three or four
+        dimensions, may be uint8 as well: as floats they would take four or eight times the memory.
+    y : ndarray of shape (n_samples, n_outputs), float64
+        The labels, one column per output.
+    ndim : int
+        Dimensions that y came with.
+
+    Raises
+    ------
+    ValueError
+        NaN, infinity, strings, dates, wrong lengths, fewer than two rows, sparse y.
+    TypeError
+        Sparse X.
+    """
+    if issparse(y):
+        raise ValueError("sparse y is not supported: pass y.toarray()")
+    _refuse_sparse(X)
+    with explained(X, y, gaps="" if allow_nan else _gaps(estimator)):
+        X, y = validate_data(
+            estimator,
+            X,
+            y,
+            dtype=_types(allow_nd and getattr(X, "ndim", 2) > 2),
+            order="C",
+            allow_nd=allow_nd,
+            ensure_all_finite="allow-nan" if allow_nan else True,
+            multi_output=True,
+            y_numeric=True,
+            ensure_min_samples=2 if reset else 1,
+            reset=reset,
+        )
+        if y.dtype.kind not in "buif":
+            raise ValueError(f"y must hold numbers, got dtype {y.dtype}")
+        label = np.asarray(y, np.float64).reshape(len(y), -1)
+        # None in a list was no NaN before it became a number.
+        assert_all_finite(label, input_name="y")
+    return X, label, y.ndim
+
+
+def _refuse_sparse(X: Any) -> None:
+    if issparse(X):
+        raise TypeError(
+            "X is sparse, but dense rows are expected: pass X.toarray(); in a Pipeline take "
+            "OneHotEncoder(sparse_output=False), or ColumnTransformer(sparse_threshold=0)"
+        )
+
+
+def _gaps(estimator: BaseEstimator) -> str:
+    """Return the parameter with which an estimator would take missing values, if there is one."""
+    student = getattr(estimator, "student", estimator)
+    if getattr(student, "module", None) is not None:
+        return ""
+    if hasattr(estimator, "student"):
+        return "student=StudentRegressor(missing_values='indicator')"
+    return "missing_values='indicator'" if hasattr(estimator, "missing_values") else ""
+
+
+def check_predict_data(
+    estimator: BaseEstimator, X: Any, input_shape: tuple, allow_nan: bool = False
+) -> np.ndarray:
+    """Validate X for prediction: as in fit, and each row of the shape seen there."""
+    if _is_beyond_doubt(estimator, X, input_shape):
+        return X
+    _refuse_sparse(X)
+    with explained(X, gaps="" if allow_nan else _gaps(estimator)):
+        X = validate_data(
+            estimator,
+            X,
+            dtype=_types(len(input_shape) > 1),
+            order="C",
+            allow_nd=len(input_shape) > 1,
+            ensure_all_finite="allow-nan" if allow_nan else True,
+            reset=False,
+        )
+    if X.shape[1:] != input_shape:
+        raise ValueError(
+            f"X has rows of shape {X.shape[1:]}, but {type(estimator).__name__} was fitted on "
+            f"rows of shape {input_shape}"
+        )
+    return X
+
+
+def _types(images: bool) -> tuple[type, ...]:
+    """Return the types that X may keep."""
+    return (np.float64, np.float32, np.uint8) if images else (np.float64, np.float32)
+
+
+def _is_beyond_doubt(estimator: BaseEstimator, X: Any, input_shape: tuple) -> bool:
+    """Tell at once whether X is an array that needs neither an error nor a conversion.
+
+    scikit-learn asks the same of everything that X might be, which takes longer
+    than the prediction of a row.
+    """
+    if (
+        type(X) is not np.ndarray
+        or X.dtype.char not in "fd"
+        or not X.dtype.isnative
+        or not X.flags.c_contiguous
+        or X.shape[1:] != input_shape
+        or not len(X)
+        or hasattr(estimator, "feature_names_in_")  # an array without names earns a warning
+    ):
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(X.sum()))
+
+
+def check_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
+    """Validate weights of rows; None stays None.
+
+    Raises
+    ------
+    ValueError
+        Wrong length, NaN, infinity, a negative weight, or no positive one.
+    """
+    if sample_weight is None:
+        return None
+    weight = check_sample_weight(sample_weight, X, dtype=np.float64)
+    if not np.any(weight):  # newer versions of scikit-learn have raised by now
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    if np.any(weight < 0):
+        row = int(np.flatnonzero(weight < 0)[0])
+        raise ValueError(
+            f"sample_weight must not be negative, got {weight[row]:g} in row {row}; "
+            "give rows that should not count the weight 0"
+        )
+    return weight
+
+
+def as_columns(prediction: Any, n_samples: int, n_outputs: int, who: str) -> np.ndarray:
+    """Bring what a teacher says into shape (n_samples, n_outputs), float64.
+
+    Parameters
+    ----------
+    prediction : array-like
+        Of shape (n_samples, n_outputs), or (n_samples,) for one output.
+    n_samples, n_outputs : int
+        What is expected.
+    who : str
+        Named in errors.
+
+    Raises
+    ------
+    ValueError
+        If the shape differs or a value is not a finite number.
+    """
+    values = np.asarray(prediction)
+    expected = (n_samples, n_outputs)
+    if values.shape != expected and not (n_outputs == 1 and values.shape == (n_samples,)):
+        wanted = f"{expected} or {(n_samples,)}" if n_outputs == 1 else f"{expected}"
+        raise ValueError(f"{who} has shape {values.shape}, expected {wanted}, like y")
+    try:
+        values = values.astype(np.float64).reshape(expected)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{who} must hold numbers, got dtype {values.dtype}") from error
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.all():
+        rows = np.flatnonzero(~finite)
+        raise ValueError(
+            f"{who} is NaN or infinite in {len(rows)} of {n_samples} rows (first: row {rows[0]})"
+        )
+    return values
+
+
+def like_y(columns: np.ndarray, ndim: int) -> np.ndarray:
+    """Give an array (n_samples, n_outputs) the number of dimensions that y came with."""
+    return columns[:, 0] if ndim == 1 else columns

@@ -1,0 +1,78 @@
+"""Training on rows that come one part after the other: one pass over each."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from skorch import NeuralNet
+from skorch.callbacks import Callback
+
+from sklearn_regkd.networks.inputs import attached_inputs
+from sklearn_regkd.training.batches import Rows, WholeBatches
+from sklearn_regkd.training.callbacks import OneCycle, StopOnDivergence
+from sklearn_regkd.training.manual_backward import ManualTraining
+from sklearn_regkd.training.net import StudentNet
+from sklearn_regkd.training.train import notified
+
+
+class IncrementalTrainer:
+    """A net that is trained by passes over parts of the rows.
+
+    Parameters
+    ----------
+    net : NeuralNet
+        Initialised, with its inputs attached. Its own schedule of the learning rate is
+        not used: that one has to know where the end is.
+    """
+
+    def __init__(self, net: NeuralNet):
+        self.net = net
+        self.inputs = attached_inputs(net.module_)
+
+    @contextmanager
+    def session(self, X: np.ndarray, packed: np.ndarray) -> Iterator[None]:
+        """Let the net be trained inside, and put before and after it what belongs there.
+
+        Parameters
+        ----------
+        X, packed : ndarray
+            Rows and packed supervision, for callbacks that want to see how it begins.
+        """
+        net = self.net
+        before: Sequence[tuple[str, Callback]] = net.callbacks_
+        net.callbacks_ = [c for c in before if not isinstance(c[1], OneCycle)]
+        net.callbacks_.append(("divergence", StopOnDivergence()))
+        try:
+            with notified(net, Rows(X, packed)):
+                yield
+        finally:
+            net.callbacks_ = before
+        net.module_.eval()
+
+    def over(self, X: np.ndarray, packed: np.ndarray, seed: int, share: float = 1.0) -> None:
+        """Make one shuffled pass over rows; one record of the history.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, ...)
+            Raw inputs.
+        packed : ndarray of shape (n_samples, n_columns)
+            Their packed supervision.
+        seed : int
+            Decides the order.
+        share : float, default=1.0
+            Of the learning rate; a net of the user has its own.
+        """
+        net, rows = self.net, Rows(X, packed)
+        if isinstance(net, StudentNet):
+            for group in net.optimizer_.param_groups:
+                group["lr"] = net.lr * share
+            if net.iterator_train is WholeBatches:
+                net.iterator_train__seed = seed
+            if ManualTraining.suits(net):
+                net.explicit_ = ManualTraining(net, rows, self.inputs)
+        try:
+            net.fit_loop(rows, epochs=1)
+        finally:
+            if isinstance(net, StudentNet):
+                net.explicit_ = net.flat_ = None

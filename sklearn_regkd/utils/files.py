@@ -1,0 +1,151 @@
+"""Files of named tensors and a few words about them, which can be read without running code.
+
+A file is a safetensors file; what is not a tensor travels in its header as JSON,
+with a checksum over everything.
+"""
+
+import hashlib
+import json
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+FORMAT = "sklearn_regkd"
+# The metadata come first, and their only key is the format.
+FIRST_BYTES = 256
+
+
+class FileError(ValueError):
+    """A file that is damaged, is of another kind, or was written by a later version."""
+
+
+def write_file(
+    path: str | os.PathLike, kind: str, version: int, state: Any, tensors: dict[str, Tensor]
+) -> None:
+    """Write a file in one go: whoever reads it meanwhile finds the old one, or the new one.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where to; an existing file is replaced.
+    kind : str
+        What it holds.
+    version : int
+        Of the layout of that kind.
+    state : object
+        What JSON can hold.
+    tensors : dict of Tensor
+        On the CPU, none sharing memory with another.
+
+    Examples
+    --------
+    >>> import tempfile, torch
+    >>> from sklearn_regkd.utils.files import read_file, write_file
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_file(f"{folder}/f", "numbers", 1, {"n": 2}, {"a": torch.zeros(2)})
+    ...     read_file(f"{folder}/f", "numbers", 1)
+    (1, {'n': 2}, {'a': tensor([0., 0.])})
+    """
+    path, data = Path(path), pack(kind, version, state, tensors)
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def read_file(
+    path: str | os.PathLike, kind: str, newest: int
+) -> tuple[int, Any, dict[str, Tensor]]:
+    """Read a file that :func:`write_file` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    kind : str
+        What it must hold.
+    newest : int
+        The last version of the layout that the caller understands.
+
+    Returns
+    -------
+    version : int
+        Of the layout.
+    state : object
+        As it was given.
+    tensors : dict of Tensor
+        As they were given.
+
+    Raises
+    ------
+    FileError
+        If it is anything else than such a file, whole and unchanged.
+    OSError
+        If there is no file, or it may not be read.
+    """
+    with open(path, "rb") as file:
+        # Whatever else it is, however large, is not read to its end.
+        if FORMAT.encode() not in file.read(FIRST_BYTES):
+            raise FileError(f"{path} is not a file that sklearn_regkd has written")
+        file.seek(0)
+        return unpack(file.read(), kind, newest, str(path))
+
+
+def pack(kind: str, version: int, state: Any, tensors: dict[str, Tensor]) -> bytes:
+    """Return the content of a file; the parameters are those of :func:`write_file`."""
+    about = {"kind": kind, "version": version, "state": state}
+    tensors = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+    about["sha256"] = _checksum(save(tensors, {FORMAT: json.dumps(about)}))
+    return save(tensors, {FORMAT: json.dumps(about)})
+
+
+def unpack(data: bytes, kind: str, newest: int, origin: str) -> tuple[int, Any, dict[str, Tensor]]:
+    """Return what :func:`read_file` does, from the content of a file that came from `origin`."""
+    try:
+        tensors = load(data)
+        about = _about(_header(data))
+        whole = about["sha256"] == _checksum(data)
+        found, version, state = about["kind"], about["version"], about["state"]
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FileError(
+            f"{origin} is not a file that sklearn_regkd has written, or it is damaged: {error!r}"
+        ) from error
+    if not whole:
+        raise FileError(f"{origin} is damaged: its checksum is wrong; write or copy it once more")
+    if found != kind:
+        raise FileError(f"{origin} holds a {found}, expected a {kind}")
+    if type(version) is not int or not 1 <= version <= newest:
+        raise FileError(
+            f"{origin} has version {version} of its layout, and this sklearn_regkd reads 1 to "
+            f"{newest}: install a later one"
+        )
+    return version, state, tensors
+
+
+def _header(data: bytes) -> dict[str, Any]:
+    return json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+
+
+def _about(header: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(header["__metadata__"][FORMAT])
+
+
+def _checksum(data: bytes) -> str:
+    """Return the SHA-256 of a file's content: all of its header but a checksum, and all numbers."""
+    header = _header(data)
+    about = _about(header)
+    about.pop("sha256", None)
+    digest = hashlib.sha256(json.dumps([header | {"__metadata__": {}}, about]).encode())
+    digest.update(memoryview(data)[8 + int.from_bytes(data[:8], "little") :])
+    return digest.hexdigest()
