@@ -17,8 +17,8 @@ from sklearn_regkd.estimators.diagram import teacher_and_student
 from sklearn_regkd.estimators.nested import NestedParamsMixin
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.label_noise.verdict import Verdict
-from sklearn_regkd.persistence.estimator_file import decode_params, encode_params
-from sklearn_regkd.persistence.json_params import decode, encode
+from sklearn_regkd.persistence.estimator_file import params_codec
+from sklearn_regkd.persistence.json_params import PLAIN
 from sklearn_regkd.persistence.mixin import SaveMixin
 from sklearn_regkd.preprocessing.scaling import fit_target_scaling
 from sklearn_regkd.preprocessing.validation import (
@@ -371,9 +371,9 @@ class BaseDistiller(
         check_fitted(self, "student_")
         learned, tensors = self.student_._learned_state(training_rows)
         state = {
-            "student": encode_params(self.student_),
+            "student": params_codec().encode(self.student_),
             **learned,
-            "teacher": encode(self.teacher_, {}),
+            "teacher": PLAIN.encode(self.teacher_),
         }
         if training_rows:
             for name in OF_ROWS:
@@ -381,13 +381,13 @@ class BaseDistiller(
         return state, tensors
 
     def _take_learned_state(self, state: dict[str, Any], tensors: dict[str, Tensor], module):
-        student = decode_params(state["student"])
+        student = params_codec().decode(state["student"])
         if not isinstance(student, StudentRegressor):
             raise FileError(f"the file's student is {student!r}")
         student._take_learned_state(state, tensors, module)
         if isinstance(self.student, StudentRegressor):
             self.student.module = module
-        self.student_, self.teacher_ = student, decode(state["teacher"], {})
+        self.student_, self.teacher_ = student, PLAIN.decode(state["teacher"])
         for name in OF_STUDENT:
             if hasattr(student, name):
                 setattr(self, name, getattr(student, name))
