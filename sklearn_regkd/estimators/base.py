@@ -6,15 +6,19 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn import get_config
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from skorch import NeuralNet
+from torch import Tensor
 
 from sklearn_regkd.estimators.diagram import teacher_and_student
 from sklearn_regkd.estimators.nested import NestedParamsMixin
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.label_noise.verdict import Verdict
+from sklearn_regkd.persistence.estimator_file import decode_params, encode_params
+from sklearn_regkd.persistence.json_params import decode, encode
 from sklearn_regkd.persistence.mixin import SaveMixin
 from sklearn_regkd.preprocessing.scaling import fit_target_scaling
 from sklearn_regkd.preprocessing.validation import (
@@ -45,6 +49,7 @@ from sklearn_regkd.teachers.kinds import (
 from sklearn_regkd.teachers.route import as_route
 from sklearn_regkd.training.curriculum import Curriculum
 from sklearn_regkd.utils.cache import open_memory
+from sklearn_regkd.utils.files import FileError
 from sklearn_regkd.utils.random import draw_seed, fill_random_states, own_random_state
 from sklearn_regkd.utils.sklearn_compat import (
     CallbackSupportMixin,
@@ -57,6 +62,18 @@ from sklearn_regkd.utils.sklearn_compat import (
     fit_task,
     validate_parameters,
     with_callbacks,
+)
+
+# What says something of single training rows, and what is the student's as well.
+OF_ROWS = ("teacher_prediction_", "inlier_probability_", "outlier_mask_")
+OF_STUDENT = (
+    "history_",
+    "n_iter_",
+    "n_outputs_",
+    "n_features_in_",
+    "feature_names_in_",
+    "_y_ndim",
+    "_input_shape",
 )
 
 
@@ -347,3 +364,33 @@ class BaseDistiller(
         tags.input_tags.three_d_array = has_module
         tags.input_tags.allow_nan = getattr(self.student, "missing_values", "error") != "error"
         return tags
+
+    # What a file holds of it.
+
+    def _learned_state(self, training_rows: bool) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        check_fitted(self, "student_")
+        learned, tensors = self.student_._learned_state(training_rows)
+        state = {
+            "student": encode_params(self.student_),
+            **learned,
+            "teacher": encode(self.teacher_, {}),
+        }
+        if training_rows:
+            for name in OF_ROWS:
+                tensors[name] = torch.from_numpy(np.array(getattr(self, name)))
+        return state, tensors
+
+    def _take_learned_state(self, state: dict[str, Any], tensors: dict[str, Tensor], module):
+        student = decode_params(state["student"])
+        if not isinstance(student, StudentRegressor):
+            raise FileError(f"the file's student is {student!r}")
+        student._take_learned_state(state, tensors, module)
+        if isinstance(self.student, StudentRegressor):
+            self.student.module = module
+        self.student_, self.teacher_ = student, decode(state["teacher"], {})
+        for name in OF_STUDENT:
+            if hasattr(student, name):
+                setattr(self, name, getattr(student, name))
+        for name in OF_ROWS:
+            if name in tensors:
+                setattr(self, name, tensors[name].numpy())

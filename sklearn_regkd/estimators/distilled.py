@@ -1,17 +1,22 @@
 """The default recipe: a repaired teacher and repaired labels for a small student."""
 
+from dataclasses import asdict
 from numbers import Real
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from sklearn_regkd.estimators.base import BaseDistiller, Instruction
 from sklearn_regkd.estimators.student import StudentRegressor
-from sklearn_regkd.label_noise.detect import detect_by_evidence, detect_by_rule
+from sklearn_regkd.label_noise.detect import Decision, detect_by_evidence, detect_by_rule
 from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels
 from sklearn_regkd.label_noise.rules import resolve_rule
 from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
 from sklearn_regkd.losses.modules import LOSSES, WITH_TEACHER
+from sklearn_regkd.persistence.estimator_file import saveable
+from sklearn_regkd.persistence.json_params import decode, encode
 from sklearn_regkd.supervision.methods import DistillationMethods, hint_params
 from sklearn_regkd.supervision.mixing import mix
 from sklearn_regkd.supervision.validation_targets import ValidationTargets
@@ -29,6 +34,7 @@ from sklearn_regkd.utils.sklearn_compat import (
 )
 
 
+@saveable
 class DistilledRegressor(BaseDistiller):
     """A small student taught by a teacher, with labels that are believed as far as they deserve.
 
@@ -403,3 +409,16 @@ class DistilledRegressor(BaseDistiller):
         if not (isinstance(self.outliers, str) and self.outliers == "auto"):
             resolve_rule(self.outliers)
         DistillationMethods.of(self)
+
+    # What a file holds of it.
+
+    def _learned_state(self, training_rows: bool) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        state, tensors = super()._learned_state(training_rows)
+        state["decisions"] = [encode(asdict(one), {}) for one in self.decisions_]
+        tensors["alpha_"] = torch.from_numpy(np.array(self.alpha_))
+        return state, tensors
+
+    def _take_learned_state(self, state: dict[str, Any], tensors: dict[str, Tensor], module):
+        super()._take_learned_state(state, tensors, module)
+        self.decisions_ = [Decision(**decode(one, {})) for one in state["decisions"]]
+        self.alpha_ = tensors["alpha_"].numpy()

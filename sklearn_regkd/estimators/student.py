@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from skorch.callbacks import Callback
+from torch import Tensor
 
 from sklearn_regkd.estimators.params import check_student_params
 from sklearn_regkd.estimators.partial_fit import PartialFitMixin
 from sklearn_regkd.networks.inference import InferenceNetwork, fold
 from sklearn_regkd.networks.inputs import count_inputs, fit_inputs
 from sklearn_regkd.networks.scaling import OutputScaling
+from sklearn_regkd.persistence.estimator_file import saveable
 from sklearn_regkd.persistence.mixin import SaveMixin
+from sklearn_regkd.persistence.student_file import student_from_plain, student_to_plain
 from sklearn_regkd.preprocessing.categories import CategoryCodes, categorical_columns
 from sklearn_regkd.preprocessing.scaling import Scaling, fit_target_scaling
 from sklearn_regkd.preprocessing.validation import (
@@ -41,6 +44,7 @@ from sklearn_regkd.utils.sklearn_compat import (
 )
 
 
+@saveable
 class StudentRegressor(
     PartialFitMixin, SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator
 ):
@@ -425,3 +429,13 @@ class StudentRegressor(
         tags.input_tags.three_d_array = self.module is not None
         tags.input_tags.allow_nan = self._takes_missing()
         return tags
+
+    # What a file holds of it.
+
+    def _learned_state(self, training_rows: bool) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        check_fitted(self, "net_")
+        learned, tensors = student_to_plain(self)
+        return {"learned": learned}, tensors
+
+    def _take_learned_state(self, state: dict[str, Any], tensors: dict[str, Tensor], module):
+        student_from_plain(self, state["learned"], tensors, module)

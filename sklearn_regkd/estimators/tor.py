@@ -4,8 +4,10 @@ from typing import Any
 
 from sklearn_regkd.estimators.base import BaseDistiller, Instruction
 from sklearn_regkd.label_noise.threshold import ThresholdRule
+from sklearn_regkd.persistence.estimator_file import saveable
 
 
+@saveable
 class TORRegressor(BaseDistiller):
     """A small student whose teacher rejects wrong labels, after Takamoto et al.
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_regkd.estimators.base import BaseDistiller
 from sklearn_regkd.preprocessing.categories import is_frame
 from sklearn_regkd.preprocessing.validation import check_predict_data
 from sklearn_regkd.supervision.synthetic import SyntheticRows
@@ -13,7 +12,7 @@ from sklearn_regkd.teachers.fit_data import FitData
 
 
 def extra_rows(
-    distiller: BaseDistiller,
+    distiller: Any,
     lesson: FitData,
     teacher: Any,
     synthetic: SyntheticRows | None,
