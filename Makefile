@@ -65,7 +65,7 @@ bench: $(READY)
 
 # Damaged and forged files, 10,000 of them: a few minutes.
 fuzz: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python tests/export/fuzz.py $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/persistence/fuzz.py $(ARGS)
 
 # 20,000,000 rows of Parquet distilled by two workers of 600 MB each, killed midway and resumed:
 # a quarter of an hour, 1.6 GB in the folder FOLDER.

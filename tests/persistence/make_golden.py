@@ -1,14 +1,15 @@
 """Write golden files in the current layout; what later versions must still read.
 
 Run once for each version of the layout, and never again:
-    python tests/export/make_golden.py tests/export/golden/v1
+    python -m tests.persistence.make_golden tests/persistence/golden/v1
 """
 
 import sys
 from pathlib import Path
 
 import numpy as np
-from fuzz import originals
+
+from tests.persistence.fuzz import originals
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])

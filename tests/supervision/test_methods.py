@@ -111,7 +111,7 @@ CHECKED = [
 @parametrize_with_checks(
     [small(epochs=25, **params) for params in CHECKED],
     expected_failed_checks=lambda estimator: {
-        "check_sample_weight_equivalence_on_dense_data": "see tests/test_common.py"
+        "check_sample_weight_equivalence_on_dense_data": "see tests/estimators/test_common.py"
     },
 )
 def test_sklearn_checks(estimator, check):

@@ -331,8 +331,8 @@ class TestProcesses:
         np.testing.assert_array_equal(first, second)
 
     def test_a_killed_process_blocks_nobody(self, folder, tmp_path):
-        mark, here = tmp_path / "mark", str(Path(__file__).parent)
-        code = f"import test_memory as t; t.open_memory({folder!r}).call("
+        mark, here = tmp_path / "mark", str(Path(__file__).parents[2])
+        code = f"import {__name__} as t; t.open_memory({folder!r}).call("
         code += f"t.touch_and_wait, {{'seconds': 600}}, mark={str(mark)!r})"
         holder = subprocess.Popen([sys.executable, "-c", code], cwd=here, env=LIBRARY)
         try:

@@ -35,14 +35,15 @@ def test_given_parts_are_shown_nested():
     assert "Regressor, the default" not in html
 
 
-def test_fitted_parts_are_shown_as_fitted(tor):
-    html = diagram(tor)
+def test_fitted_parts_are_shown_as_fitted(table):
+    student = StudentRegressor((8,), max_epochs=2, weight_decay=0.1)
+    html = diagram(TORRegressor(RandomForestRegressor(5), student).fit(*table))
     assert "teacher: RandomForestRegressor" in html
     assert re.search(r'class="sk-estimator fitted sk-toggleable"', html)
 
 
-def test_given_predictions_are_named(spoiled):
-    X, y = spoiled
+def test_given_predictions_are_named(table):
+    X, y = table
     student = StudentRegressor((8,), max_epochs=2, weight_decay=0.1)
     fitted = TORRegressor(student=student).fit(X, y, teacher_prediction=np.round(y))
     assert "predictions that were given to fit" in diagram(fitted)

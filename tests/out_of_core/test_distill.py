@@ -193,8 +193,8 @@ class TestRefused:
 
 KILLED = """
 import os, signal, sys
-import test_distill
 from sklearn_regkd.training import checkpoint
+from tests.out_of_core import test_distill
 
 checkpoint.LEAST_SECONDS, checkpoint.MOST_SHARE = 0.0, 1e9
 write = checkpoint.CheckpointFile.write_if_due
@@ -218,8 +218,7 @@ def run(folder):
 
 
 def test_a_stream_that_sigkill_ended_goes_on_as_if_never_stopped(tmp_path):
-    here = Path(__file__).parent
-    path = os.pathsep.join([str(here), str(here.parents[1])])
+    path = str(Path(__file__).parents[2])
     command = [sys.executable, "-c", KILLED, str(tmp_path / "killed")]
     ended = subprocess.run(command, env={**os.environ, "PYTHONPATH": path})
     assert ended.returncode == -signal.SIGKILL

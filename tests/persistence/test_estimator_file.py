@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 import skops.io as skops_io
 import torch
-from fuzz import fuzz
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.pipeline import make_pipeline
@@ -23,6 +22,7 @@ from torch import nn
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor, load
 from sklearn_regkd.export import SKOPS_TRUSTED, FileError
 from sklearn_regkd.utils.files import pack, read_file, write_file
+from tests.persistence.fuzz import fuzz
 
 GOLDEN = Path(__file__).parent / "golden"
 QUICK = {"max_epochs": 3, "weight_decay": 0.1, "random_state": 0}
