@@ -1,6 +1,5 @@
 """What teacher and student are worth on some rows, and what they cost."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +15,7 @@ from sklearn_regkd.preprocessing.validation import check_predict_data
 from sklearn_regkd.teachers.cross_fit import predict_teacher, teacher_rows
 from sklearn_regkd.teachers.kinds import unwrap
 from sklearn_regkd.utils.sklearn_compat import count_tree_nodes, safe_indexing
-
-# One row is asked for again and again, for so many seconds and calls at most.
-SECONDS, CALLS = 0.2, 30
+from sklearn_regkd.utils.timing import microseconds
 
 
 @dataclass(frozen=True)
@@ -70,21 +67,8 @@ class Cost:
     def of(cls, model: Any, predict: Callable[[Any], Any], X: Any) -> "Cost":
         """Count a model's numbers and take the time of its predictions."""
         size, counted = size_of(model)
-        return cls(
-            size, counted, microseconds(predict, safe_indexing(X, [0])), microseconds(predict, X)
-        )
-
-
-def microseconds(predict: Callable[[Any], Any], X: Any) -> float:
-    """Return the time per row of the fastest of some calls: others may use the machine."""
-    predict(X)  # the first call pays for thread pools and caches
-    times: list[float] = []
-    until = time.perf_counter() + SECONDS
-    while len(times) < 3 or (len(times) < CALLS and time.perf_counter() < until):
-        start = time.perf_counter()
-        predict(X)
-        times.append(time.perf_counter() - start)
-    return 1e6 * min(times) / len(X)
+        one_row = microseconds(predict, safe_indexing(X, [0]))
+        return cls(size, counted, one_row, microseconds(predict, X) / len(X))
 
 
 def size_of(model: Any) -> tuple[int | None, str]:

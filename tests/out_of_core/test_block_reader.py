@@ -1,4 +1,4 @@
-"""Blocks of rows: where they come from, what is sampled of them, what is kept of the teacher."""
+"""Blocks of rows: how they are read and sampled, and the teacher's predictions for them."""
 
 import numpy as np
 import pandas as pd
@@ -38,23 +38,23 @@ def every_kind(X, y):
 
 
 class Teacher:
-    """Says twice the first feature, and remembers how often it was asked."""
+    """Predicts twice the first feature, and counts its predictions."""
 
     def __init__(self):
-        self.asked = 0
+        self.n_calls = 0
 
     def predict(self, X):
-        self.asked += 1
+        self.n_calls += 1
         return 2 * np.asarray(X)[:, 0]
 
 
-class TestSource:
+class TestReader:
     @pytest.mark.parametrize("kind", every_kind(*table()))
     def test_all_rows_block_by_block_more_than_once(self, kind):
         X, y = table()
-        source = open_reader(*every_kind(X, y)[kind])
+        reader = open_reader(*every_kind(X, y)[kind])
         for _ in range(2):
-            blocks = [arrays for _, arrays in source.each(Block.arrays)]
+            blocks = [arrays for _, arrays in reader.each(Block.arrays)]
             assert len(blocks) == 5
             assert np.array_equal(np.concatenate([rows for rows, _ in blocks]), X)
             assert np.array_equal(np.concatenate([labels for _, labels in blocks])[:, 0], y)
@@ -63,9 +63,9 @@ class TestSource:
     @pytest.mark.parametrize("kind", every_kind(*table()))
     def test_some_blocks_in_another_order(self, kind):
         X, y = table()
-        source = open_reader(*every_kind(X, y)[kind])
-        visited = [index for index, _ in source.each(Block.arrays, order=[3, 1])]
-        assert visited == ([1, 3] if kind == "callable" else [3, 1])
+        reader = open_reader(*every_kind(X, y)[kind])
+        numbers = [index for index, _ in reader.each(Block.arrays, order=[3, 1])]
+        assert numbers == ([1, 3] if kind == "callable" else [3, 1])
 
     def test_never_more_than_a_few_blocks_on_the_way(self):
         under_way, most = set(), []
@@ -87,11 +87,11 @@ class TestSource:
             def cancel(self, futures):
                 under_way.difference_update(futures)
 
-        source = open_reader(parts(*table(1000)))
-        visits = source.each(Block.arrays, Cluster())
+        reader = open_reader(parts(*table(1000)))
+        blocks = reader.each(Block.arrays, Cluster())
         for _ in range(20):
-            next(visits)
-        visits.close()
+            next(blocks)
+        blocks.close()
         assert max(most) == 2 * AHEAD
         assert not under_way
 
@@ -99,7 +99,7 @@ class TestSource:
         X, y = table()
         for given, error, match in (
             ((X, y), TypeError, "use the estimator's fit"),
-            ((iter(parts(X, y)),), TypeError, "gone after one visit"),
+            ((iter(parts(X, y)),), TypeError, "used up after one pass"),
             ((da.from_array(X), y), ValueError, "labels in a dask array"),
             ((every_kind(X, y)["frame"][0], "price"), ValueError, r"the columns \['a', 'b'"),
         ):
@@ -111,21 +111,21 @@ class TestSource:
             Block(X, y[:-1]).arrays()
 
 
-class TestSurvey:
-    def test_the_sample_does_not_depend_on_when_others_were_seen(self):
+class TestSample:
+    def test_the_sample_does_not_depend_on_the_order_of_blocks(self):
         X, y = table(2000)
-        found = sample_blocks(open_reader(parts(X, y, 100)), 150, seed=0)
-        assert found.n_rows == 2000
-        assert found.X.shape == (150, 3)
+        sample = sample_blocks(open_reader(parts(X, y, 100)), 150, seed=0)
+        assert sample.n_rows == 2000
+        assert sample.X.shape == (150, 3)
         keys = np.concatenate([np.random.default_rng([0, i]).random(100) for i in range(20)])
         expected = np.argsort(keys)[:150]
-        assert np.array_equal(found.X, X[expected])
-        assert np.array_equal(found.y[:, 0], y[expected])
+        assert np.array_equal(sample.X, X[expected])
+        assert np.array_equal(sample.y[:, 0], y[expected])
 
     def test_all_rows_if_there_are_fewer(self):
         X, y = table()
-        found = sample_blocks(open_reader(parts(X, y)), 1000, seed=0)
-        assert np.array_equal(np.sort(found.X, axis=0), np.sort(X, axis=0))
+        sample = sample_blocks(open_reader(parts(X, y)), 1000, seed=0)
+        assert np.array_equal(np.sort(sample.X, axis=0), np.sort(X, axis=0))
 
     def test_what_is_refused(self):
         X, y = table()
@@ -143,47 +143,47 @@ class TestSurvey:
             sample_blocks(open_reader([]), 10, seed=0)
 
 
-class TestAnswers:
-    def ask(self, folder, teacher, X, y, name="teacher"):
-        source = open_reader(parts(X, y))
-        answers = PredictionStore(folder, name, sample_blocks(source, 10, seed=0).fingerprints)
-        return predict_blocks(source, answers, teacher, SCALING), answers
+class TestPredictions:
+    def predict(self, folder, teacher, X, y, name="teacher"):
+        reader = open_reader(parts(X, y))
+        predictions = PredictionStore(folder, name, sample_blocks(reader, 10, seed=0).fingerprints)
+        return predict_blocks(reader, predictions, teacher, SCALING), predictions
 
-    def test_nothing_is_asked_twice(self, tmp_path):
+    def test_nothing_is_predicted_twice(self, tmp_path):
         X, y = table()
         teacher = Teacher()
-        assert self.ask(tmp_path, teacher, X, y)[0] == 5
-        n_asked, answers = self.ask(tmp_path, teacher, X, y)
-        assert (n_asked, teacher.asked) == (0, 5)
-        said = np.concatenate([answers.read(index) for index in range(5)])
-        assert np.array_equal(said[:, 0], 2 * X[:, 0])
+        assert self.predict(tmp_path, teacher, X, y)[0] == 5
+        n_predicted, predictions = self.predict(tmp_path, teacher, X, y)
+        assert (n_predicted, teacher.n_calls) == (0, 5)
+        prediction = np.concatenate([predictions.read(index) for index in range(5)])
+        assert np.array_equal(prediction[:, 0], 2 * X[:, 0])
 
-    def test_answers_that_came_before_a_failure_are_kept(self, tmp_path):
+    def test_predictions_before_a_failure_are_kept(self, tmp_path):
         class Tired(Teacher):
             def predict(self, X):
-                if self.asked == 3:
+                if self.n_calls == 3:
                     raise RuntimeError("enough")
                 return super().predict(X)
 
         with pytest.raises(RuntimeError, match="enough"):
-            self.ask(tmp_path, Tired(), *table())
-        assert self.ask(tmp_path, Teacher(), *table())[0] == 2
+            self.predict(tmp_path, Tired(), *table())
+        assert self.predict(tmp_path, Teacher(), *table())[0] == 2
 
-    def test_whatever_changed_is_asked_again(self, tmp_path):
+    def test_whatever_changed_is_predicted_again(self, tmp_path):
         X, y = table()
         teacher = Teacher()
-        self.ask(tmp_path, teacher, X, y)
+        self.predict(tmp_path, teacher, X, y)
         X[25, 2] += 1
         y[70] += 1
-        assert self.ask(tmp_path, teacher, X, y)[0] == 2
-        assert self.ask(tmp_path, teacher, X, y, name="another")[0] == 5
+        assert self.predict(tmp_path, teacher, X, y)[0] == 2
+        assert self.predict(tmp_path, teacher, X, y, name="another")[0] == 5
 
-    def test_a_damaged_file_is_asked_again(self, tmp_path):
+    def test_a_damaged_file_is_predicted_again(self, tmp_path):
         X, y = table()
-        _, answers = self.ask(tmp_path, Teacher(), X, y)
+        _, predictions = self.predict(tmp_path, Teacher(), X, y)
         first, second, *_ = sorted(tmp_path.iterdir())
         first.write_bytes(first.read_bytes()[:-3])
         second.unlink()
-        with pytest.raises(FileError, match="block 0 is gone"):
-            answers.read(0)
-        assert self.ask(tmp_path, Teacher(), X, y)[0] == 2
+        with pytest.raises(FileError, match="block 0 are gone"):
+            predictions.read(0)
+        assert self.predict(tmp_path, Teacher(), X, y)[0] == 2
