@@ -12,6 +12,7 @@ from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels
 from sklearn_regkd.label_noise.rules import resolve_rule
 from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
 from sklearn_regkd.losses.modules import LOSSES, WITH_TEACHER
+from sklearn_regkd.networks.inputs import TransformedRows, fit_input_transform
 from sklearn_regkd.supervision.methods import DistillationMethods, hint_params
 from sklearn_regkd.supervision.mixing import mix
 from sklearn_regkd.supervision.validation_targets import ValidationTargets
@@ -349,14 +350,18 @@ class DistilledRegressor(BaseDistiller):
         peers = None
         if lesson.X.ndim == 2:
             plain = lesson.student.module is None
+            student = lesson.student if plain else StudentRegressor()
+            categorical = lesson.student._categorical if plain else ()
+            transform = fit_input_transform(
+                lesson.X, lesson.weight, student.input_transform, categorical
+            )
             peers = CrossFittedStudents(
-                lesson.student if plain else StudentRegressor(),
-                lesson.X,
+                student,
+                TransformedRows(lesson.X, transform),
                 lesson.scaling.standardize(lesson.y),
                 lesson.weight,
                 lesson.folds,
                 draw_seed(lesson.random_state),
-                lesson.student._categorical if plain else (),
                 lesson.memory,
             )
         return OutOfFoldModels(

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from skorch import NeuralNet
 
-from sklearn_regkd.networks.inputs import fit_inputs
+from sklearn_regkd.networks.inputs import InputTransform, fit_input_transform
 from sklearn_regkd.networks.scaling import OutputScaling
-from sklearn_regkd.preprocessing.quantile import Quantiles
 from sklearn_regkd.preprocessing.scaling import Scaling, fit_target_scaling
 from sklearn_regkd.preprocessing.validation import check_fit_data, check_weight
 from sklearn_regkd.supervision.supervision import Supervision
@@ -137,11 +136,10 @@ def _start_by_block(student: Any, X: np.ndarray, y: np.ndarray, weight: np.ndarr
         warnings.simplefilter("ignore", UserWarning)  # one block of equal labels proves nothing
         scaling = fit_target_scaling(y, weight)
     scaling = Scaling(scaling.center, scaling.scale, np.zeros_like(scaling.constant))
-    transform = student.input_transform if student.module is None else "standard"
-    inputs = fit_inputs(X, weight, transform, student._categorical)
-    start_student(
-        student, X, inputs, scaling, {"loss": student.loss}, own_random_state(student.random_state)
-    )
+    kind = student.input_transform if student.module is None else "standard"
+    transform = fit_input_transform(X, weight, kind, student._categorical)
+    random_state = own_random_state(student.random_state)
+    start_student(student, X, transform, scaling, {"loss": student.loss}, random_state)
 
 
 def _random_state_of(student: Any) -> np.random.RandomState:
@@ -164,7 +162,7 @@ def _check_like_first(student: Any, X: np.ndarray, y: np.ndarray, y_ndim: int) -
 def start_student(
     student: Any,
     X: np.ndarray,
-    inputs: Quantiles | Scaling,
+    transform: InputTransform,
     scaling: Scaling,
     criterion: dict[str, Any],
     random_state: np.random.RandomState,
@@ -177,7 +175,7 @@ def start_student(
         Changed in place; its parameters are valid and its data attributes are set.
     X : ndarray of shape (n_samples, ...)
         Rows like those to come.
-    inputs : Quantiles or Scaling
+    transform : InputTransform
         How they enter the network.
     scaling : Scaling
         Of the targets.
@@ -189,9 +187,11 @@ def start_student(
     weight_decay = student.weight_decay
     if weight_decay == "auto":
         weight_decay = STREAM_WEIGHT_DECAY
-    net, output = student._new_net(X.shape, inputs, scaling, criterion, weight_decay, random_state)
+    net, output = student._new_net(
+        X.shape, transform, scaling, criterion, weight_decay, random_state
+    )
     with around_training(student, net, random_state):
-        start_net(net, X, inputs, output.n_outputs, output.n_heads)
+        start_net(net, X, transform, output.n_outputs, output.n_heads)
     student._take(net, output, weight_decay, X.shape[1:])
 
 

@@ -11,7 +11,7 @@ from skorch.callbacks import Callback
 from sklearn_regkd.estimators.params import check_student_params
 from sklearn_regkd.estimators.partial_fit import PartialFitMixin
 from sklearn_regkd.networks.inference import InferenceNetwork, fold
-from sklearn_regkd.networks.inputs import count_inputs, fit_inputs
+from sklearn_regkd.networks.inputs import TransformedRows, fit_input_transform
 from sklearn_regkd.networks.scaling import OutputScaling
 from sklearn_regkd.persistence.mixin import SaveMixin
 from sklearn_regkd.preprocessing.categories import CategoryCodes, categorical_columns
@@ -340,12 +340,15 @@ class StudentRegressor(
     ) -> None:
         """Train on validated rows under any supervision and set all fitted attributes."""
         random_state = own_random_state(self.random_state)
-        transform = self.input_transform if self.module is None else "standard"
-        inputs = fit_inputs(X, supervision.weight, transform, self._categorical)
+        kind = self.input_transform if self.module is None else "standard"
+        transform = fit_input_transform(X, supervision.weight, kind, self._categorical)
+        inputs: Any = TransformedRows(X, transform) if self.module is None else transform
         weight_decay = self.weight_decay
         if weight_decay == "auto":
-            weight_decay = try_weight_decays(self, X, inputs, supervision, criterion, random_state)
-        net, output = self._new_net(X.shape, inputs, scaling, criterion, weight_decay, random_state)
+            weight_decay = try_weight_decays(self, inputs, supervision, criterion, random_state)
+        net, output = self._new_net(
+            X.shape, transform, scaling, criterion, weight_decay, random_state
+        )
         if curriculum is not None:
             repeat_cycles(net, curriculum.n_cycles)
         context = self._init_callback_context(max_subtasks=net.max_epochs)
@@ -365,15 +368,24 @@ class StudentRegressor(
         with fit_task(context, self), around:
             seed = 0 if supervision.hints is None else draw_seed(random_state)
             take = partial(self._take, net, output, weight_decay, X.shape[1:])
-            train(net, X, supervision, scaling, output.n_heads, inputs, extra, seed, take)
+            train(
+                net=net,
+                X=X,
+                supervision=supervision,
+                scaling=scaling,
+                n_heads=output.n_heads,
+                inputs=inputs,
+                extra_callbacks=extra,
+                adapter_seed=seed,
+                on_done=take,
+            )
 
-    def _new_net(self, shape, inputs, scaling, criterion, weight_decay, random_state):
+    def _new_net(self, shape, transform, scaling, criterion, weight_decay, random_state):
         """Return a net for rows like those of an array of that shape, and its output's units."""
         output = OutputScaling(scaling, criterion.get("n_heads", 1))
-        n_numeric, n_plain = count_inputs(inputs)
-        seen = (shape[0], n_numeric + n_plain) if self.module is None else shape
+        seen = (shape[0], transform.n_inputs) if self.module is None else shape
         n_columns = output.n_outputs * output.n_heads
-        net = build_net(self, seen, n_plain, n_columns, weight_decay, random_state)
+        net = build_net(self, seen, transform.n_plain, n_columns, weight_decay, random_state)
         use_criterion(net, {"n_outputs": output.n_outputs, **criterion})
         score_in_raw_units(net, output, scaling)
         return net, output

@@ -177,6 +177,6 @@ class OutOfFoldModels:
         assert self.peers is not None, "without peers there is no evidence to ask for"
         log_size = np.log(size)
         log_size -= np.median(log_size, axis=0)
-        expected = self.peers.ask(log_size, None, ["squared_error"], SPREAD_DECAY, haste=2)[0]
+        expected = self.peers.ask(log_size, None, ["squared_error"], SPREAD_DECAY, shorten=2)[0]
         expected -= np.median(expected, axis=0)
         return np.exp(0.5 * np.clip(expected, -4, 4))

@@ -12,7 +12,7 @@ from sklearn_regkd.estimators.distilled import DistilledRegressor
 from sklearn_regkd.estimators.partial_fit import around_training, start_student
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.label_noise.verdict import Verdict
-from sklearn_regkd.networks.inputs import fit_inputs
+from sklearn_regkd.networks.inputs import fit_input_transform
 from sklearn_regkd.out_of_core.block_reader import (
     Block,
     BlockReader,
@@ -227,9 +227,9 @@ def _stream(
 
     coded = np.asarray(student._encode_categories(framed(found.X, source.names)))
     random_state = np.random.RandomState(plan.seed)
-    transform = student.input_transform if student.module is None else "standard"
-    inputs = fit_inputs(coded, np.ones(len(coded)), transform, student._categorical)
-    start_student(student, coded[:2], inputs, scaling, criterion, random_state)
+    kind = student.input_transform if student.module is None else "standard"
+    transform = fit_input_transform(coded, np.ones(len(coded)), kind, student._categorical)
+    start_student(student, coded[:2], transform, scaling, criterion, random_state)
     net = student.net_
     with around_training(student, net, random_state):
         Path(folder).mkdir(parents=True, exist_ok=True)
