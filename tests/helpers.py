@@ -4,6 +4,9 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.ensemble import HistGradientBoostingRegressor
+
+from sklearn_regkd import DistilledRegressor, StudentRegressor
 
 # Multiples of 1/64 have exact sums and differences: what should be equal is then equal to the
 # last bit, and what differs does so by more than rounding.
@@ -23,3 +26,24 @@ def gradient(loss, prediction, *targets, **kwargs):
     leaf = prediction.clone().requires_grad_()
     loss(leaf, *targets, **kwargs, reduction="sum").backward()
     return leaf.grad
+
+
+def boosting(**params):
+    """Return a teacher with stages and leaves, which is fitted in some hundredths of a second."""
+    return HistGradientBoostingRegressor(**{"max_iter": 20, "random_state": 0, **params})
+
+
+def small_student(**params):
+    """Return a student that learns a smooth table roughly, in a tenth of a second."""
+    defaults = {"max_epochs": 12, "weight_decay": 0.1, "embedding": None, "random_state": 0}
+    return StudentRegressor((16,), **{**defaults, **params})
+
+
+def pure_distillation(teacher=None, student=None, **params):
+    """Return an estimator whose student learns what the teacher predicts, and nothing else."""
+    defaults = {"outliers": None, "alpha": 1.0, "cv": 3, "random_state": 0}
+    return DistilledRegressor(
+        boosting() if teacher is None else teacher,
+        small_student() if student is None else student,
+        **{**defaults, **params},
+    )
