@@ -2,11 +2,13 @@
 
 import numpy as np
 import torch
+from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor
+from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 
 # Multiples of 1/64 have exact sums and differences: what should be equal is then equal to the
 # last bit, and what differs does so by more than rounding.
@@ -26,6 +28,29 @@ def gradient(loss, prediction, *targets, **kwargs):
     leaf = prediction.clone().requires_grad_()
     loss(leaf, *targets, **kwargs, reduction="sum").backward()
     return leaf.grad
+
+
+def gaussian_errors(n=400, k=1, seed=0, scale=1.0):
+    """Return errors (n, k) of a good teacher, drawn from a normal distribution."""
+    return scale * np.random.default_rng(seed).standard_normal((n, k))
+
+
+def one_sided_errors(seed=0, n=400, share=0.3, distance=12.0):
+    """Return errors of which the last share is moved to one side."""
+    error = gaussian_errors(n, seed=seed)[:, 0]
+    error[n - round(share * n) :] += distance
+    return error
+
+
+@st.composite
+def errors(draw, min_rows=5, max_rows=30):
+    """Draw errors of a teacher (n_samples, n_outputs) with a positive MAD."""
+    n, k = draw(st.integers(min_rows, max_rows)), draw(st.integers(1, 3))
+    free = draw(arrays(np.float64, (n, k), elements=st.floats(-100, 100)))
+    # hypothesis likes to repeat numbers: the ramp keeps half of them from being equal
+    error = free + np.linspace(-1, 1, n)[:, None]
+    assume((robust_sigma(error) > 1e-3).all())
+    return error
 
 
 def boosting(**params):

@@ -1,4 +1,4 @@
-"""Hints: what a teacher sees, an adapter that comes and goes, and what is refused."""
+"""Hints in a fit: what they teach the student, and what is refused."""
 
 import numpy as np
 import pytest

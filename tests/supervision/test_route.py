@@ -1,24 +1,15 @@
-"""Route constrained optimisation: the stages, their order, and what is refused."""
+"""Route constrained optimisation: the next anchor, teachers of all kinds, and what is refused."""
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from skorch import NeuralNetRegressor
 
 from sklearn_regkd import DistilledRegressor
 from sklearn_regkd.supervision.route import RouteSchedule, next_anchor
-from sklearn_regkd.training.curriculum import FollowRoute
 from tests.helpers import boosting, pure_distillation, small_student
 
 quick = settings(max_examples=50, deadline=None)
-
-
-def net(**params):
-    module = torch.nn.Sequential(torch.nn.LazyLinear(8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
-    defaults = {"max_epochs": 10, "lr": 0.01, "train_split": None, "verbose": 0}
-    return NeuralNetRegressor(module, **{**defaults, **params})
 
 
 class TestNextAnchor:
@@ -45,21 +36,6 @@ class TestNextAnchor:
             assert current < next_anchor(rng.normal(size=(9, 2)), stages, current, delta) <= 5
 
 
-def followed(friedman, **params):
-    """Fit a student on a route, and return its callback's anchors and the fitted estimator."""
-    seen = []
-    original = FollowRoute._tell
-
-    def tell(self, anchor):
-        seen.append((self.epoch_, anchor))
-        original(self, anchor)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FollowRoute, "_tell", tell)
-        fitted = pure_distillation(**params).fit(*friedman)
-    return seen, fitted
-
-
 class TestTeachers:
     def test_out_of_fold(self, friedman):
         X, y = friedman
@@ -73,12 +49,6 @@ class TestTeachers:
         )
         errors = [np.mean((model.predict(X) - y) ** 2) for model in (inside, outside)]
         assert errors[1] > errors[0]
-
-    def test_skorch_net(self, friedman):
-        X, y = friedman
-        seen, fitted = followed((X.astype(np.float32), y), teacher=net(), route=5)
-        assert [anchor for _, anchor in seen] == [0, 1, 2, 3, 4]
-        assert "route" not in dict(fitted.teacher_.callbacks_)
 
     def test_own_stages(self, friedman):
         X, y = friedman

@@ -2,10 +2,18 @@
 
 import numpy as np
 import pytest
+import torch
+from skorch import NeuralNetRegressor
 
 from sklearn_regkd.supervision.route import RouteSchedule
 from sklearn_regkd.training.curriculum import Curriculum, FollowRoute
 from tests.helpers import pure_distillation, small_student
+
+
+def net(**params):
+    module = torch.nn.Sequential(torch.nn.LazyLinear(8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
+    defaults = {"max_epochs": 10, "lr": 0.01, "train_split": None, "verbose": 0}
+    return NeuralNetRegressor(module, **{**defaults, **params})
 
 
 def followed(friedman, **params):
@@ -59,3 +67,9 @@ class TestSchedule:
         label = np.zeros((2, 5, 1), np.float32)
         cut = Curriculum(label, label, RouteSchedule()).of(np.arange(5) < 3)
         assert cut.label.shape == (2, 3, 1)
+
+    def test_skorch_net(self, friedman):
+        X, y = friedman
+        seen, fitted = followed((X.astype(np.float32), y), teacher=net(), route=5)
+        assert [anchor for _, anchor in seen] == [0, 1, 2, 3, 4]
+        assert "route" not in dict(fitted.teacher_.callbacks_)
