@@ -1,6 +1,6 @@
 """The default recipe: a repaired teacher and repaired labels for a small student."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from numbers import Real
 from typing import Any
 
@@ -8,22 +8,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sklearn_regkd.estimators.base import BaseDistiller, Instruction
+from sklearn_regkd.estimators.base import BaseDistiller
 from sklearn_regkd.estimators.student import StudentRegressor
-from sklearn_regkd.label_noise.detect import Decision, detect_by_evidence, detect_by_rule
+from sklearn_regkd.label_noise.detect import (
+    Decision,
+    LabelNoise,
+    detect_by_evidence,
+    detect_by_rule,
+)
 from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels
 from sklearn_regkd.label_noise.rules import resolve_rule
 from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
 from sklearn_regkd.losses.modules import LOSSES, WITH_TEACHER
 from sklearn_regkd.persistence.estimator_file import saveable
 from sklearn_regkd.persistence.json_params import decode, encode
-from sklearn_regkd.supervision.methods import DistillationMethods, hint_params
+from sklearn_regkd.supervision.methods import DistillationMethods
 from sklearn_regkd.supervision.mixing import mix
+from sklearn_regkd.supervision.targets import Targets
 from sklearn_regkd.supervision.validation_targets import ValidationTargets
-from sklearn_regkd.teachers.extra_rows import extra_rows
-from sklearn_regkd.teachers.hints import check_hints, hint_features
-from sklearn_regkd.teachers.refit import teach
-from sklearn_regkd.training.curriculum import Curriculum
+from sklearn_regkd.teachers.interface import FittedTeacher
+from sklearn_regkd.teachers.refit import refit_teacher
 from sklearn_regkd.utils.random import draw_seed
 from sklearn_regkd.utils.sklearn_compat import (
     Interval,
@@ -285,104 +289,64 @@ class DistilledRegressor(BaseDistiller):
             X, y, sample_weight, teacher_prediction, X_unlabeled, teacher_route=teacher_route
         )
 
-    def _supervise(self, lesson):
-        methods = DistillationMethods.of(self)
-        hints, revision = methods.hints, methods.revision
-        if hints is not None:
-            check_hints(lesson.teacher, hints)
-        council = self._council(lesson)
+    def _supervise(self, data, methods):
+        noise = self._detect_label_noise(data)
+        label = mix(noise.replacement, data.label, noise.trust)
+        teacher, stages = refit_teacher(data, noise.unfitted, label, methods.route)
+        alpha = noise.alpha if self.alpha == "auto" else self.alpha
+        alpha = np.broadcast_to(alpha, noise.alpha.shape).copy()
+        targets = Targets(
+            label=label,
+            teacher=mix(stages, noise.replacement, noise.oof_share),
+            oof_prediction=data.scaling.standardize(noise.teacher_prediction),
+            inlier=noise.verdict.inlier,
+            alpha=np.zeros_like(alpha) if self._weighs_by_itself() else alpha,
+        )
+        fitted_teacher = FittedTeacher(teacher, data)
+        if data.X_unlabeled is not None:
+            targets = targets.with_rows(data.X_unlabeled, fitted_teacher.predict_unlabeled())
+        for method in methods:
+            targets = method.apply(targets, data, fitted_teacher)
+        supervision = targets.supervision(data.weight)
+        if noise.by_fold is not None and targets.alpha.any() and not methods.change_targets:
+            by_fold = mix(targets.label, noise.by_fold, targets.alpha)
+            validation_targets = ValidationTargets.by_folds(data.folds, by_fold)
+            supervision = replace(supervision, validation_targets=validation_targets)
+        return supervision, {
+            "teacher_": teacher,
+            "teacher_prediction_": noise.teacher_prediction,
+            "verdict_": noise.verdict,
+            "alpha_": alpha,
+            "decisions_": noise.decisions,
+        }
+
+    def _detect_label_noise(self, data) -> LabelNoise:
+        """Find wrong labels, by evidence or by the rule that was named."""
+        models = OutOfFoldModels(data, self._cross_fitted_students(data))
         if isinstance(self.outliers, str) and self.outliers == "auto":
-            finding = detect_by_evidence(council)
-        else:
-            rule = resolve_rule(self.outliers)
-            finding = detect_by_rule(rule, council, self.alpha == "auto")
-        scaling = lesson.scaling
-        repaired = mix(finding.opinion, scaling.standardize(lesson.y), finding.trust)
-        teacher, stages = teach(lesson, finding.unfitted, repaired, methods.route, self.n_jobs)
-        imitated = mix(stages, finding.opinion, finding.second)
-        if revision is not None and revision.revises == "label":
-            # A teacher that was fitted on a label defends it.
-            repaired = revision.apply(repaired, finding.teacher)[0]
-        elif revision is not None:
-            imitated = revision.apply(repaired, imitated[-1])[1][None]
-        if methods.selection is not None:
-            chosen = methods.selection.select(
-                lesson.student,
-                lesson.X,
-                repaired,
-                imitated[-1],
-                np.asarray(finding.verdict.inlier.all(axis=1)),
-                lesson.weight,
-                lesson.random_state,
-            )
-            imitated = np.where(chosen, imitated, repaired)
-        alpha = finding.alpha if self.alpha == "auto" else self.alpha
-        self.alpha_ = np.broadcast_to(alpha, finding.alpha.shape).copy()
-        self.decisions_ = finding.decisions
-        alpha = 0 if self._weighs_by_itself() else alpha
-        told = mix(repaired, imitated, alpha)
-        rehearsal = None
-        if finding.by_fold is not None and np.any(alpha) and not (revision or methods.selection):
-            rehearsal = ValidationTargets.by_folds(
-                lesson.folds, mix(repaired, finding.by_fold, alpha)
-            )
-        return Instruction(
-            told[-1],
-            imitated[-1],
-            finding.verdict,
-            scaling.restore(finding.teacher),
-            teacher,
-            repaired,
-            methods.route
-            and Curriculum(told.astype(np.float32), imitated.astype(np.float32), methods.route),
-            hints and hint_features(teacher, lesson.rows, hints, lesson.random_state),
-            rehearsal,
+            return detect_by_evidence(models)
+        return detect_by_rule(resolve_rule(self.outliers), models, self.alpha == "auto")
+
+    def _cross_fitted_students(self, data) -> CrossFittedStudents | None:
+        if data.X.ndim > 2:
+            return None
+        has_network = data.student.module is None
+        return CrossFittedStudents(
+            data.student if has_network else StudentRegressor(),
+            data.X,
+            data.label,
+            data.weight,
+            data.folds,
+            draw_seed(data.random_state),
+            data.student._categorical if has_network else (),
+            data.cache,
         )
 
     def _weighs_by_itself(self) -> bool:
         """Whether the loss decides about label and teacher, so that they must not be mixed."""
         return not isinstance(self.loss, str) or (self.loss in WITH_TEACHER and self.loss != "tor")
 
-    def _extra_rows(self, lesson, told, X_unlabeled):
-        methods = DistillationMethods.of(self)
-        if X_unlabeled is None and methods.synthetic is None:
-            return None
-        methods.refuse_further_rows("X_unlabeled")
-        teacher = told.fitted_teacher
-        return extra_rows(self, lesson, teacher, methods.synthetic, X_unlabeled)
-
-    def _council(self, lesson) -> OutOfFoldModels:
-        peers = None
-        if lesson.X.ndim == 2:
-            plain = lesson.student.module is None
-            peers = CrossFittedStudents(
-                lesson.student if plain else StudentRegressor(),
-                lesson.X,
-                lesson.scaling.standardize(lesson.y),
-                lesson.weight,
-                lesson.folds,
-                draw_seed(lesson.random_state),
-                lesson.student._categorical if plain else (),
-                lesson.memory,
-            )
-        return OutOfFoldModels(
-            lesson.teacher,
-            lesson.rows,
-            lesson.X,
-            lesson.y,
-            lesson.weight,
-            lesson.scaling,
-            lesson.teacher_params,
-            lesson.prediction,
-            peers,
-            lesson.folds,
-            self.teacher is None and lesson.prediction is None,
-            self.n_jobs,
-            lesson.random_state,
-            lesson.memory,
-        )
-
-    def _criterion(self, verdict) -> dict[str, Any]:
+    def _criterion(self, verdict, alpha, methods) -> dict[str, Any]:
         loss = self.loss
         if loss == "auto":
             loss = getattr(self.student, "loss", "squared_error")
@@ -393,11 +357,11 @@ class DistilledRegressor(BaseDistiller):
             "loss": loss,
             "n_heads": self.heads,
             "teacher_weight": self.teacher_weight,
-            "alpha": self.alpha_.tolist(),
-            **hint_params(DistillationMethods.of(self).hints),
+            "alpha": alpha.tolist(),
+            **methods.criterion_params(),
         }
 
-    def _validate_params_now(self) -> None:
+    def _validate_params_now(self) -> DistillationMethods:
         super()._validate_params_now()
         validate_parameters(
             self,
@@ -408,7 +372,7 @@ class DistilledRegressor(BaseDistiller):
         )
         if not (isinstance(self.outliers, str) and self.outliers == "auto"):
             resolve_rule(self.outliers)
-        DistillationMethods.of(self)
+        return DistillationMethods.of(self)
 
     # What a file holds of it.
 

@@ -111,7 +111,7 @@ def learn_block(student: Any, X: Any, y: Any, sample_weight: Any) -> Any:
         _start_by_block(student, X, y, weight)
     _check_like_first(student, X, y, y_ndim)
     label = _scaling_of(student._output).standardize(y)
-    packed = Supervision(label, label, np.ones(y.shape, bool), weight).packed()
+    packed = Supervision.by_labels(label, weight).packed()
     random_state = _random_state_of(student)
     net = student.net_
     with around_training(student, net, random_state):

@@ -29,7 +29,7 @@ from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.training.build import build_net
 from sklearn_regkd.training.callbacks import ReportProgress, StopOnDivergence, repeat_cycles
 from sklearn_regkd.training.checkpoint import Checkpoint
-from sklearn_regkd.training.curriculum import Curriculum, FollowRoute
+from sklearn_regkd.training.curriculum import FollowRoute
 from sklearn_regkd.training.device import device_of, one_thread
 from sklearn_regkd.training.randomness import torch_seeded
 from sklearn_regkd.training.train import forward, score_in_raw_units, train, use_criterion
@@ -285,8 +285,7 @@ class StudentRegressor(
             X, y, weight = X[counted], y[counted], weight[counted]
         scaling = fit_target_scaling(y, weight)
         label = scaling.standardize(y)
-        trusted = np.ones(y.shape, bool)
-        supervision = Supervision(label, label, trusted, weight / weight.mean())
+        supervision = Supervision.by_labels(label, weight / weight.mean())
         self._learn(X, supervision, scaling, {"loss": self.loss})
         return self
 
@@ -325,14 +324,13 @@ class StudentRegressor(
         supervision: Supervision,
         scaling: Scaling,
         criterion: dict[str, Any],
-        curriculum: Curriculum | None = None,
     ) -> None:
         """Be fitted as the student of a distillation estimator, which has validated X."""
         self._validate_params_now()
         for name in ("n_features_in_", "feature_names_in_", "_y_ndim"):
             if hasattr(distiller, name):
                 setattr(self, name, getattr(distiller, name))
-        self._learn(X, supervision, scaling, criterion, curriculum)
+        self._learn(X, supervision, scaling, criterion)
 
     def _learn(
         self,
@@ -340,9 +338,9 @@ class StudentRegressor(
         supervision: Supervision,
         scaling: Scaling,
         criterion: dict[str, Any],
-        curriculum: Curriculum | None = None,
     ) -> None:
         """Train on validated rows under any supervision and set all fitted attributes."""
+        curriculum = supervision.curriculum
         random_state = own_random_state(self.random_state)
         transform = self.input_transform if self.module is None else "standard"
         inputs = fit_inputs(X, supervision.weight, transform, self._categorical)

@@ -2,9 +2,13 @@
 
 from typing import Any
 
-from sklearn_regkd.estimators.base import BaseDistiller, Instruction
+import numpy as np
+
+from sklearn_regkd.estimators.base import BaseDistiller
 from sklearn_regkd.label_noise.threshold import ThresholdRule
 from sklearn_regkd.persistence.estimator_file import saveable
+from sklearn_regkd.supervision.methods import DistillationMethods
+from sklearn_regkd.supervision.supervision import Supervision
 
 
 @saveable
@@ -148,23 +152,30 @@ class TORRegressor(BaseDistiller):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _supervise(self, lesson):
+    def _supervise(self, data, methods):
         # The teacher is fitted once on the labels as they came.
-        signal = self._consult(lesson, refit=True)
-        label = lesson.scaling.standardize(lesson.y)
-        teacher = lesson.scaling.standardize(signal.prediction)
-        verdict = self._rule().judge(label - teacher, lesson.counted)
+        result = self._cross_fit(data)
+        teacher = data.scaling.standardize(result.prediction)
+        verdict = self._rule().detect(data.label - teacher, data.used_rows)
         # A rejected label never enters the loss, but a huge one would not fit
         # into single precision.
-        kept = verdict.keep(label, teacher)
-        return Instruction(kept, teacher, verdict, signal.prediction, signal.teacher)
+        label = np.where(verdict.inlier, data.label, teacher)
+        supervision = Supervision(
+            label=label, teacher=teacher, inlier=verdict.inlier, weight=data.weight
+        )
+        return supervision, {
+            "teacher_": result.teacher,
+            "teacher_prediction_": result.prediction,
+            "verdict_": verdict,
+        }
 
     def _rule(self) -> ThresholdRule:
         return ThresholdRule(self.threshold, self.expected_outliers)
 
-    def _criterion(self, verdict) -> dict[str, Any]:
+    def _criterion(self, verdict, alpha, methods) -> dict[str, Any]:
         return {"loss": "tor", "n_heads": self.heads, "teacher_weight": self.teacher_weight}
 
-    def _validate_params_now(self) -> None:
-        super()._validate_params_now()
+    def _validate_params_now(self) -> DistillationMethods:
+        methods = super()._validate_params_now()
         self._rule().validate()
+        return methods

@@ -280,7 +280,7 @@ def _limits_of(
         scale = np.where(scale > 0, scale, 1.0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # fit has warned
-            verdict = rule.judge(residual / scale)
+            verdict = rule.detect(residual / scale)
         same = np.mean(verdict.inlier == ~flagged, axis=0) > 0.999
         known = same & np.isfinite(verdict.threshold)
         thresholds[known] = (verdict.threshold * scale)[known]

@@ -13,7 +13,7 @@ from torch.nn import Module
 from sklearn_regkd.estimators.base import BaseDistiller
 from sklearn_regkd.persistence.json_params import NotSaved
 from sklearn_regkd.preprocessing.validation import check_predict_data
-from sklearn_regkd.teachers.cross_fit import ask, teacher_rows
+from sklearn_regkd.teachers.cross_fit import predict_teacher, teacher_rows
 from sklearn_regkd.teachers.kinds import unwrap
 from sklearn_regkd.utils.sklearn_compat import count_tree_nodes, safe_indexing
 
@@ -139,4 +139,4 @@ def has_teacher(distiller: BaseDistiller) -> bool:
 
 def ask_teacher(distiller: BaseDistiller, rows: Any) -> np.ndarray:
     """Return what the teacher says of rows in its form, shape (n_samples, n_outputs)."""
-    return ask(distiller.teacher_, rows, distiller.n_outputs_)
+    return predict_teacher(distiller.teacher_, rows, distiller.n_outputs_)

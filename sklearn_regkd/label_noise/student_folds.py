@@ -71,13 +71,13 @@ class CrossFittedStudents:
                 )[0]
         return float(self._weight_decay)
 
-    def ask(
+    def predict(
         self,
         label: np.ndarray,
         trust: np.ndarray | None,
         losses: Sequence[str],
         weight_decay: float | None = None,
-        haste: int = 1,
+        shorten: int = 1,
     ) -> list[np.ndarray]:
         """Train on labels and return what each loss makes of rows that were left out.
 
@@ -91,7 +91,7 @@ class CrossFittedStudents:
             One opinion for each.
         weight_decay : float, default=None
             Another one than that of the student.
-        haste : int, default=1
+        shorten : int, default=1
             By how much to shorten the training.
 
         Returns
@@ -106,7 +106,7 @@ class CrossFittedStudents:
         weight = weight / np.maximum(weight.mean(axis=1, keepdims=True), 1e-12)
         return self.memory.call(
             _train_and_ask,
-            recipe=replace(self.recipe, n_steps=-(-self.recipe.n_steps // haste)),
+            recipe=replace(self.recipe, n_steps=-(-self.recipe.n_steps // shorten)),
             inputs=self.inputs,
             label=label.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32),
             weight=weight.astype(np.float32),
