@@ -53,6 +53,17 @@ def errors(draw, min_rows=5, max_rows=30):
     return error
 
 
+def linear_table(n_rows=95):
+    """Return three features in single precision, and twice the first of them as y."""
+    X = np.random.default_rng(0).standard_normal((n_rows, 3)).astype(np.float32)
+    return X, X[:, 0] * 2.0
+
+
+def in_blocks(X, y, size=20):
+    """Return a table as blocks of so many rows; the last one may be shorter."""
+    return [(X[i : i + size], y[i : i + size]) for i in range(0, len(X), size)]
+
+
 def boosting(**params):
     """Return a teacher with stages and leaves, which is fitted in some hundredths of a second."""
     return HistGradientBoostingRegressor(**{"max_iter": 20, "random_state": 0, **params})
