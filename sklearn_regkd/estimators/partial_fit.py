@@ -20,8 +20,8 @@ from sklearn_regkd.training.train import start_net
 from sklearn_regkd.utils.random import draw_seed, own_random_state
 from sklearn_regkd.utils.sklearn_compat import all_or_nothing
 
-# Without held-out rows to choose it on: the least of those that fit tries. Who has more rows
-# than fit into memory has many, and many rows want little.
+# Without held-out rows to choose it on: the least of those that fit tries. A table that
+# does not fit into memory has many rows, and many rows want little.
 STREAM_WEIGHT_DECAY = 0.03
 # The peak of a schedule is too much for a rate that never falls: the first pass after fit took R2
 # from 0.9999 to -0.12; with a quarter it stayed where it was.
@@ -79,7 +79,7 @@ class PartialFitMixin:
 
 
 def learn_block(student: Any, X: Any, y: Any, sample_weight: Any) -> Any:
-    """Do what :meth:`PartialFitMixin.partial_fit` says."""
+    """Make the pass of :meth:`PartialFitMixin.partial_fit`."""
     student._validate_params_now()
     if student.early_stopping:
         raise ValueError(
@@ -178,9 +178,9 @@ def start_student(
     X : ndarray of shape (n_samples, ...)
         Rows like those to come.
     inputs : Quantiles or Scaling
-        How they enter the network.
+        The transform by which they enter the network.
     scaling : Scaling
-        Of the targets.
+        The scaling of the targets.
     criterion : dict
         Arguments of the student's criterion.
     random_state : RandomState

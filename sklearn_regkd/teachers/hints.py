@@ -77,7 +77,7 @@ def hint_features(
     Returns
     -------
     ndarray of shape (n_samples, n_hints), float32
-        At most as many columns as asked for; mean 0, standard deviation 1.
+        At most `n_components` columns; mean 0, standard deviation 1.
 
     Raises
     ------

@@ -19,3 +19,10 @@ class ConstrainedParams(BaseEstimator):
     def validate(self) -> None:
         """Raise a ValueError that lists the known values if a parameter has none of them."""
         validate_parameters(self, self.constraints)
+        for name, allowed in self.constraints.items():
+            # True is a number for Python, and hardly ever what is meant by one.
+            if isinstance(getattr(self, name), bool) and "boolean" not in allowed:
+                raise ValueError(
+                    f"{name} of {type(self).__name__} must not be a bool, got "
+                    f"{getattr(self, name)!r}: pass a number"
+                )

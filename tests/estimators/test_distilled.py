@@ -83,7 +83,7 @@ def rehearsals(monkeypatch):
     seen = []
 
     def spy(student, X, inputs, supervision, criterion, random_state):
-        seen.append((supervision.rehearsal, supervision.judged))
+        seen.append((supervision.validation_targets, supervision.clean_label))
         return 0.3
 
     monkeypatch.setattr(_student, "try_weight_decays", spy)

@@ -28,7 +28,7 @@ def judge(error, counted=None, **params):
     """A verdict that warns of nothing."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        return MixtureRule(**params).judge(error, counted)
+        return MixtureRule(**params).detect(error, counted)
 
 
 class TestFitMixture:
@@ -186,7 +186,7 @@ class TestMixtureRule:
     def test_more_than_max_share_trusts_all_and_says_so(self):
         error = np.column_stack([one_sided_errors(0, share=0.1), one_sided_errors(1, share=0.3)])
         with pytest.warns(UserWarning, match=r"rejects 30% .* output 1, .*max_share=0.2") as caught:
-            verdict = MixtureRule(max_share=0.2).judge(error)
+            verdict = MixtureRule(max_share=0.2).detect(error)
         assert len(caught) == 1
         assert verdict.inlier[:, 1].all()
         assert (verdict.inlier_probability[:, 1] == 1).all()
@@ -221,4 +221,8 @@ class TestMixtureRule:
     @pytest.mark.parametrize("share", [0, 0.0, -0.5, 1.01, 30, np.nan, np.inf])
     def test_max_share_is_a_share(self, share):
         with pytest.raises(ValueError, match=r"max_share must be in \(0, 1\]"):
+<<<<<<< HEAD
             MixtureRule(max_share=share).judge(one_sided_errors()[:, None])
+=======
+            MixtureRule(max_share=share).detect(one_sided()[:, None])
+>>>>>>> main

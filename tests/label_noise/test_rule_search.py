@@ -79,7 +79,7 @@ def look_into(label, models, counted=None, spread=even, ask=None, output=0):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = investigator.investigate(output, student[:, output], teacher[:, output])
-        verdict = investigator.judge(output, found)
+        verdict = investigator.detect(output, found)
     return investigator, found, verdict
 
 
@@ -167,7 +167,7 @@ class TestBothSides:
         for spread in (even, lambda error: noise):
             investigator, found, _ = look_into(label, models, spread=spread)
             found.rule = investigator.threshold
-            rejected.append((~investigator.judge(0, found).inlier[:80]).mean())
+            rejected.append((~investigator.detect(0, found).inlier[:80]).mean())
         assert rejected[0] > 0.3
         assert rejected[1] < 0.05
 

@@ -13,9 +13,9 @@ def test_mad_is_three_robust_standard_deviations():
     rule = resolve_rule("mad")
     assert isinstance(rule, ThresholdRule)
     error = np.random.default_rng(0).standard_normal((400, 2)) * [1.0, 50.0]
-    verdict = rule.judge(error)
+    verdict = rule.detect(error)
     np.testing.assert_array_equal(verdict.threshold, 3 * robust_sigma(error))
-    np.testing.assert_array_equal(verdict.inlier, resolve_rule(3).judge(error).inlier)
+    np.testing.assert_array_equal(verdict.inlier, resolve_rule(3).detect(error).inlier)
     assert not verdict.inlier.all()
 
 

@@ -24,7 +24,7 @@ def judge(threshold, error, **kwargs):
     """A verdict without its warnings, which have tests of their own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return ThresholdRule(threshold).judge(error, **kwargs)
+        return ThresholdRule(threshold).detect(error, **kwargs)
 
 
 class TestPaperThreshold:
@@ -127,7 +127,7 @@ class TestVerdict:
 
     def test_probability_is_the_documented_posterior(self):
         error = gaussian_errors(50)
-        verdict = ThresholdRule(2.0).judge(error)
+        verdict = ThresholdRule(2.0).detect(error)
 
         def density(e):
             return np.exp(-((e / verdict.sigma) ** 2) / 2)
@@ -152,7 +152,7 @@ class TestVerdict:
         error = gaussian_errors(300, scale=0.2, seed=seed)
         planted = rng.choice(300, 60, replace=False)
         error[planted] += rng.choice([-1, 1], (60, 1)) * rng.uniform(3, 100, (60, 1))
-        verdict = ThresholdRule(threshold).judge(error)
+        verdict = ThresholdRule(threshold).detect(error)
         assert not verdict.inlier[planted].any()
         assert np.mean(np.delete(verdict.inlier, planted)) > 0.95
         assert (verdict.inlier_probability[planted] < 0.01).all()
@@ -171,14 +171,14 @@ class TestVerdict:
     def test_one_row_can_be_right_in_one_output_and_wrong_in_another(self):
         error = gaussian_errors(k=2)
         error[7, 1] = 50
-        verdict = ThresholdRule("chauvenet").judge(error)
+        verdict = ThresholdRule("chauvenet").detect(error)
         assert verdict.inlier[7].tolist() == [True, False]
 
     @all_rules
     def test_expected_moves_the_threshold(self, threshold):
         error = gaussian_errors()
-        strict = ThresholdRule(threshold, expected=1.5).judge(error)
-        lax = ThresholdRule(threshold, expected=0.01).judge(error)
+        strict = ThresholdRule(threshold, expected=1.5).detect(error)
+        lax = ThresholdRule(threshold, expected=0.01).detect(error)
         if threshold == 2.5:
             assert strict.threshold == lax.threshold
         else:
@@ -198,7 +198,7 @@ class TestCounted:
         changed = error.copy()
         changed[~counted] = wild
 
-        verdict = judge(threshold, changed, counted=counted)
+        verdict = judge(threshold, changed, used_rows=counted)
         assert np.array_equal(verdict.sigma, alone.sigma)
         assert np.array_equal(verdict.threshold, alone.threshold)
         assert np.array_equal(verdict.inlier[counted], alone.inlier)
@@ -213,7 +213,7 @@ class TestCounted:
         counted = np.arange(100) >= 80
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            verdict = ThresholdRule("chauvenet").judge(error, counted)
+            verdict = ThresholdRule("chauvenet").detect(error, counted)
         assert not verdict.inlier[:80].any()
 
 
@@ -225,7 +225,7 @@ class TestExtremes:
         error[:30] = size
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            verdict = ThresholdRule(threshold).judge(error)
+            verdict = ThresholdRule(threshold).detect(error)
         assert not verdict.inlier[:30].any()
         assert verdict.inlier[30:].mean() > 0.9
         assert np.isfinite(verdict.inlier_probability).all()
@@ -236,7 +236,7 @@ class TestExtremes:
         error = 1e300 * np.clip(gaussian_errors(100), -1, 1)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            verdict = ThresholdRule(threshold).judge(error)
+            verdict = ThresholdRule(threshold).detect(error)
         assert np.isfinite(verdict.inlier_probability).all()
         assert verdict.inlier.all()
 
@@ -249,7 +249,7 @@ class TestExtremes:
         error[:5, 0] = wild
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            verdict = ThresholdRule(threshold).judge(error)
+            verdict = ThresholdRule(threshold).detect(error)
         assert [w.category for w in caught] == [UserWarning]
         assert "output 0" in str(caught[0].message)
         assert "MAD of 0" in str(caught[0].message)
@@ -263,7 +263,7 @@ class TestExtremes:
     def test_perfect_teacher_rejects_nothing_and_says_nothing(self, threshold):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            verdict = ThresholdRule(threshold).judge(np.zeros((10, 2)))
+            verdict = ThresholdRule(threshold).detect(np.zeros((10, 2)))
         assert verdict.inlier.all()
         assert (verdict.inlier_probability == 1).all()
 
@@ -272,7 +272,7 @@ class TestExtremes:
         error = gaussian_errors(100, 2, scale=0.1)
         error[:, 1] += 50
         with pytest.warns(UserWarning, match=r"rejects 100% of the labels of output 1") as caught:
-            verdict = ThresholdRule(threshold).judge(error)
+            verdict = ThresholdRule(threshold).detect(error)
         assert len(caught) == 1
         assert not verdict.inlier[:, 1].any()
 
@@ -283,15 +283,15 @@ class TestParameters:
     )
     def test_unknown_threshold_names_the_known(self, threshold):
         with pytest.raises(ValueError, match=r"known: paper, chauvenet, or a number > 0"):
-            ThresholdRule(threshold).judge(gaussian_errors(10))
+            ThresholdRule(threshold).detect(gaussian_errors(10))
 
     @pytest.mark.parametrize("expected", [0, -1.0, math.nan])
     def test_expected_must_be_positive(self, expected):
         with pytest.raises(ValueError, match="expected must be None or a number > 0"):
-            ThresholdRule("paper", expected=expected).judge(gaussian_errors(10))
+            ThresholdRule("paper", expected=expected).detect(gaussian_errors(10))
 
     @pytest.mark.parametrize("threshold", [3, 2.5, np.float64(2.5), np.int64(3), np.float32(2.5)])
     def test_any_real_number_is_a_multiple_of_sigma(self, threshold):
         error = gaussian_errors()
-        verdict = ThresholdRule(threshold).judge(error)
+        verdict = ThresholdRule(threshold).detect(error)
         np.testing.assert_allclose(verdict.threshold, float(threshold) * robust_sigma(error))
