@@ -221,8 +221,4 @@ class TestMixtureRule:
     @pytest.mark.parametrize("share", [0, 0.0, -0.5, 1.01, 30, np.nan, np.inf])
     def test_max_share_is_a_share(self, share):
         with pytest.raises(ValueError, match=r"max_share must be in \(0, 1\]"):
-<<<<<<< HEAD
-            MixtureRule(max_share=share).judge(one_sided_errors()[:, None])
-=======
-            MixtureRule(max_share=share).detect(one_sided()[:, None])
->>>>>>> main
+            MixtureRule(max_share=share).detect(one_sided_errors()[:, None])

@@ -1,20 +1,29 @@
-"""A verdict on labels: what it keeps, and the one that trusts them all."""
+"""A verdict on labels in other units, and the one that trusts them all."""
 
 import numpy as np
 
-from sklearn_regkd.label_noise.verdict import Verdict, trust_all
+from sklearn_regkd.label_noise.mixture import MixtureRule
+from sklearn_regkd.label_noise.threshold import ThresholdRule
+from sklearn_regkd.label_noise.verdict import trust_all
+from tests.helpers import one_sided_errors
 
 
-def test_keep():
-    label, teacher = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[5.0, 6.0], [7.0, 8.0]])
-    inlier = np.array([[True, False], [False, True]])
-    verdict = Verdict(inlier, inlier * 1.0, np.ones(2), np.ones(2))
-    assert verdict.keep(label, teacher).tolist() == [[1, 6], [7, 4]]
+def test_scaled_is_the_verdict_on_scaled_errors():
+    error = one_sided_errors()[:, None]
+    for rule in (ThresholdRule(3.0), MixtureRule()):
+        scaled, expected = rule.detect(error).scaled(np.array([8.0])), rule.detect(8 * error)
+        np.testing.assert_array_equal(scaled.inlier, expected.inlier)
+        np.testing.assert_allclose(scaled.sigma, expected.sigma, rtol=1e-9)
+        np.testing.assert_allclose(scaled.threshold, expected.threshold, rtol=1e-9)
+        for one, other in zip(scaled.mixtures, expected.mixtures, strict=True):
+            if one is not None:
+                np.testing.assert_allclose(one.location, other.location, rtol=1e-6)
+                np.testing.assert_allclose(one.outlier_scale, other.outlier_scale, rtol=1e-6)
 
 
 def test_trust_all():
-    label = np.random.default_rng(0).normal(size=(9, 2))
-    verdict = trust_all(label.shape)
-    assert np.array_equal(verdict.keep(label, label + 1e9), label)
+    verdict = trust_all((9, 2))
+    assert verdict.inlier.all()
     assert (verdict.inlier_probability == 1).all()
     assert np.isinf(verdict.threshold).all()
+    assert verdict.rules == (None, None)
