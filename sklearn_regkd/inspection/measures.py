@@ -14,8 +14,8 @@ from sklearn_regkd.estimators.base import BaseDistiller
 from sklearn_regkd.persistence.json_params import NotSaved
 from sklearn_regkd.preprocessing.validation import check_predict_data
 from sklearn_regkd.teachers.cross_fit import ask, teacher_rows
-from sklearn_regkd.teachers.kinds import unwrap
 from sklearn_regkd.utils.sklearn_compat import count_tree_nodes, safe_indexing
+from sklearn_regkd.utils.unwrap import layers
 
 # One row is asked for again and again, for so many seconds and calls at most.
 SECONDS, CALLS = 0.2, 30
@@ -97,7 +97,7 @@ def size_of(model: Any) -> tuple[int | None, str]:
     >>> size_of(Ridge().fit([[0.0, 1.0], [1.0, 3.0]], [0.0, 1.0]))
     (3, 'parameters')
     """
-    model, _ = unwrap(model)
+    model = layers(model)[-1]
     model = getattr(model, "module_", model) if isinstance(model, NeuralNet) else model
     if isinstance(model, Module):
         return sum(p.numel() for p in model.parameters()), "parameters"
