@@ -154,9 +154,7 @@ class TeacherAgreementDisplay:
         """Return the display without drawing it."""
         distiller, (X,) = fitted_distiller(estimator, cls.__name__, X)
         rows = TrainingRows.of(distiller, y)
-        return cls._of_predictions(
-            y, rows.teacher_prediction, distiller.predict(X), rows.flagged
-        )
+        return cls._of_predictions(y, rows.teacher_prediction, distiller.predict(X), rows.flagged)
 
     @classmethod
     def _of_predictions(

@@ -47,8 +47,8 @@ def fitted_distiller(estimator: Any, caller: str, *rows: Any) -> tuple[BaseDisti
     distiller = layers(estimator)[-1]
     if not isinstance(distiller, BaseDistiller):
         raise TypeError(
-            f"{caller} takes a fitted TORRegressor or DistilledRegressor, a Pipeline that ends with "
-            f"one, or a search over them, got {type(distiller).__name__}; of a "
+            f"{caller} takes a fitted TORRegressor or DistilledRegressor, a Pipeline that ends "
+            f"with one, or a search over them, got {type(distiller).__name__}; of a "
             "TransformedTargetRegressor pass its regressor_, and labels as that one learned them"
         )
     check_fitted(distiller, "student_")
@@ -128,7 +128,8 @@ class TrainingRows:
                     f"{len(teacher_prediction)}: pass the labels that were given to fit, in that "
                     "order"
                 )
-            label = as_columns(given, *teacher_prediction.shape, "y")
+            n_samples, n_outputs = teacher_prediction.shape
+            label = as_columns(given, n_samples, n_outputs, "y")
         return cls(
             label=label,
             teacher_prediction=teacher_prediction,
