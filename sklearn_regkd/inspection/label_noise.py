@@ -275,7 +275,7 @@ class LabelNoiseDisplay:
         ax.yaxis.set_major_locator(_square_ticks(ax.get_ylim()[1]))
         ax.set_xlim(low - 0.02 * (high - low), high + 0.02 * (high - low))
         ax.set(
-            xlabel=with_unit("label minus out-of-fold prediction of the teacher", unit),
+            xlabel=with_unit("label minus out-of-fold teacher prediction", unit),
             ylabel="number of labels (square-root scale)",
         )
         legend_above(ax, "Which labels are suspicious?")

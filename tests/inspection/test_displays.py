@@ -241,7 +241,7 @@ def test_certain_labels_are_ranked_by_distance():
 
 
 @pytest.mark.parametrize("display", DISPLAYS)
-def test_the_legend_is_no_wider_than_the_picture_of_a_page(display, routed, spoiled):
+def test_legend_and_labels_are_inside_the_picture_of_a_page(display, routed, spoiled):
     ax = Figure(figsize=INCHES, layout="constrained").subplots()
     inside_its_picture(display.from_estimator(routed, *spoiled, ax=ax))
 
@@ -254,6 +254,7 @@ def test_rows_of_many_digits_fit_into_the_legend():
         label,
         teacher_prediction=np.zeros(len(label)),
         probability=(label > 20).astype(float),
+        unit="mmol/l",
         ax=ax,
     )
     inside_its_picture(display)
@@ -263,9 +264,11 @@ def test_rows_of_many_digits_fit_into_the_legend():
 
 def inside_its_picture(display):
     display.figure_.draw_without_rendering()
-    legend = display.ax_.get_legend().get_window_extent()
-    assert legend.x0 >= 0
-    assert legend.x1 <= display.figure_.bbox.x1
+    picture = display.figure_.bbox
+    for part in (display.ax_.get_legend(), display.ax_.xaxis.label, display.ax_.yaxis.label):
+        box = part.get_window_extent()
+        assert picture.x0 <= box.x0 <= box.x1 <= picture.x1
+        assert picture.y0 <= box.y0 <= box.y1 <= picture.y1
 
 
 def test_outputs_are_shown_one_by_one(two_outputs, spoiled):
