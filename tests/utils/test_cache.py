@@ -314,7 +314,7 @@ class TestProcesses:
 
     def test_others_wait_for_the_first(self, table, folder, log, tmp_path):
         model = tor(folder, Counting(log, seconds=0.1))
-        prediction = Parallel(n_jobs=3)(
+        predictions = Parallel(n_jobs=3)(
             delayed(fit_together)(model, *table, tmp_path) for _ in range(3)
         )
         assert len(sizes(log)) == 4
