@@ -11,7 +11,7 @@ from sklearn.metrics import r2_score
 
 from sklearn_regkd.export.onnx import model_rows, student_of
 from sklearn_regkd.persistence.json_params import NotSaved
-from sklearn_regkd.teachers.cross_fit import ask, teacher_rows
+from sklearn_regkd.teachers.cross_fit import predict_teacher, teacher_rows
 
 # The best of so many blocks of so many calls: what other programs take is not the model's.
 BLOCKS, CALLS = 30, 50
@@ -104,7 +104,7 @@ def onnx_report(model: Any, estimator: BaseEstimator, X: Any, y: Any = None) -> 
     teacher = getattr(estimator, "teacher_", None)
     opinion = None
     if teacher is not None and not isinstance(teacher, NotSaved):
-        opinion = ask(teacher, teacher_rows(teacher, X, rows), student.n_outputs_)
+        opinion = predict_teacher(teacher, teacher_rows(teacher, X, rows), student.n_outputs_)
         opinion = opinion.reshape(expected.shape)
     return OnnxReport(
         len(data),

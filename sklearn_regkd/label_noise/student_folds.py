@@ -68,7 +68,7 @@ class CrossFittedStudents:
                 )[0]
         return float(self._weight_decay)
 
-    def ask(
+    def predict(
         self,
         label: np.ndarray,
         trust: np.ndarray | None,

@@ -7,7 +7,6 @@ import torch
 from skorch.history import History
 from torch import Tensor
 
-from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.networks.inputs import InputTransform, QuantileTransform, StandardTransform
 from sklearn_regkd.networks.mlp import layer_widths
 from sklearn_regkd.networks.scaling import OutputScaling
@@ -22,7 +21,7 @@ from sklearn_regkd.training.train import use_criterion
 from sklearn_regkd.utils.files import FileError
 
 
-def student_to_plain(student: StudentRegressor) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def student_to_plain(student: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return all that a fitted student has learned; its parameters are not among it.
 
     Returns
@@ -57,8 +56,8 @@ def student_to_plain(student: StudentRegressor) -> tuple[dict[str, Any], dict[st
 
 
 def student_from_plain(
-    student: StudentRegressor, state: dict[str, Any], tensors: dict[str, Tensor]
-) -> StudentRegressor:
+    student: Any, state: dict[str, Any], tensors: dict[str, Tensor], module_given: Any = None
+) -> None:
     """Make a student fitted by what :func:`student_to_plain` returned.
 
     Parameters
@@ -67,12 +66,15 @@ def student_from_plain(
         With the parameters that it had, but the device may be another one. Changed.
     state, tensors : dict
         As they were returned.
+    module_given : callable or skorch.NeuralNet, default=None
+        What was given to ``StudentRegressor(module=...)``, of which a file holds the name.
 
     Raises
     ------
     FileError
         If they do not fit together, or not to the student.
     """
+    _set_module(student, module_given)
     n_outputs = integer(state["n_outputs"], 1, "n_outputs")
     n_heads = integer(state["n_heads"], 1, "n_heads")
     student._y_ndim = integer(state["y_ndim"], 1, "y_ndim")
@@ -112,7 +114,18 @@ def student_from_plain(
     student._output = output.to(device_of(net.module_))
     student._folded = student._fold()
     _try(student, shape)
-    return student
+
+
+def _set_module(student: Any, module: Any) -> None:
+    """Put the user's module where the file has its name, or refuse one that is not wanted."""
+    if student.module is None and module is not None:
+        raise FileError("it holds a student with the built-in network: leave `module` away")
+    if student.module is not None and module is None:
+        raise FileError(
+            f"it holds a student with a network of its own, {student.module}: "
+            "load(path, module=...) needs what was given to StudentRegressor(module=...)"
+        )
+    student.module = module
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -196,7 +209,7 @@ def _output(tensors: dict[str, Tensor], n_heads: int) -> OutputScaling:
 
 
 def _check_widths(
-    student: StudentRegressor, module: dict[str, Tensor], transform: InputTransform, n_columns: int
+    student: Any, module: dict[str, Tensor], transform: InputTransform, n_columns: int
 ) -> None:
     """Refuse a built-in network that is not as large as it says, before it is built."""
     waves = 2 * transform.n_numeric * _n_frequencies(module)
@@ -214,7 +227,7 @@ def _n_frequencies(module: dict[str, Tensor]) -> int:
 
 def _rebuild(student, shape, module, transform, n_columns):
     """Return the net, not initialised; without what only training needs."""
-    bare = StudentRegressor(**student.get_params(deep=False))
+    bare = type(student)(**student.get_params(deep=False))
     bare.set_params(
         net_params=None,
         augment=None,
@@ -235,7 +248,7 @@ def _rebuild(student, shape, module, transform, n_columns):
     return net
 
 
-def _try(student: StudentRegressor, shape: tuple[int, ...]) -> None:
+def _try(student: Any, shape: tuple[int, ...]) -> None:
     """Predict one row, so that a file in which something is missing is refused now."""
     said = student._predict_columns(np.zeros((1, *shape), np.float32), "label")
     if said.shape != (1, student.n_outputs_):

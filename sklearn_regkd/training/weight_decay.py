@@ -77,9 +77,9 @@ def choose_weight_decay(
         part = np.empty(len(label), np.intp)
         part[order] = np.minimum(np.arange(len(order)) // int(HELD_OUT * len(order)), SPLITS)
         rehearsal = ValidationTargets(part, np.broadcast_to(label, (SPLITS, *label.shape)))
-    order = order[np.argsort(rehearsal.part[order], kind="stable")]  # held-out rows first
+    order = order[np.argsort(rehearsal.fold[order], kind="stable")]  # held-out rows first
     rehearsed = rehearsal.of(order)
-    part, n_splits = rehearsed.part, len(rehearsed.told)
+    part, n_splits = rehearsed.fold, len(rehearsed.target)
     label, weight = label[order].clip(-MOST_SIGMA, MOST_SIGMA), weight[order]
     scores = torch.as_tensor(inputs[order])
     held = part < n_splits
@@ -88,7 +88,7 @@ def choose_weight_decay(
         return [DEFAULT_WEIGHT_DECAY] * len(losses)
     counts /= counts.mean(axis=1, keepdims=True)
     n_candidates = len(losses) * len(candidates)
-    learned = rehearsed.told.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32)
+    learned = rehearsed.target.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32)
     stack = train_batched(
         replace(config, n_steps=max(1, config.n_steps // 2)),
         scores,
@@ -152,9 +152,9 @@ def try_weight_decays(
         return choose_weight_decay(
             mlp_config(student, rows.transform, len(rows)),
             rows,
-            supervision.label if supervision.judged is None else supervision.judged,
+            supervision.label if supervision.clean_label is None else supervision.clean_label,
             weight[labeled],
             [loss],
             draw_seed(random_state),
-            supervision.rehearsal,
+            supervision.validation_targets,
         )[0]

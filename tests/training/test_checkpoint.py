@@ -155,8 +155,8 @@ def killed(tmp_path_factory):
     """The folder in which processes that were killed have left their files."""
     folder = tmp_path_factory.mktemp("killed")
     script = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        f"import {Path(__file__).stem} as cases; cases.kill_all({str(folder)!r})"
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+        f"import {__name__} as cases; cases.kill_all({str(folder)!r})"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
