@@ -6,6 +6,9 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import HuberRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
@@ -69,10 +72,27 @@ def boosting(**params):
     return HistGradientBoostingRegressor(**{"max_iter": 20, "random_state": 0, **params})
 
 
+def robust_teacher():
+    """Return a teacher of smooth functions that wrong labels do not mislead."""
+    return make_pipeline(PolynomialFeatures(3), StandardScaler(), HuberRegressor(max_iter=1000))
+
+
 def small_student(**params):
     """Return a student that learns a smooth table roughly, in a tenth of a second."""
     defaults = {"max_epochs": 12, "weight_decay": 0.1, "embedding": None, "random_state": 0}
     return StudentRegressor((16,), **{**defaults, **params})
+
+
+def good_student(**params):
+    """Return a student that learns the fixture ``table`` well, in half a second."""
+    defaults = {"hidden_layer_sizes": (32,), "lr": 0.05, "batch_size": 32, "max_epochs": 100}
+    return StudentRegressor(**{**defaults, **params})
+
+
+def build(Distiller, teacher=None, **params):
+    """Return an estimator with a good student and, where none is given, a robust teacher."""
+    teacher = robust_teacher() if teacher is None else teacher
+    return Distiller(teacher, **{"student": good_student(), "random_state": 0, **params})
 
 
 def pure_distillation(teacher=None, student=None, **params):
