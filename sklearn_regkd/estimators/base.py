@@ -16,6 +16,7 @@ from sklearn_regkd.estimators.diagram import teacher_and_student
 from sklearn_regkd.estimators.nested import NestedParamsMixin
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.label_noise.verdict import Verdict
+from sklearn_regkd.networks.inputs import TransformedRows
 from sklearn_regkd.persistence.estimator_file import decode_params, encode_params
 from sklearn_regkd.persistence.json_params import decode, encode
 from sklearn_regkd.persistence.mixin import SaveMixin
@@ -134,13 +135,13 @@ class BaseDistiller(
         with fit_task(context, self):
             with fit_task(context.subcontext(task_name="teacher"), self):
                 supervision, fitted = self._supervise(data, methods)
-            used = data.used_rows
-            X_used = data.X if used.all() else data.X[used]
-            X_seen, supervision = supervision.of(used).joined(X_used)
+            X_seen, rows, supervision = _rows_of_student(data, supervision)
             task = context.subcontext(task_name="student")
             with task.propagate_callback_context(student), fit_task(task, self):
                 criterion = self._criterion(fitted["verdict_"], fitted.get("alpha_"), methods)
-                student._learn_from_teacher(self, X_seen, supervision, data.scaling, criterion)
+                student._learn_from_teacher(
+                    self, X_seen, supervision, data.scaling, criterion, rows
+                )
         self._set_fitted(data, student, fitted)
         return self
 
@@ -296,3 +297,22 @@ class BaseDistiller(
         for name in OF_ROWS:
             if name in tensors:
                 setattr(self, name, tensors[name].numpy())
+
+
+def _rows_of_student(
+    data: FitData, supervision: Supervision
+) -> tuple[np.ndarray, TransformedRows | None, Supervision]:
+    """Return what the student learns from: rows of positive weight, and the extra ones.
+
+    Rows are transformed already where the built-in network learns from training rows alone.
+    """
+    used = data.used_rows
+    every = bool(used.all())
+    X = data.X if every else data.X[used]
+    supervision = supervision.of(used)
+    if supervision.extra_rows:
+        X, supervision = supervision.joined(X)
+        return X, None, supervision
+    if data.student.module is not None:
+        return X, None, supervision
+    return X, data.network_rows if every else data.network_rows.take(used), supervision

@@ -333,15 +333,13 @@ class DistilledRegressor(BaseDistiller):
     def _cross_fitted_students(self, data) -> CrossFittedStudents | None:
         if data.X.ndim > 2:
             return None
-        has_network = data.student.module is None
         return CrossFittedStudents(
-            data.student if has_network else StudentRegressor(),
-            data.X,
+            data.student if data.student.module is None else StudentRegressor(),
+            data.network_rows,
             data.label,
             data.weight,
             data.folds,
             draw_seed(data.random_state),
-            data.student._categorical if has_network else (),
             data.cache,
         )
 

@@ -19,6 +19,7 @@ from skorch import NeuralNet
 
 from sklearn_regkd.preprocessing.categories import categorical_columns
 from sklearn_regkd.utils.random import fill_random_states
+from sklearn_regkd.utils.unwrap import layers
 
 KINDS = (
     "None (the default teacher), an unfitted regressor, a FrozenEstimator around a fitted one, "
@@ -141,43 +142,12 @@ def _takes_many_outputs(teacher: Any) -> bool:
 
 def is_torch(teacher: Any) -> bool:
     """Return whether a teacher, or its last step, computes with torch in single precision."""
-    return isinstance(unwrap(teacher)[0], NeuralNet | torch.nn.Module)
-
-
-def unwrap(teacher: Any, X: Any = None) -> tuple[Any, Any]:
-    """Return what is inside Pipelines and frozen estimators, and the rows as it sees them.
-
-    Parameters
-    ----------
-    teacher : object
-        The teacher, fitted where there are rows.
-    X : array-like of shape (n_samples, ...), default=None
-        Inputs in the teacher's form.
-
-    Examples
-    --------
-    >>> from sklearn.frozen import FrozenEstimator
-    >>> from sklearn.linear_model import Ridge
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> from sklearn_regkd.teachers.kinds import unwrap
-    >>> pipeline = make_pipeline(StandardScaler(), Ridge()).fit([[0.0], [4.0]], [0.0, 1.0])
-    >>> unwrap(FrozenEstimator(pipeline), [[4.0]])
-    (Ridge(), array([[1.]]))
-    """
-    while isinstance(teacher, Pipeline | FrozenEstimator):
-        if isinstance(teacher, FrozenEstimator):
-            teacher = teacher.estimator
-            continue
-        if X is not None and len(teacher) > 1:
-            X = teacher[:-1].transform(X)
-        teacher = teacher[-1]
-    return teacher, X
+    return isinstance(layers(teacher)[-1], NeuralNet | torch.nn.Module)
 
 
 def innermost(teacher: Any) -> Any:
     """Return what is inside all wrappers, fitted or not; of parts for each target the template."""
-    teacher, _ = unwrap(teacher)
+    teacher = layers(teacher)[-1]
     return innermost(teacher.estimator) if isinstance(teacher, MultiOutputRegressor) else teacher
 
 

@@ -11,6 +11,7 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn_regkd import StudentRegressor
 from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels, with_loss
 from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
+from sklearn_regkd.networks.inputs import TransformedRows, fit_input_transform
 from sklearn_regkd.preprocessing.scaling import fit_target_scaling
 from sklearn_regkd.supervision import validation_targets as rehearsal
 from sklearn_regkd.teachers.ensemble import TeacherEnsemble
@@ -66,9 +67,10 @@ def council(X, y, teacher=None, prediction=None, is_default=False, epochs=None, 
     peers = None
     if epochs is not None:
         student = StudentRegressor((8,), max_epochs=epochs, lr=0.02, weight_decay=0.1)
-        peers = CrossFittedStudents(
-            student, X[:, 1:], scaling.standardize(y), weight, folds(len(X)), 0
-        )
+        inputs = np.ascontiguousarray(X[:, 1:])
+        rows = TransformedRows(inputs, fit_input_transform(inputs, weight, "quantile"))
+        label = scaling.standardize(y)
+        peers = CrossFittedStudents(student, rows, label, weight, folds(len(X)), 0)
     teacher = own_teacher(teacher, y.shape[1], np.random.RandomState(0))
     return OutOfFoldModels(
         teacher,
