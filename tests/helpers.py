@@ -56,6 +56,11 @@ def errors(draw, min_rows=5, max_rows=30):
     return error
 
 
+def columns(*values):
+    """Return sequences of numbers as the columns of an array."""
+    return np.column_stack([np.asarray(v, float) for v in values])
+
+
 def linear_table(n_rows=95):
     """Return three features in single precision, and twice the first of them as y."""
     X = np.random.default_rng(0).standard_normal((n_rows, 3)).astype(np.float32)
@@ -65,6 +70,12 @@ def linear_table(n_rows=95):
 def in_blocks(X, y, size=20):
     """Return a table as blocks of so many rows; the last one may be shorter."""
     return [(X[i : i + size], y[i : i + size]) for i in range(0, len(X), size)]
+
+
+def interleaved_folds(n=60, n_folds=3):
+    """Return pairs of training and test rows, of which each row is tested once."""
+    fold = np.arange(n) % n_folds
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_folds)]
 
 
 def boosting(**params):
