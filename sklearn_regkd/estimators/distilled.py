@@ -21,7 +21,7 @@ from sklearn_regkd.label_noise.rules import resolve_rule
 from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
 from sklearn_regkd.losses.modules import LOSSES, WITH_TEACHER
 from sklearn_regkd.persistence.estimator_file import saveable
-from sklearn_regkd.persistence.json_params import decode, encode
+from sklearn_regkd.persistence.json_params import PLAIN
 from sklearn_regkd.supervision.methods import DistillationMethods
 from sklearn_regkd.supervision.mixing import mix
 from sklearn_regkd.supervision.targets import Targets
@@ -379,11 +379,11 @@ class DistilledRegressor(BaseDistiller):
 
     def _learned_state(self, training_rows: bool) -> tuple[dict[str, Any], dict[str, Tensor]]:
         state, tensors = super()._learned_state(training_rows)
-        state["decisions"] = [encode(asdict(one), {}) for one in self.decisions_]
+        state["decisions"] = [PLAIN.encode(asdict(one)) for one in self.decisions_]
         tensors["alpha_"] = torch.from_numpy(np.array(self.alpha_))
         return state, tensors
 
     def _take_learned_state(self, state: dict[str, Any], tensors: dict[str, Tensor], module):
         super()._take_learned_state(state, tensors, module)
-        self.decisions_ = [Decision(**decode(one, {})) for one in state["decisions"]]
+        self.decisions_ = [Decision(**PLAIN.decode(one)) for one in state["decisions"]]
         self.alpha_ = tensors["alpha_"].numpy()
