@@ -9,6 +9,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import HuberRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from torch import nn
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
@@ -81,6 +82,12 @@ def interleaved_folds(n=60, n_folds=3):
 def boosting(**params):
     """Return a teacher with stages and leaves, which is fitted in some hundredths of a second."""
     return HistGradientBoostingRegressor(**{"max_iter": 20, "random_state": 0, **params})
+
+
+def tanh_network():
+    """Return a network of ten features, the same each time, with the layers "0", "1" and "2"."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(10, 48), nn.Tanh(), nn.Linear(48, 1))
 
 
 def robust_teacher():

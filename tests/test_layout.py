@@ -40,6 +40,7 @@ ELSEWHERE = {
     "persistence/json_params.py": "persistence/test_estimator_file.py",
     "persistence/mixin.py": "persistence/test_estimator_file.py",
     "persistence/student_file.py": "persistence/test_estimator_file.py",
+    "persistence/verdict_file.py": "persistence/test_estimator_file.py",
     "preprocessing/categories.py": "estimators/test_distilled.py",
     "training/batched_layers.py": "training/test_manual_backward.py",
 }
