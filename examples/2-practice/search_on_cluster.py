@@ -24,7 +24,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_regkd import StudentRegressor, TORRegressor
-from sklearn_regkd.out_of_core.dask_client import resilient_client
+from sklearn_regkd.out_of_core import resilient_client
 
 CANDIDATES = {
     "student__lr": [0.003, 0.01, 0.02, 0.03],
