@@ -117,24 +117,24 @@ def train_on_stream(
     read : callable
         Returns an iterator over blocks in the order asked for.
     plan : Plan
-        Of the stream.
+        Which blocks make up which window, and how often.
     checkpoint : CheckpointFile, default=None
         Where the training goes on from if there is something, and is kept after windows.
     bar : bool, default=False
         Whether to draw a progress bar on stderr.
     """
-    passes = IncrementalTrainer(net)
+    trainer = IncrementalTrainer(net)
     found = None if checkpoint is None else checkpoint.read()
     start = Position() if found is None else Position(*found[2])
     n_windows = sum(len(plan.windows(epoch)) for epoch in range(plan.n_epochs))
     with ExitStack() as session, tqdm(total=n_windows, unit="window", disable=not bar) as progress:
         for position, X, packed in _windows(read, plan, start):
             if position == start:
-                session.enter_context(passes.session(X[:2], packed[:2]))
+                session.enter_context(trainer.session(X[:2], packed[:2]))
                 if found is not None:
                     restore(net, *found[:2])
-            share = one_cycle(plan.progress(position, 0.5))
-            passes.over(X, packed, plan.order_seed(position), share)
+            lr_share = one_cycle(plan.progress(position, 0.5))
+            trainer.run_pass(X, packed, plan.order_seed(position), lr_share)
             progress.update(len(net.history) - progress.n)  # it may not have begun at 0
             after = plan.after(position)
             if checkpoint is not None and after.epoch < plan.n_epochs:
@@ -156,11 +156,11 @@ def _windows(
             n_rows = sum(plan.sizes[index] for index in window)
             filled, X, packed = 0, np.empty(0), np.empty(0)
             for _ in window:
-                rows, told = next(blocks)
+                rows, supervision = next(blocks)
                 if not filled:
                     X = np.empty((n_rows, *rows.shape[1:]), rows.dtype)
-                    packed = np.empty((n_rows, told.shape[1]), told.dtype)
+                    packed = np.empty((n_rows, supervision.shape[1]), supervision.dtype)
                 X[filled : filled + len(rows)] = rows
-                packed[filled : filled + len(rows)] = told
+                packed[filled : filled + len(rows)] = supervision
                 filled += len(rows)
             yield Position(epoch, place), X, packed
