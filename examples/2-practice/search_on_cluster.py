@@ -44,7 +44,7 @@ def search(memory):
 
 
 def kill_one(client, seconds):
-    """Kill the worker that holds most, without a chance to say farewell."""
+    """Kill the worker that holds most, by SIGKILL."""
     time.sleep(seconds)
     held = client.has_what()
     worker = max(held, key=lambda name: len(held[name]))
