@@ -17,8 +17,7 @@ from torch import nn
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor
 from sklearn_regkd.export import register_converters, to_onnx
 from sklearn_regkd.networks.mlp import ACTIVATIONS
-
-QUICK = {"max_epochs": 3, "weight_decay": 0.1, "random_state": 0}
+from tests.helpers import QUICK
 
 
 @pytest.fixture(scope="module")

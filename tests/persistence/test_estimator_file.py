@@ -22,10 +22,10 @@ from torch import nn
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor, load
 from sklearn_regkd.export import SKOPS_TRUSTED, FileError
 from sklearn_regkd.utils.files import pack, read_file, write_file
+from tests.helpers import QUICK
 from tests.persistence.fuzz import fuzz
 
 GOLDEN = Path(__file__).parent / "golden"
-QUICK = {"max_epochs": 3, "weight_decay": 0.1, "random_state": 0}
 
 
 class Small(nn.Module):
