@@ -14,6 +14,9 @@ from torch import nn
 from sklearn_regkd import DistilledRegressor, StudentRegressor
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 
+# Parameters of a student that is trained in some hundredths of a second, and learns little.
+QUICK = {"max_epochs": 3, "weight_decay": 0.1, "random_state": 0}
+
 # Multiples of 1/64 have exact sums and differences: what should be equal is then equal to the
 # last bit, and what differs does so by more than rounding.
 GRID = 1 / 64
@@ -82,6 +85,19 @@ def interleaved_folds(n=60, n_folds=3):
 def boosting(**params):
     """Return a teacher with stages and leaves, which is fitted in some hundredths of a second."""
     return HistGradientBoostingRegressor(**{"max_iter": 20, "random_state": 0, **params})
+
+
+class TwoLayers(nn.Module):
+    """A module of a user's, with a name of its own for each layer."""
+
+    def __init__(self, n_features, n_outputs, width=16, dropout=0.0):
+        super().__init__()
+        self.body = nn.Linear(n_features, width)
+        self.dropout = nn.Dropout(dropout)
+        self.last = nn.Linear(width, n_outputs)
+
+    def forward(self, X):
+        return self.last(self.dropout(torch.relu(self.body(X))))
 
 
 def tanh_network():

@@ -16,6 +16,7 @@ from tests.helpers import pure_distillation, small_student, tanh_network
 
 
 class TestFit:
+    @pytest.mark.slow
     def test_hidden_layer_knows_more_of_the_leaves(self, friedman):
         X, y = friedman
         seen = None
@@ -65,6 +66,7 @@ class TestFit:
         first, second = (pure_distillation(hints="leaves").fit(X, y).predict(X) for _ in range(2))
         assert np.array_equal(first, second)
 
+    @pytest.mark.slow
     def test_grid_over_nested_names(self, friedman):
         X, y = friedman
         grid = {"hints__weight": [0.0, 0.3], "hints__n_components": [4]}

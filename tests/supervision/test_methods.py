@@ -67,6 +67,7 @@ def concrete():
     return table.drop(columns=["rownames", "compressive_strength"]), y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_outputs", [1, 2])
 @pytest.mark.parametrize("params", SINGLE, ids=name)
 def test_alone(concrete, params, n_outputs):
@@ -79,6 +80,7 @@ def test_alone(concrete, params, n_outputs):
     assert not np.array_equal(said, small().fit(X, Y).predict(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("params", PAIRS, ids=name)
 def test_together_or_refused_with_the_reason(concrete, params):
     X, y = concrete
@@ -108,6 +110,7 @@ CHECKED = [
 ]
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [small(epochs=25, **params) for params in CHECKED],
     expected_failed_checks=lambda estimator: {

@@ -37,6 +37,7 @@ class TestNextAnchor:
 
 
 class TestTeachers:
+    @pytest.mark.slow
     def test_out_of_fold(self, friedman):
         X, y = friedman
         inside, outside = (

@@ -28,6 +28,7 @@ def see(teacher, X, layer="leaves", n_components=32, seed=0):
 
 
 class TestLeaves:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "teacher",
         [
