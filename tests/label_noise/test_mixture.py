@@ -10,32 +10,16 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import norm, t
 
 from sklearn_regkd.label_noise.mixture import Mixture, MixtureRule, fit_mixture
-from sklearn_regkd.preprocessing.robust_stats import half_sample_mode
+from tests.helpers import gaussian_errors, one_sided_errors
 
 quick = settings(max_examples=50, deadline=None)
 fits = settings(max_examples=10, deadline=None)  # each takes some milliseconds
-# Whole numbers: shifts and powers of two are exact, and ties abound.
-whole = st.integers(1, 40).flatmap(
-    lambda n: arrays(np.float64, n, elements=st.integers(-1000, 1000).map(float))
-)
-powers_of_two = st.integers(-40, 40).map(lambda p: 2.0**p)
 seeds = st.integers(0, 10**6)
 SHARES = [0.1, 0.2, 0.35]
 
 
-def drawn(seed, n):
-    return np.random.default_rng(seed).standard_normal(n)
-
-
-def one_sided(seed=0, n=400, share=0.3, distance=12.0):
-    """Errors, the wrong ones last."""
-    error = drawn(seed, n)
-    error[n - round(share * n) :] += distance
-    return error
-
-
 def gross(seed=0, n=400, share=0.3, width=30.0):
-    error = drawn(seed, n)
+    error = gaussian_errors(n, seed=seed)[:, 0]
     error[n - round(share * n) :] *= width
     return error
 
@@ -47,61 +31,11 @@ def judge(error, counted=None, **params):
         return MixtureRule(**params).detect(error, counted)
 
 
-class TestHalfSampleMode:
-    @quick
-    @given(whole, st.integers(-1000, 1000), powers_of_two)
-    def test_shift_and_scale(self, values, shift, factor):
-        mode = half_sample_mode(values)
-        assert half_sample_mode(values + shift) == pytest.approx(mode + shift, abs=1e-9)
-        assert half_sample_mode(factor * values) == factor * mode
-
-    @quick
-    @given(seeds, st.integers(1, 60))
-    def test_mirror(self, seed, n):
-        values = drawn(seed, n)  # without ties there is one shortest half
-        assert half_sample_mode(-values) == -half_sample_mode(values)
-
-    @quick
-    @given(seeds)
-    def test_mirror_up_to_a_standard_deviation_if_halves_tie(self, seed):
-        values = np.round(drawn(seed, 150), 1)
-        assert abs(half_sample_mode(-values) + half_sample_mode(values)) <= 1.5
-
-    @quick
-    @given(whole, st.randoms(use_true_random=False))
-    def test_lies_among_the_values_in_any_order(self, values, random):
-        mode = half_sample_mode(values)
-        assert values.min() <= mode <= values.max()
-        shuffled = list(values)
-        random.shuffle(shuffled)
-        assert half_sample_mode(np.array(shuffled)) == mode
-
-    @pytest.mark.parametrize("distance", [8.0, -20.0, 1e6])
-    def test_stays_with_the_majority_where_the_median_moves(self, distance):
-        modes, medians = [], []
-        for seed in range(30):
-            error = one_sided(seed, 200, 0.35, distance)
-            modes.append(half_sample_mode(error))
-            medians.append(np.median(error) * np.sign(distance))
-        assert np.abs(modes).max() < 1.2
-        assert abs(np.mean(modes)) < 0.3
-        assert np.mean(medians) > 0.6
-
-    @pytest.mark.parametrize("n", [1, 2, 3, 4, 50])
-    def test_all_equal(self, n):
-        assert half_sample_mode(np.full(n, 3.3)) == 3.3
-
-    def test_does_not_sort_in_place(self):
-        values = np.array([3.0, 1.0, 2.0, 9.0])
-        half_sample_mode(values)
-        assert values.tolist() == [3, 1, 2, 9]
-
-
 class TestFitMixture:
     @pytest.mark.parametrize("share", SHARES)
     @pytest.mark.parametrize("distance", [8.0, -15.0, 1000.0])
     def test_finds_a_shift(self, share, distance):
-        found = fit_mixture(one_sided(0, 400, share, distance))
+        found = fit_mixture(one_sided_errors(0, 400, share, distance))
         assert found.share == pytest.approx(share, abs=0.01)
         assert found.location == pytest.approx(0, abs=0.25)
         # Student's t of 5 degrees has the quartiles of this scale
@@ -120,7 +54,7 @@ class TestFitMixture:
         assert found.outlier_location == pytest.approx(0, abs=0.5 * width)
         assert found.outlier_scale == pytest.approx(width, rel=0.5)
 
-    @pytest.mark.parametrize("make", [one_sided, gross])
+    @pytest.mark.parametrize("make", [one_sided_errors, gross])
     @fits
     @given(
         seed=st.integers(0, 20),
@@ -141,7 +75,7 @@ class TestFitMixture:
             assert getattr(after, name) / factor == pytest.approx(expected, **close)
 
     @fits
-    @given(seeds, st.sampled_from([one_sided, gross]), st.integers(4, 60))
+    @given(seeds, st.sampled_from([one_sided_errors, gross]), st.integers(4, 60))
     def test_wrong_errors_are_never_narrower_nor_the_majority(self, seed, make, n):
         found = fit_mixture(make(seed, n))
         assert 0 < found.scale <= found.outlier_scale
@@ -169,7 +103,7 @@ class TestFitMixture:
         assert (probability > 0.99).all()
 
     def test_is_deterministic(self):
-        assert fit_mixture(one_sided()) == fit_mixture(one_sided())
+        assert fit_mixture(one_sided_errors()) == fit_mixture(one_sided_errors())
 
 
 class TestInlierProbability:
@@ -218,7 +152,7 @@ class TestMixtureRule:
     @pytest.mark.parametrize("share", SHARES)
     @pytest.mark.parametrize("distance", [8.0, -15.0, 1000.0])
     def test_rejects_a_shift_and_little_else(self, share, distance):
-        error = one_sided(0, 400, share, distance)
+        error = one_sided_errors(0, 400, share, distance)
         inlier = judge(error[:, None]).inlier[:, 0]
         good = 400 - round(400 * share)
         assert inlier[good:].mean() < 0.01  # one in the gap may belong to either
@@ -231,7 +165,9 @@ class TestMixtureRule:
         assert inlier[:280].mean() > 0.98
 
     def test_outputs_are_judged_one_by_one(self):
-        error = np.column_stack([one_sided(0), gross(1), 1e6 * one_sided(2, distance=-12.0)])
+        error = np.column_stack(
+            [one_sided_errors(0), gross(1), 1e6 * one_sided_errors(2, distance=-12.0)]
+        )
         verdict = judge(error)
         for output in range(3):
             alone = judge(error[:, [output]])
@@ -248,7 +184,7 @@ class TestMixtureRule:
         assert (verdict.inlier_probability > 0.99).all()
 
     def test_more_than_max_share_trusts_all_and_says_so(self):
-        error = np.column_stack([one_sided(0, share=0.1), one_sided(1, share=0.3)])
+        error = np.column_stack([one_sided_errors(0, share=0.1), one_sided_errors(1, share=0.3)])
         with pytest.warns(UserWarning, match=r"rejects 30% .* output 1, .*max_share=0.2") as caught:
             verdict = MixtureRule(max_share=0.2).detect(error)
         assert len(caught) == 1
@@ -259,12 +195,12 @@ class TestMixtureRule:
         assert not verdict.inlier[360:, 0].any()
 
     def test_just_max_share_may_be_rejected(self):
-        error = one_sided(share=0.3, distance=50.0)[:, None]
+        error = one_sided_errors(share=0.3, distance=50.0)[:, None]
         assert judge(error, max_share=0.3).inlier.mean() == 0.7
 
     @pytest.mark.parametrize("wild", [0.0, 12.0, -1e12])
     def test_only_counted_rows_decide(self, wild):
-        error = one_sided()[:, None]
+        error = one_sided_errors()[:, None]
         counted = np.arange(400) % 3 > 0
         alone = judge(error[counted])
         changed = error.copy()
@@ -275,7 +211,7 @@ class TestMixtureRule:
         assert np.array_equal(verdict.inlier_probability[counted], alone.inlier_probability)
 
     def test_other_rows_are_judged(self):
-        error = one_sided()[:, None]
+        error = one_sided_errors()[:, None]
         counted = np.arange(400) % 3 > 0
         inlier = judge(error, counted).inlier[~counted, 0]
         wrong = np.arange(400)[~counted] >= 280
@@ -285,4 +221,4 @@ class TestMixtureRule:
     @pytest.mark.parametrize("share", [0, 0.0, -0.5, 1.01, 30, np.nan, np.inf])
     def test_max_share_is_a_share(self, share):
         with pytest.raises(ValueError, match=r"max_share must be in \(0, 1\]"):
-            MixtureRule(max_share=share).detect(one_sided()[:, None])
+            MixtureRule(max_share=share).detect(one_sided_errors()[:, None])

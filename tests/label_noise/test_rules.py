@@ -66,3 +66,23 @@ def test_names_are_taken_literally(name):
 def test_what_is_neither_name_nor_number_nor_rule_learns_what_there_is(rule):
     with pytest.raises(ValueError, match=r"known: None, 'auto'.* mad, mixture, a number > 0"):
         resolve_rule(rule)
+
+
+@pytest.mark.parametrize("name", ["paper", "chauvenet", 3, 2.5])
+def test_resolve_rule_by_name(name):
+    rule = resolve_rule(name)
+    assert isinstance(rule, ThresholdRule)
+    assert rule.threshold == name
+    assert rule.expected is None
+
+
+def test_resolve_rule_passes_rules_and_none():
+    rule = ThresholdRule(4.0)
+    assert resolve_rule(rule) is rule
+    assert resolve_rule(None) is None
+
+
+@pytest.mark.parametrize("name", ["iqr", -1, 0, True, np.nan, [3.0], {}, object()])
+def test_resolve_rule_refuses_the_rest(name):
+    with pytest.raises(ValueError, match="paper, chauvenet"):
+        resolve_rule(name)

@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from scipy.special import erfc
 
-from sklearn_regkd.label_noise.rules import resolve_rule
 from sklearn_regkd.label_noise.threshold import ThresholdRule, chauvenet_threshold, paper_threshold
-from sklearn_regkd.label_noise.verdict import Verdict, trust_all
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
+from tests.helpers import errors, gaussian_errors
 
 quick = settings(max_examples=50, deadline=None)
 sigmas = st.floats(1e-6, 1e3)
@@ -22,26 +20,11 @@ powers_of_two = st.integers(-40, 40).map(lambda p: 2.0**p)
 all_rules = pytest.mark.parametrize("threshold", ["paper", "chauvenet", 2.5])
 
 
-@st.composite
-def errors(draw, min_rows=5, max_rows=30):
-    """Teacher's errors (n_samples, n_outputs) with a positive MAD."""
-    n, k = draw(st.integers(min_rows, max_rows)), draw(st.integers(1, 3))
-    free = draw(arrays(np.float64, (n, k), elements=st.floats(-100, 100)))
-    # hypothesis likes to repeat numbers: the ramp keeps half of them from being equal
-    error = free + np.linspace(-1, 1, n)[:, None]
-    assume((robust_sigma(error) > 1e-3).all())
-    return error
-
-
 def judge(threshold, error, **kwargs):
     """A verdict without its warnings, which have tests of their own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return ThresholdRule(threshold).detect(error, **kwargs)
-
-
-def gaussian(n=400, k=1, seed=0, scale=1.0):
-    return scale * np.random.default_rng(seed).standard_normal((n, k))
 
 
 class TestPaperThreshold:
@@ -95,33 +78,6 @@ class TestChauvenetThreshold:
         assert chauvenet_threshold(2.0, 3, expected) == 6
 
 
-class TestRobustSigma:
-    @pytest.mark.parametrize("sigma", [1e-6, 1.0, 1e9])
-    def test_standard_deviation_of_gaussian_errors(self, sigma):
-        error = gaussian(20_000, 2, scale=sigma) + 3 * sigma
-        np.testing.assert_allclose(robust_sigma(error), sigma, rtol=0.03)
-
-    @pytest.mark.parametrize("wild", [1e9, -1e300, "both"])
-    def test_just_under_half_of_the_errors_may_be_anything(self, wild):
-        error = gaussian(1001)[:, 0]
-        clean_range = np.ptp(error)
-        error[:500] = np.resize([1e9, -1e9], 500) if wild == "both" else wild
-        assert 0 < robust_sigma(error) <= 1.4826 * clean_range
-
-    @quick
-    @given(errors(), st.floats(-100, 100), powers_of_two)
-    def test_equivariant(self, error, shift, factor):
-        np.testing.assert_allclose(
-            robust_sigma(error + shift), robust_sigma(error), rtol=1e-9, atol=1e-12
-        )
-        assert np.array_equal(robust_sigma(-factor * error), factor * robust_sigma(error))
-
-    def test_one_number_per_output(self):
-        error = gaussian(k=2) * [1, 10]
-        assert robust_sigma(error).shape == (2,)
-        assert robust_sigma(error)[1] == robust_sigma(error[:, 1])
-
-
 class TestVerdict:
     @all_rules
     @quick
@@ -170,7 +126,7 @@ class TestVerdict:
         assert np.array_equal(more_likely[clear], verdict.inlier[clear])
 
     def test_probability_is_the_documented_posterior(self):
-        error = gaussian(50)
+        error = gaussian_errors(50)
         verdict = ThresholdRule(2.0).detect(error)
 
         def density(e):
@@ -193,7 +149,7 @@ class TestVerdict:
     @pytest.mark.parametrize("seed", range(5))
     def test_planted_outliers_are_found(self, threshold, seed):
         rng = np.random.default_rng(seed)
-        error = gaussian(300, scale=0.2, seed=seed)
+        error = gaussian_errors(300, scale=0.2, seed=seed)
         planted = rng.choice(300, 60, replace=False)
         error[planted] += rng.choice([-1, 1], (60, 1)) * rng.uniform(3, 100, (60, 1))
         verdict = ThresholdRule(threshold).detect(error)
@@ -213,27 +169,14 @@ class TestVerdict:
         assert np.array_equal(both.threshold[:k], alone.threshold)
 
     def test_one_row_can_be_right_in_one_output_and_wrong_in_another(self):
-        error = gaussian(k=2)
+        error = gaussian_errors(k=2)
         error[7, 1] = 50
         verdict = ThresholdRule("chauvenet").detect(error)
         assert verdict.inlier[7].tolist() == [True, False]
 
-    def test_keep(self):
-        label, teacher = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[5.0, 6.0], [7.0, 8.0]])
-        inlier = np.array([[True, False], [False, True]])
-        verdict = Verdict(inlier, inlier * 1.0, np.ones(2), np.ones(2))
-        assert verdict.keep(label, teacher).tolist() == [[1, 6], [7, 4]]
-
-    def test_trust_all(self):
-        label = gaussian(9, 2)
-        verdict = trust_all(label.shape)
-        assert np.array_equal(verdict.keep(label, label + 1e9), label)
-        assert (verdict.inlier_probability == 1).all()
-        assert np.isinf(verdict.threshold).all()
-
     @all_rules
     def test_expected_moves_the_threshold(self, threshold):
-        error = gaussian()
+        error = gaussian_errors()
         strict = ThresholdRule(threshold, expected=1.5).detect(error)
         lax = ThresholdRule(threshold, expected=0.01).detect(error)
         if threshold == 2.5:
@@ -255,7 +198,7 @@ class TestCounted:
         changed = error.copy()
         changed[~counted] = wild
 
-        verdict = judge(threshold, changed, used_rows=counted)
+        verdict = judge(threshold, changed, counted=counted)
         assert np.array_equal(verdict.sigma, alone.sigma)
         assert np.array_equal(verdict.threshold, alone.threshold)
         assert np.array_equal(verdict.inlier[counted], alone.inlier)
@@ -265,7 +208,7 @@ class TestCounted:
         assert np.array_equal(verdict.inlier[~counted], expected)
 
     def test_rejected_share_is_that_of_the_counted_rows(self):
-        error = gaussian(100)
+        error = gaussian_errors(100)
         error[:80] = 100.0
         counted = np.arange(100) >= 80
         with warnings.catch_warnings():
@@ -278,7 +221,7 @@ class TestExtremes:
     @all_rules
     @pytest.mark.parametrize("size", [1e100, 1e300, -1e300])
     def test_huge_errors(self, threshold, size):
-        error = gaussian(100)
+        error = gaussian_errors(100)
         error[:30] = size
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -290,7 +233,7 @@ class TestExtremes:
 
     @all_rules
     def test_all_errors_huge(self, threshold):
-        error = 1e300 * np.clip(gaussian(100), -1, 1)
+        error = 1e300 * np.clip(gaussian_errors(100), -1, 1)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             verdict = ThresholdRule(threshold).detect(error)
@@ -302,7 +245,7 @@ class TestExtremes:
     @pytest.mark.parametrize("wild", [5.0, 1e300])
     def test_mad_of_zero_trusts_all_and_says_so(self, threshold, same, wild):
         error = np.full((20, 2), same)
-        error[:, 1] = gaussian(20)[:, 0]
+        error[:, 1] = gaussian_errors(20)[:, 0]
         error[:5, 0] = wild
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -326,7 +269,7 @@ class TestExtremes:
 
     @all_rules
     def test_biased_teacher_is_named(self, threshold):
-        error = gaussian(100, 2, scale=0.1)
+        error = gaussian_errors(100, 2, scale=0.1)
         error[:, 1] += 50
         with pytest.warns(UserWarning, match=r"rejects 100% of the labels of output 1") as caught:
             verdict = ThresholdRule(threshold).detect(error)
@@ -340,32 +283,15 @@ class TestParameters:
     )
     def test_unknown_threshold_names_the_known(self, threshold):
         with pytest.raises(ValueError, match=r"known: paper, chauvenet, or a number > 0"):
-            ThresholdRule(threshold).detect(gaussian(10))
+            ThresholdRule(threshold).detect(gaussian_errors(10))
 
     @pytest.mark.parametrize("expected", [0, -1.0, math.nan])
     def test_expected_must_be_positive(self, expected):
         with pytest.raises(ValueError, match="expected must be None or a number > 0"):
-            ThresholdRule("paper", expected=expected).detect(gaussian(10))
+            ThresholdRule("paper", expected=expected).detect(gaussian_errors(10))
 
     @pytest.mark.parametrize("threshold", [3, 2.5, np.float64(2.5), np.int64(3), np.float32(2.5)])
     def test_any_real_number_is_a_multiple_of_sigma(self, threshold):
-        error = gaussian()
+        error = gaussian_errors()
         verdict = ThresholdRule(threshold).detect(error)
         np.testing.assert_allclose(verdict.threshold, float(threshold) * robust_sigma(error))
-
-    @pytest.mark.parametrize("name", ["paper", "chauvenet", 3, 2.5])
-    def test_resolve_rule_by_name(self, name):
-        rule = resolve_rule(name)
-        assert isinstance(rule, ThresholdRule)
-        assert rule.threshold == name
-        assert rule.expected is None
-
-    def test_resolve_rule_passes_rules_and_none(self):
-        rule = ThresholdRule(4.0)
-        assert resolve_rule(rule) is rule
-        assert resolve_rule(None) is None
-
-    @pytest.mark.parametrize("name", ["iqr", -1, 0, True, math.nan, [3.0], {}, object()])
-    def test_resolve_rule_refuses_the_rest(self, name):
-        with pytest.raises(ValueError, match="paper, chauvenet"):
-            resolve_rule(name)
