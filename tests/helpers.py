@@ -1,5 +1,7 @@
 """Builders that tests of several rooms share: tables, teachers, students, and what losses take."""
 
+import re
+
 import numpy as np
 import torch
 from hypothesis import assume
@@ -9,6 +11,9 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
+from sklearn_regkd.preprocessing.scaling import fit_target_scaling
+from sklearn_regkd.teachers.fit_data import FitData
+from sklearn_regkd.utils.cache import open_memory
 
 # Multiples of 1/64 have exact sums and differences: what should be equal is then equal to the
 # last bit, and what differs does so by more than rounding.
@@ -28,6 +33,11 @@ def gradient(loss, prediction, *targets, **kwargs):
     leaf = prediction.clone().requires_grad_()
     loss(leaf, *targets, **kwargs, reduction="sum").backward()
     return leaf.grad
+
+
+def refused(name, value):
+    """Return a pattern for the error message about a parameter that must not have that value."""
+    return rf"\b{name}\b.*[Gg]ot {re.escape(repr(value))}"
 
 
 def gaussian_errors(n=400, k=1, seed=0, scale=1.0):
@@ -72,3 +82,32 @@ def pure_distillation(teacher=None, student=None, **params):
         small_student() if student is None else student,
         **{**defaults, **params},
     )
+
+
+def thirds(n):
+    """Return three folds (train, test) of n rows, each of every third row."""
+    fold = np.arange(n) % 3
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(3)]
+
+
+def fit_data(X, y, **changes):
+    """Return the data of a fit on some rows, as an estimator collects them."""
+    y = np.asarray(y, np.float64).reshape(len(y), -1)
+    weight = changes.setdefault("weight", np.ones(len(y)))
+    defaults = {
+        "X": np.asarray(X),
+        "y": y,
+        "scaling": fit_target_scaling(y[weight > 0], weight[weight > 0]),
+        "student": small_student(),
+        "teacher": None,
+        "teacher_X": X,
+        "teacher_params": {},
+        "is_default_teacher": False,
+        "teacher_prediction": None,
+        "teacher_route": None,
+        "folds": thirds(len(y)),
+        "random_state": np.random.RandomState(0),
+        "cache": open_memory(None),
+        "n_jobs": None,
+    }
+    return FitData(**{**defaults, **changes})
