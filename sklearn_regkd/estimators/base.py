@@ -6,51 +6,36 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn import get_config
 from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from skorch import NeuralNet
 from torch import Tensor
 
+from sklearn_regkd.estimators.check_data import check_data, check_methods
 from sklearn_regkd.estimators.diagram import teacher_and_student
 from sklearn_regkd.estimators.nested import NestedParamsMixin
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.label_noise.verdict import Verdict
+from sklearn_regkd.networks.inputs import TransformedRows
 from sklearn_regkd.persistence.estimator_file import decode_params, encode_params
 from sklearn_regkd.persistence.json_params import decode, encode
 from sklearn_regkd.persistence.mixin import SaveMixin
-from sklearn_regkd.preprocessing.scaling import fit_target_scaling
 from sklearn_regkd.preprocessing.validation import (
-    as_columns,
-    check_fit_data,
     check_predict_data,
-    check_weight,
     like_y,
 )
 from sklearn_regkd.supervision.methods import DistillationMethods
 from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.teachers.cross_fit import (
     CrossFitResult,
-    make_folds,
-    predict_teacher_cached,
-    teacher_rows,
 )
-from sklearn_regkd.teachers.ensemble import TeacherEnsemble, as_ensemble, cross_fit_teacher
+from sklearn_regkd.teachers.ensemble import as_ensemble, cross_fit_teacher
 from sklearn_regkd.teachers.fit_data import FitData
-from sklearn_regkd.teachers.hints import check_hints
 from sklearn_regkd.teachers.kinds import (
-    check_default_rows,
-    check_teacher,
     default_teacher,
-    is_fitted_teacher,
-    own_teacher,
-    weight_params,
 )
-from sklearn_regkd.teachers.refit import check_route
-from sklearn_regkd.teachers.route import as_route
-from sklearn_regkd.utils.cache import open_memory
 from sklearn_regkd.utils.files import FileError
-from sklearn_regkd.utils.random import draw_seed, fill_random_states, own_random_state
+from sklearn_regkd.utils.random import draw_seed
 from sklearn_regkd.utils.sklearn_compat import (
     CallbackSupportMixin,
     HasMethods,
@@ -64,7 +49,7 @@ from sklearn_regkd.utils.sklearn_compat import (
     with_callbacks,
 )
 
-# What says something of single training rows, and what is the student's as well.
+# Attributes of single training rows, and attributes that the student has as well.
 OF_ROWS = ("teacher_prediction_", "inlier_probability_", "outlier_mask_")
 OF_STUDENT = (
     "history_",
@@ -142,104 +127,23 @@ class BaseDistiller(
     def _fit(self, X, y, sample_weight, teacher_prediction, X_unlabeled=None, teacher_route=None):
         methods = self._validate_params_now()
         student = self._own_student()
-        data = self._check_data(
-            X, y, sample_weight, student, teacher_prediction, teacher_route, X_unlabeled
+        data = check_data(
+            self, student, X, y, sample_weight, teacher_prediction, teacher_route, X_unlabeled
         )
-        self._check_methods(data, methods)
+        check_methods(data, methods)
         context = self._init_callback_context(max_subtasks=2)
         with fit_task(context, self):
             with fit_task(context.subcontext(task_name="teacher"), self):
                 supervision, fitted = self._supervise(data, methods)
-            used = data.used_rows
-            X_used = data.X if used.all() else data.X[used]
-            X_seen, supervision = supervision.of(used).joined(X_used)
+            X_seen, rows, supervision = _rows_of_student(data, supervision)
             task = context.subcontext(task_name="student")
             with task.propagate_callback_context(student), fit_task(task, self):
                 criterion = self._criterion(fitted["verdict_"], fitted.get("alpha_"), methods)
-                student._learn_from_teacher(self, X_seen, supervision, data.scaling, criterion)
+                student._learn_from_teacher(
+                    self, X_seen, supervision, data.scaling, criterion, rows
+                )
         self._set_fitted(data, student, fitted)
         return self
-
-    def _check_data(
-        self, X, y, sample_weight, student, teacher_prediction, teacher_route, X_unlabeled
-    ) -> FitData:
-        """Validate all that was given to `fit`, and draw the folds."""
-        teacher = as_ensemble(self.teacher)
-        if isinstance(teacher, TeacherEnsemble):
-            teacher.check()
-        check_teacher(teacher)
-        if teacher_prediction is not None and self.teacher is not None:
-            raise ValueError(
-                "both teacher and teacher_prediction were given: set teacher=None to use the "
-                "predictions, or leave teacher_prediction away"
-            )
-        X_array, y, self._y_ndim = check_fit_data(
-            self,
-            student._encode_categories(X),
-            y,
-            allow_nd=student.module is not None,
-            allow_nan=student._takes_missing(),
-        )
-        weight = check_weight(sample_weight, X_array)
-        every_weight = np.ones(len(y)) if weight is None else weight
-        used = every_weight > 0
-        scaling = fit_target_scaling(y[used], every_weight[used])
-        random_state = own_random_state(self.random_state)
-        fill_random_states(student, random_state)
-        cache = open_memory(self.memory)
-        is_default = teacher is None and teacher_prediction is None
-        params: dict[str, np.ndarray] = {}
-        if teacher_prediction is None:
-            if is_default:
-                check_default_rows(X, X_array.shape)
-            teacher = own_teacher(teacher, y.shape[1], random_state, len(y))
-            params = self._teacher_params(teacher, weight)
-            teacher_X, prediction = teacher_rows(teacher, X, X_array), None
-            if is_fitted_teacher(teacher):
-                prediction = predict_teacher_cached(cache, teacher, teacher_X, y.shape[1])
-        else:
-            teacher_X = X
-            prediction = as_columns(teacher_prediction, len(y), y.shape[1], "teacher_prediction")
-        extra, teacher_extra = None, None
-        if X_unlabeled is not None:
-            shape, allow_nan = X_array.shape[1:], student._takes_missing()
-            extra = check_predict_data(self, student._codes(X_unlabeled), shape, allow_nan)
-            teacher_extra = teacher_rows(teacher, X_unlabeled, extra)
-        return FitData(
-            X=X_array,
-            y=y,
-            weight=every_weight,
-            scaling=scaling,
-            student=student,
-            teacher=teacher,
-            teacher_X=teacher_X,
-            teacher_params=params,
-            is_default_teacher=is_default,
-            teacher_prediction=prediction,
-            teacher_route=None if teacher_route is None else as_route(teacher_route, y.shape),
-            folds=make_folds(self.cv, len(y), random_state),
-            random_state=random_state,
-            cache=cache,
-            n_jobs=self.n_jobs,
-            X_unlabeled=extra,
-            teacher_X_unlabeled=teacher_extra,
-        )
-
-    def _check_methods(self, data: FitData, methods: DistillationMethods) -> None:
-        """Refuse methods that data or teacher cannot serve, before anything is fitted."""
-        if data.X_unlabeled is not None:
-            methods.refuse_extra_rows("X_unlabeled")
-        if (data.X_unlabeled is not None or methods.synthetic is not None) and (
-            data.teacher is None
-        ):
-            raise ValueError(
-                "X_unlabeled and synthetic rows are labelled by the teacher: pass a teacher, not "
-                "its predictions"
-            )
-        if methods.route is not None:
-            check_route(data, methods.route)
-        if methods.hints is not None:
-            check_hints(data.teacher, methods.hints.layer)
 
     def _set_fitted(self, data: FitData, student: StudentRegressor, fitted: dict[str, Any]) -> None:
         """Set all fitted attributes."""
@@ -311,13 +215,6 @@ class BaseDistiller(
                 f"killed; set random_state of {type(self).__name__} to an integer"
             )
         return student
-
-    def _teacher_params(self, teacher: Any, weight: np.ndarray | None) -> dict[str, np.ndarray]:
-        if weight is None or is_fitted_teacher(teacher):
-            return {}
-        if get_config()["enable_metadata_routing"]:
-            return dict(process_routing(self, "fit", sample_weight=weight).teacher.fit)
-        return weight_params(teacher, weight)
 
     def get_metadata_routing(self):
         """Return which metadata `fit` takes for itself and which it hands to the teacher.
@@ -400,3 +297,22 @@ class BaseDistiller(
         for name in OF_ROWS:
             if name in tensors:
                 setattr(self, name, tensors[name].numpy())
+
+
+def _rows_of_student(
+    data: FitData, supervision: Supervision
+) -> tuple[np.ndarray, TransformedRows | None, Supervision]:
+    """Return what the student learns from: rows of positive weight, and the extra ones.
+
+    Rows are transformed already where the built-in network learns from training rows alone.
+    """
+    used = data.used_rows
+    every = bool(used.all())
+    X = data.X if every else data.X[used]
+    supervision = supervision.of(used)
+    if supervision.extra_rows:
+        X, supervision = supervision.joined(X)
+        return X, None, supervision
+    if data.student.module is not None:
+        return X, None, supervision
+    return X, data.network_rows if every else data.network_rows.take(used), supervision

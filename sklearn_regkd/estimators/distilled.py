@@ -40,13 +40,13 @@ from sklearn_regkd.utils.sklearn_compat import (
 
 @saveable
 class DistilledRegressor(BaseDistiller):
-    """A small student taught by a teacher, with labels that are believed as far as they deserve.
+    """A small student that learns from a teacher and from labels, of which some may be wrong.
 
-    1. The student's peers and boosted trees are asked about each row
-       out-of-fold. If those that believe every label predict left-out labels
-       no worse than those that doubt, all labels are trusted. If they do, the
+    1. Cross-fitted students and boosted trees predict each row out-of-fold, with the squared
+       and with the absolute error. If the models of the squared error, which follow every
+       label, predict left-out labels no worse, all labels are trusted. If they do, the
        rule that leads to the best predictions decides which labels are wrong.
-    2. Wrong labels are replaced by what the models that never saw them say, and
+    2. Wrong labels are replaced by out-of-fold predictions, and
        the teacher is fitted on all rows with these repaired labels.
     3. The student learns a mixture of the repaired label and the teacher, in
        which a teacher that knows no more than the student has no weight.
@@ -73,7 +73,7 @@ class DistilledRegressor(BaseDistiller):
     alpha : "auto" or float, default="auto"
         Weight of the teacher in what the student learns; 0 is the repaired
         labels alone, 1 the teacher alone. Values outside [0, 1] are allowed.
-        ``"auto"`` takes the weight by which teacher and peers together predict
+        ``"auto"`` takes the weight by which teacher and cross-fitted students together predict
         left-out labels best (least squares on trusted labels), but at least one
         half where labels turned out to be wrong.
     loss : "auto", name or callable, default="auto"
@@ -114,13 +114,13 @@ class DistilledRegressor(BaseDistiller):
     cv : int, splitter or iterable, default=5
         Folds of the out-of-fold teacher; an integer means shuffled folds.
     memory : str or joblib.Memory, default=None
-        Folder in which to keep teachers and what they said, for the next fit with the same
+        Folder in which to keep teachers and their predictions, for the next fit with the same
         teacher, rows, labels, weights, folds and seeds: the other candidates of a grid over
         the student, for example. Processes may share it: those that need the same answer
         wait for the first. It needs an integer `random_state`: with None each fit draws
         folds and seeds of its own, and nothing is shared. A teacher counts as another one if
         its parameters, the version of its package or, in a script, the code of its class
-        have changed. Like any pickle, a folder is to be read only if you trust who wrote it.
+        have changed. Like any pickle, a folder is to be read only if you trust its author.
     n_jobs : int, default=None
         Fits of the teacher at a time, but no more than there are cores, of which each gets its
         share for threads. Inside another parallel loop, such as
@@ -139,12 +139,15 @@ class DistilledRegressor(BaseDistiller):
     student_ : StudentRegressor
         The fitted student.
     teacher_prediction_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        What the teacher says about the training rows, out-of-fold if it was
+        Predictions of the teacher for the training rows, out-of-fold if it was
         fitted here, in the units of y.
     inlier_probability_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         How much each label is to be trusted; below one half it was rejected.
     outlier_mask_ : ndarray of bool of shape (n_samples,) or (n_samples, n_outputs)
         The rejected labels.
+    verdict_ : Verdict
+        The rule of each output with its scale and threshold in units of y, see
+        :class:`~sklearn_regkd.label_noise.verdict.Verdict`.
     decisions_ : list of Decision
         For each output: the rule that was chosen, the share of labels that it
         rejected, the weight of the teacher, and why; ``print(decisions_[0])``.
@@ -165,19 +168,19 @@ class DistilledRegressor(BaseDistiller):
     -----
     Wrong labels and odd clean ones cannot always be told apart: a target with a
     second hump at a constant distance looks exactly like labels that were
-    shifted. ``outliers="auto"`` asks for two kinds of evidence: models of the
+    shifted. ``outliers="auto"`` takes two kinds of evidence: models of the
     squared error must predict left-out labels clearly worse, in absolute error,
     than models of the absolute error; and the worse, the better one can predict
     from X where the large errors are. Then it refits both models under each rule
     and compares them on all labels. It costs about six fits of the student if
     nothing is found, and about fifteen if something is.
 
-    On inputs of more than two dimensions there are no peers to ask: labels beyond
+    On inputs of more than two dimensions no students are cross-fitted: labels beyond
     3 robust standard deviations of the teacher's errors are rejected, and alpha
     is one half.
 
-    A frozen teacher, a module and `teacher_prediction` are not refitted: what
-    they say decides about the labels and is what the student imitates.
+    A frozen teacher, a module and `teacher_prediction` are not refitted: their predictions
+    decide about the labels, and the student imitates them.
 
     Examples
     --------
@@ -249,7 +252,7 @@ class DistilledRegressor(BaseDistiller):
         X_unlabeled=None,
         teacher_route=None,
     ):
-        """Find wrong labels, teach the teacher without them, and the student by both.
+        """Find wrong labels, fit the teacher without them, and train the student on both.
 
         Parameters
         ----------
@@ -260,14 +263,14 @@ class DistilledRegressor(BaseDistiller):
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row, in the teacher's fit and in every loss.
         teacher_prediction : array-like of the shape of y, default=None
-            What a teacher says about these rows, if that is known already, in
+            Predictions of a teacher for these rows, if they are known already, in
             the units of y. Best out-of-fold. Goes with ``teacher=None``.
         X_unlabeled : array-like of shape (n_more, n_features), default=None
             Rows without labels, from which the student learns what the teacher
-            says about them. In cross-validation all of them go into each fit.
+            predicts for them. In cross-validation all of them go into each fit.
         teacher_route : array-like of shape (n_samples, n_stages) or \
                 (n_samples, n_stages, n_outputs), default=None
-            What a teacher said about these rows at stages of its training, the
+            Predictions of a teacher for these rows at stages of its training, the
             last one in the end. Goes with ``teacher=None`` and `route`.
 
         Returns
@@ -330,15 +333,13 @@ class DistilledRegressor(BaseDistiller):
     def _cross_fitted_students(self, data) -> CrossFittedStudents | None:
         if data.X.ndim > 2:
             return None
-        has_network = data.student.module is None
         return CrossFittedStudents(
-            data.student if has_network else StudentRegressor(),
-            data.X,
+            data.student if data.student.module is None else StudentRegressor(),
+            data.network_rows,
             data.label,
             data.weight,
             data.folds,
             draw_seed(data.random_state),
-            data.student._categorical if has_network else (),
             data.cache,
         )
 

@@ -15,7 +15,7 @@ from sklearn_regkd.supervision.supervision import Supervision
 class TORRegressor(BaseDistiller):
     """A small student whose teacher rejects wrong labels, after Takamoto et al.
 
-    The teacher is asked about each row without having seen it. Where label
+    The teacher predicts each row without having seen it. Where label
     and teacher are closer than a threshold, the student learns the label with
     squared error; elsewhere the label is ignored and the student is pulled
     to the teacher by ``sqrt(|s - t|)``, see
@@ -55,13 +55,13 @@ class TORRegressor(BaseDistiller):
     cv : int, splitter or iterable, default=5
         Folds of the out-of-fold teacher; an integer means shuffled folds.
     memory : str or joblib.Memory, default=None
-        Folder in which to keep teachers and what they said, for the next fit with the same
+        Folder in which to keep teachers and their predictions, for the next fit with the same
         teacher, rows, labels, weights, folds and seeds: the other candidates of a grid over
         the student, for example. Processes may share it: those that need the same answer
         wait for the first. It needs an integer `random_state`: with None each fit draws
         folds and seeds of its own, and nothing is shared. A teacher counts as another one if
         its parameters, the version of its package or, in a script, the code of its class
-        have changed. Like any pickle, a folder is to be read only if you trust who wrote it.
+        have changed. Like any pickle, a folder is to be read only if you trust its author.
     n_jobs : int, default=None
         Fits of the teacher at a time, but no more than there are cores, of which each gets its
         share for threads. Inside another parallel loop, such as
@@ -79,12 +79,15 @@ class TORRegressor(BaseDistiller):
     student_ : StudentRegressor
         The fitted student.
     teacher_prediction_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        What the teacher says about the training rows, out-of-fold if it was
+        Predictions of the teacher for the training rows, out-of-fold if it was
         fitted here, in the units of y.
     inlier_probability_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         How much each label is to be trusted; below one half it was rejected.
     outlier_mask_ : ndarray of bool of shape (n_samples,) or (n_samples, n_outputs)
         The rejected labels.
+    verdict_ : Verdict
+        The rule of each output with its scale and threshold in units of y, see
+        :class:`~sklearn_regkd.label_noise.verdict.Verdict`.
     history_ : skorch.history.History
         One record per epoch of the student.
     n_iter_ : int

@@ -252,7 +252,7 @@ def _trust_all_of_output(
     label, used_rows = data.bounded_label, data.used_rows
     alpha = best_alpha(*(values[used_rows, output] for values in (label, student, teacher)))
     replacement = mix(student[:, output], teacher[:, output], alpha)
-    # Trusted, yet ranked: whoever wants to check labels begins with the least likely.
+    # Trusted, yet ranked: who checks labels by hand begins with the least likely.
     error = (data.label[:, output] - replacement)[:, None]
     ranking = default_threshold().detect(error, used_rows).inlier_probability
     # Evidence or not, no good label is a thousand standard deviations away.

@@ -5,7 +5,7 @@ squared error follows every label, one trained with the absolute error follows
 the majority; if the first predicts left-out labels clearly worse than the
 second *in absolute error*, then some labels were not worth following. On clean
 labels, skewed and two-humped ones too, the two are close: on twelve tables the
-first was at most 5 % worse without wrong labels (8 % were asked for there,
+first was at most 5 % worse without wrong labels (8 % were required there,
 because X gave the large errors away), and at least 8 % worse with 20 % of
 gross errors.
 """
@@ -21,7 +21,7 @@ from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 
 # What clean labels do not reach.
 DAMAGE, DAMAGE_Z = 0.03, 3.5
-# Below these nothing more is asked.
+# Below these nothing more is computed.
 SUSPICION, SUSPICION_Z = 0.02, 3.0
 CAP_IN_SIGMA = 20.0
 FREE_AUC, AUC_PRICE = 0.6, 0.2
@@ -134,7 +134,7 @@ def required_damage(auc: float) -> float:
 
     Wrong labels fall anywhere; the large errors of skewed, two-humped or
     unevenly noisy clean labels have their places. The better the flags are
-    predicted from X, the more damage is asked for.
+    predicted from X, the more damage is required.
     """
     return DAMAGE + AUC_PRICE * max(0.0, auc - FREE_AUC)
 

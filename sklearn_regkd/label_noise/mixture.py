@@ -31,7 +31,7 @@ class Mixture:
     Parameters
     ----------
     share : float
-        Of the wrong labels.
+        Share of the wrong labels.
     location, scale : float
         Student's t distribution (5 degrees of freedom) of good labels' errors.
     outlier_location, outlier_scale : float

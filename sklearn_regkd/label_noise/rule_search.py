@@ -32,7 +32,7 @@ SEPARATION, ONE_SIDED, FEWEST = 3.5, 0.95, 0.05
 MIXTURE_MARGIN, MIXTURE_MOST = 0.01, 0.4
 ROUND_MARGIN = 0.003
 # Errors count as no larger than that many robust standard deviations: in the score of a
-# candidate, and where one-sided errors are to be told from a model that ran after them.
+# candidate, and where one-sided errors are to be told apart from a model that ran after them.
 SCORE_CAP, NEAR_CAP = 3.0, 2.0
 
 
@@ -170,7 +170,7 @@ class RuleSearch:
         return self._apply(choice.rule, output, choice.candidate)
 
     def trust(self, rule: Rule, verdict: Verdict) -> np.ndarray:
-        """Return the weight of each label: a threshold decides, a mixture says how probable."""
+        """Return the weight of each label: a threshold decides, a mixture gives a probability."""
         hard = rule is self.threshold
         return (verdict.inlier * 1.0 if hard else verdict.inlier_probability)[:, 0]
 
@@ -178,7 +178,7 @@ class RuleSearch:
         """Refit with the squared error once labels are sorted, and keep what is better.
 
         Of skewed good labels the mean is wanted, not the median; what is left
-        of wrong ones speaks for the median.
+        of wrong ones is a reason for the median.
         """
         trust = np.ones(self.label.shape)
         trust[:, output] = self.trust(choice.rule, self.verdict(output, choice))

@@ -36,7 +36,7 @@ def paper_threshold(sigma: float, n_samples: int, expected: float = 2.0) -> floa
     -------
     float
         The threshold. Where the logarithm's argument reaches 1 the density
-        lies under `a` everywhere and the rule says nothing: the threshold is
+        lies under `a` everywhere and the rule does not apply: the threshold is
         then 3 sigma (ours; the paper's way is not known).
 
     References
@@ -171,7 +171,7 @@ class ThresholdRule(ConstrainedParams):
                     f"more than half of the teacher's errors on output {output} are the same "
                     "number (MAD of 0), as when a teacher has learned its labels by heart: no "
                     "label of this output is rejected. Hand over an unfitted teacher, so that "
-                    "it is asked about rows it has not seen.",
+                    "it predicts rows that it has not seen.",
                     stacklevel=2,
                 )
         distance = np.abs(error)

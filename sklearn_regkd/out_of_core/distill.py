@@ -9,9 +9,10 @@ import numpy as np
 from sklearn.base import clone
 
 from sklearn_regkd.estimators.distilled import DistilledRegressor
-from sklearn_regkd.estimators.partial_fit import around_training, start_student
+from sklearn_regkd.estimators.partial_fit import start_student
 from sklearn_regkd.estimators.student import StudentRegressor
-from sklearn_regkd.networks.inputs import fit_inputs
+from sklearn_regkd.estimators.student_training import around_training, decisive_params
+from sklearn_regkd.networks.inputs import fit_input_transform
 from sklearn_regkd.out_of_core.block_reader import (
     Block,
     BlockReader,
@@ -225,14 +226,14 @@ def _stream(
 
     coded = np.asarray(student._encode_categories(framed(found.X, source.names)))
     random_state = np.random.RandomState(plan.seed)
-    transform = student.input_transform if student.module is None else "standard"
-    inputs = fit_inputs(coded, np.ones(len(coded)), transform, student._categorical)
-    start_student(student, coded[:2], inputs, scaling, criterion, random_state)
+    kind = student.input_transform if student.module is None else "standard"
+    transform = fit_input_transform(coded, np.ones(len(coded)), kind, student._categorical)
+    start_student(student, coded[:2], transform, scaling, criterion, random_state)
     net = student.net_
     with around_training(student, net, random_state):
         Path(folder).mkdir(parents=True, exist_ok=True)
         teacher = None if answers is None else answers.teacher
-        parts = [student._decisive(), plan, found.fingerprints, scaling, criterion, teacher]
+        parts = [decisive_params(student), plan, found.fingerprints, scaling, criterion, teacher]
         checkpoint = StreamCheckpoint(Path(folder, "training"), fingerprint(parts))
         train_on_stream(net, read, plan, checkpoint, bar=student.verbose == 1)
     student._take(net, student._output, student.weight_decay_, found.X.shape[1:])

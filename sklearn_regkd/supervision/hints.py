@@ -36,7 +36,7 @@ class Hints(Strategy):
     -----
     FitNets [1]_ train the first half of a student on hints before anything
     else; here hints and targets are learned at the same time, which is one
-    training instead of two and asks for no depth. The attentive weight is that of [2]_.
+    training instead of two and needs no depth. The attentive weight is that of [2]_.
     A random projection of leaf memberships is our own: two rows are near each
     other if the trees treat them alike.
 

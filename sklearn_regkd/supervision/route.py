@@ -91,11 +91,11 @@ class RouteSchedule(Strategy):
         return self.n_anchors if self.anchors == "equal" else max(self.n_stages, self.n_anchors)
 
     def check_length(self, n_stages: int) -> None:
-        """Raise a ValueError if the route is shorter than the anchors asked for."""
+        """Raise a ValueError if the route has fewer stages than there are anchors."""
         if n_stages < self.n_anchors:
             raise ValueError(
-                f"n_anchors={self.n_anchors}, but the teacher's route has {n_stages} stage(s): ask "
-                "for fewer, or let the teacher take more steps"
+                f"n_anchors={self.n_anchors}, but the teacher's route has {n_stages} stage(s): "
+                "take fewer anchors, or let the teacher take more steps"
             )
 
     @classmethod

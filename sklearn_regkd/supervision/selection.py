@@ -133,7 +133,7 @@ class DataSelection(Strategy):
         Parameters
         ----------
         student : StudentRegressor
-            Cloned and fitted if influence is asked for.
+            The student, cloned and fitted for the influence.
         X : ndarray of shape (n_samples, ...)
             Inputs.
         label, teacher : ndarray of shape (n_samples, n_outputs)
@@ -165,7 +165,7 @@ class DataSelection(Strategy):
         rest[held] = False
         target = label[:, 0] if label.shape[1] == 1 else label
         seed = random_state.randint(2**31 - 1)
-        # The file is that of the student who is to learn from this.
+        # The checkpoint is that of the student that is to learn from this.
         first = clone(student).set_params(random_state=seed, checkpoint=None)
         first.fit(X[rest], target[rest], sample_weight=weight[rest])
         prediction = first.predict(X[held]).reshape(n_held, -1)

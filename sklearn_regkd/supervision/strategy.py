@@ -11,7 +11,7 @@ from sklearn_regkd.utils.constraints import ConstrainedParams
 
 
 class TeacherInterface(Protocol):
-    """What a method may ask of the teacher, whatever its kind.
+    """What a method may use of the teacher, whatever its kind.
 
     See :class:`~sklearn_regkd.teachers.interface.FittedTeacher`.
     """

@@ -7,7 +7,7 @@ import numpy as np
 
 # The trial of the weight decay leaves out three parts in turn.
 MOST_PARTS = 3
-# Of the rows; a smaller part says too little of a setting.
+# Share of the rows; the error on a smaller part depends too much on chance.
 SMALLEST_PART = 0.1
 # Below, the student goes over its rows more often than 32 times, and a trial of half as many steps
 # does not show how much it overfits: with noise on all labels of 3,750 rows of kin8nm too little

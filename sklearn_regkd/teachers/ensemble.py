@@ -108,7 +108,7 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
             The fitted estimator.
         """
         self.check()
-        # What a frame holds is for the members to judge, as in scikit-learn's own ensembles.
+        # What a frame may hold is up to the members, as in scikit-learn's own ensembles.
         table = np.arange(len(X))[:, None] if is_frame(X) else X
         table, y, self._y_ndim = check_fit_data(self, table, y, True, self._takes_missing())
         weight = check_weight(sample_weight, table)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_regkd.networks.inputs import TransformedRows, fit_input_transform
 from sklearn_regkd.preprocessing.scaling import MOST_SIGMA, Scaling
 from sklearn_regkd.utils.cache import FitCache
 
@@ -80,6 +81,22 @@ class FitData:
     def used_rows(self) -> np.ndarray:
         """Rows of positive weight, ndarray of bool of shape (n_samples,)."""
         return self.weight > 0
+
+    @cached_property
+    def network_rows(self) -> TransformedRows:
+        """Rows of a table as the built-in network sees them.
+
+        The network is the student's; beside a module of the user's it is that of the default
+        student, which is cross-fitted in its place. The transform is learned from used rows only.
+        """
+        student, used = self.student, self.used_rows
+        has_network = student.module is None
+        kind = student.input_transform if has_network else "quantile"
+        categorical = student._categorical if has_network else ()
+        X = self.X if used.all() else self.X[used]
+        weight = self.weight[used]
+        transform = fit_input_transform(X, weight / weight.mean(), kind, categorical)
+        return TransformedRows(self.X, transform)
 
     @cached_property
     def label(self) -> np.ndarray:

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from sklearn_regkd.networks.features import named_layer, watch
 from sklearn_regkd.supervision.hints import LEAVES
-from sklearn_regkd.teachers.kinds import innermost, is_torch, unwrap
+from sklearn_regkd.teachers.kinds import innermost, is_torch
 from sklearn_regkd.teachers.route import stage_numbers
+from sklearn_regkd.utils.unwrap import unwrap
 
 # Trees of a long ensemble that are used: neighbouring ones of a boosting see nearly the same.
 MOST_TREES = 100
@@ -77,7 +78,7 @@ def hint_features(
     Returns
     -------
     ndarray of shape (n_samples, n_hints), float32
-        At most as many columns as asked for; mean 0, standard deviation 1.
+        At most `n_components` columns; mean 0, standard deviation 1.
 
     Raises
     ------

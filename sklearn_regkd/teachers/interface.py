@@ -1,4 +1,4 @@
-"""What the methods of the papers may ask of a fitted teacher, whatever its kind."""
+"""What the methods of the papers may use of a fitted teacher, whatever its kind."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -25,7 +25,7 @@ def check_route(data: FitData, route: RouteSchedule) -> None:
     TypeError
         If it has none.
     ValueError
-        If the route that was given is shorter than asked for.
+        If the route that was given is shorter than the number of anchors.
     """
     if data.teacher_route is not None:
         route.check_length(len(data.teacher_route))
@@ -63,7 +63,7 @@ def refit_teacher(
     Raises
     ------
     ValueError
-        If the route is shorter than asked for.
+        If the route is shorter than the number of anchors.
     """
     teacher = data.teacher
     if data.teacher_prediction is not None:

@@ -7,13 +7,13 @@ with a checksum over everything.
 import hashlib
 import json
 import os
-import uuid
-from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
+
+from sklearn_regkd.utils.atomic import write_atomically
 
 FORMAT = "sklearn_regkd"
 # The metadata come first, and their only key is the format.
@@ -51,17 +51,7 @@ def write_file(
     ...     read_file(f"{folder}/f", "numbers", 1)
     (1, {'n': 2}, {'a': tensor([0., 0.])})
     """
-    path, data = Path(path), pack(kind, version, state, tensors)
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_atomically(path, pack(kind, version, state, tensors))
 
 
 def read_file(

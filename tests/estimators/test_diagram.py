@@ -1,4 +1,4 @@
-"""scikit-learn's diagram of a distillation estimator shows who teaches whom."""
+"""scikit-learn's diagram of a distillation estimator shows teacher and student."""
 
 import re
 

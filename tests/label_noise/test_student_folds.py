@@ -6,6 +6,7 @@ import torch
 
 from sklearn_regkd import StudentRegressor
 from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
+from sklearn_regkd.networks.inputs import TransformedRows, fit_input_transform
 
 N = 60
 N_FOLDS = 3
@@ -30,7 +31,8 @@ def table(n=N, n_outputs=1, seed=0):
 
 def cross_fitted(X, label, weight=None, seed=0, n_folds=N_FOLDS, **params):
     weight = np.ones(len(X)) if weight is None else weight
-    return CrossFittedStudents(student(**params), X, label, weight, folds(len(X), n_folds), seed)
+    rows = TransformedRows(X, fit_input_transform(X, weight, "quantile"))
+    return CrossFittedStudents(student(**params), rows, label, weight, folds(len(X), n_folds), seed)
 
 
 def predict(students, label, trust=None, loss="squared_error", **kwargs):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn_regkd.networks import inference as folded_module
 from sklearn_regkd.networks import score_table as score_table_module
 from sklearn_regkd.networks.inference import InferenceNetwork
-from sklearn_regkd.networks.inputs import attach_inputs, count_inputs, fit_inputs
+from sklearn_regkd.networks.inputs import fit_input_transform
 from sklearn_regkd.networks.mlp import MLP
 from sklearn_regkd.networks.quantile import normal_scores
 from sklearn_regkd.networks.scaling import OutputScaling
@@ -45,12 +45,10 @@ def network(transform="quantile", categorical=(4,), n_frequencies=3, hidden=(16,
     """A module that was not trained, with its scalings, as a student builds it."""
     X = rows(500)
     X = X if transform == "quantile" else np.nan_to_num(X)
-    inputs = fit_inputs(X, np.ones(len(X)), transform, list(categorical))
-    n_numeric, n_plain = count_inputs(inputs)
-    module = MLP(
-        n_numeric + n_plain, 2 * heads, hidden, n_frequencies=n_frequencies, n_plain=n_plain
-    )
-    attach_inputs(module, inputs, 2)
+    inputs = fit_input_transform(X, np.ones(len(X)), transform, list(categorical))
+    n_inputs, n_plain = inputs.n_inputs, inputs.n_plain
+    module = MLP(n_inputs, 2 * heads, hidden, n_frequencies=n_frequencies, n_plain=n_plain)
+    inputs.attach(module, 2)
     return module.eval(), OutputScaling(SCALING, heads)
 
 

@@ -18,6 +18,7 @@ from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor
 from sklearn_regkd.out_of_core import distill_blocks
 from sklearn_regkd.out_of_core.supervise import BlockSupervisor
 from sklearn_regkd.preprocessing.scaling import fit_target_scaling
+from tests.helpers import in_blocks
 
 N_FEATURES = 3
 
@@ -36,10 +37,6 @@ def spoiled(n_rows):
     y[::10] += 200
     y[5::10] -= 200
     return X, y
-
-
-def parts(X, y, size=500):
-    return [(X[i : i + size], y[i : i + size]) for i in range(0, len(X), size)]
 
 
 class Linear(nn.Module):
@@ -91,8 +88,10 @@ class TestDistilled:
     def test_wrong_labels_of_all_blocks_are_judged(self, model, tmp_path):
         X, y = spoiled(6000)
         params = {"folder": tmp_path, "sample_rows": 1000, "buffer_rows": 1500}
-        taught = distill_blocks(model, parts(X, y), **params)
-        alone = distill_blocks(model.student.set_params(random_state=0), parts(X, y), **params)
+        taught = distill_blocks(model, in_blocks(X, y, 500), **params)
+        alone = distill_blocks(
+            model.student.set_params(random_state=0), in_blocks(X, y, 500), **params
+        )
         assert taught.score(*unseen()) > 0.97
         assert alone.score(*unseen()) < 0.5
         assert taught.n_iter_ == taught.student_.n_iter_ == 6 * 4
@@ -103,7 +102,7 @@ class TestDistilled:
     def test_by_evidence(self, model, tmp_path):
         X, y = spoiled(3000)
         model.set_params(outliers="auto", alpha="auto", heads=2, predict_head="mean")
-        taught = distill_blocks(model, parts(X, y), folder=tmp_path, sample_rows=800)
+        taught = distill_blocks(model, in_blocks(X, y, 500), folder=tmp_path, sample_rows=800)
         assert taught.decisions_[0].rule != "none"
         assert taught.score(*unseen()) > 0.9
 
@@ -112,20 +111,22 @@ class TestDistilled:
         params = {"folder": tmp_path / "stopped", "sample_rows": 600}
         Witness.fails_after = 3 + 1 + 4  # folds, the sample itself, and half of the blocks
         with pytest.raises(KeyboardInterrupt):
-            distill_blocks(model, parts(X, y), **params)
+            distill_blocks(model, in_blocks(X, y, 500), **params)
         fits, asked = Witness.fits, Witness.asked
         Witness.fails_after = None
-        resumed = distill_blocks(model, parts(X, y), **params)
+        resumed = distill_blocks(model, in_blocks(X, y, 500), **params)
         assert (Witness.fits, Witness.asked) == (fits, asked + 4)
-        whole = distill_blocks(model, parts(X, y), **{**params, "folder": tmp_path / "whole"})
+        whole = distill_blocks(
+            model, in_blocks(X, y, 500), **{**params, "folder": tmp_path / "whole"}
+        )
         assert np.array_equal(resumed.predict(X), whole.predict(X))
 
     def test_the_folder_of_other_data_is_no_shortcut(self, model, tmp_path):
         X, y = spoiled(2000)
-        distill_blocks(model, parts(X, y), folder=tmp_path, sample_rows=400)
+        distill_blocks(model, in_blocks(X, y, 500), folder=tmp_path, sample_rows=400)
         fits = Witness.fits
         model.set_params(cv=4)
-        distill_blocks(model, parts(X, y), folder=tmp_path, sample_rows=400)
+        distill_blocks(model, in_blocks(X, y, 500), folder=tmp_path, sample_rows=400)
         assert Witness.fits == fits + 4 + 1
 
     def test_frames_keep_their_names(self, model, tmp_path):
@@ -157,17 +158,17 @@ class TestStudent:
         X, y = table(4000)
         student = StudentRegressor((16,), max_epochs=6, batch_size=64, random_state=0)
         student.set_params(module=module)
-        streamed = distill_blocks(student, parts(X, y), folder=tmp_path, buffer_rows=1000)
+        streamed = distill_blocks(student, in_blocks(X, y, 500), folder=tmp_path, buffer_rows=1000)
         fitted = clone(student).fit(X, y)
         assert streamed.score(*unseen()) > fitted.score(*unseen()) - 0.02
-        again = distill_blocks(student, parts(X, y), folder=tmp_path, buffer_rows=1000)
+        again = distill_blocks(student, in_blocks(X, y, 500), folder=tmp_path, buffer_rows=1000)
         assert np.array_equal(streamed.predict(X), again.predict(X))
 
     def test_blocks_in_their_own_order_and_two_outputs(self, tmp_path):
         X, y = table(2000)
         Y = np.column_stack([y, -y])
         student = StudentRegressor((16,), max_epochs=4, random_state=0)
-        streamed = distill_blocks(student, lambda: iter(parts(X, Y)), folder=tmp_path)
+        streamed = distill_blocks(student, lambda: iter(in_blocks(X, Y, 500)), folder=tmp_path)
         assert streamed.predict(X).shape == (2000, 2)
 
 
@@ -182,13 +183,13 @@ class TestRefused:
     )
     def test_parameters(self, model, tmp_path, change, error, match):
         with pytest.raises(error, match=match):
-            distill_blocks(model.set_params(**change), parts(*table(100)), folder=tmp_path)
+            distill_blocks(model.set_params(**change), in_blocks(*table(100), 500), folder=tmp_path)
 
     def test_other_estimators_and_sizes(self, model, tmp_path):
         with pytest.raises(TypeError, match="a DistilledRegressor or a StudentRegressor"):
-            distill_blocks(TORRegressor(), parts(*table(100)), folder=tmp_path)
+            distill_blocks(TORRegressor(), in_blocks(*table(100), 500), folder=tmp_path)
         with pytest.raises(ValueError, match="buffer_rows must be an integer > 1"):
-            distill_blocks(model, parts(*table(100)), folder=tmp_path, buffer_rows=0)
+            distill_blocks(model, in_blocks(*table(100), 500), folder=tmp_path, buffer_rows=0)
 
 
 KILLED = """
@@ -213,7 +214,7 @@ def run(folder):
     student = StudentRegressor((8,), max_epochs=3, batch_size=64, random_state=0)
     distilled = DistilledRegressor(Ridge(), student, outliers="mad", alpha=0.5, random_state=0)
     return distill_blocks(
-        distilled, parts(*spoiled(4000)), folder=folder, sample_rows=500, buffer_rows=900
+        distilled, in_blocks(*spoiled(4000), 500), folder=folder, sample_rows=500, buffer_rows=900
     )
 
 

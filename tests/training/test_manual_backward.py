@@ -10,7 +10,7 @@ from torch import nn
 
 from sklearn_regkd import StudentRegressor
 from sklearn_regkd.networks import inputs as inputs_module
-from sklearn_regkd.networks.inputs import TransformedRows
+from sklearn_regkd.networks.inputs import EmbeddedRows
 from sklearn_regkd.networks.mlp import ACTIVATIONS, MLP
 from sklearn_regkd.training.batched_layers import EXPLICIT, FlatAdamW, Layers
 from sklearn_regkd.training.manual_backward import ManualTraining
@@ -94,7 +94,7 @@ class TestEntrance:
     def test_rows_are_what_enter_says(self, kept, monkeypatch):
         monkeypatch.setattr(inputs_module, "MOST_BYTES_KEPT", 2**20 if kept else 10)
         X = torch.arange(20.0).reshape(10, 2)
-        entrance = TransformedRows(X, lambda rows: rows.repeat(1, 2).square(), 4)
+        entrance = EmbeddedRows(X, lambda rows: rows.repeat(1, 2).square())
         assert (entrance.kept is not None) == kept
         rows = torch.tensor([3, 0, 3])
         assert torch.equal(entrance[rows], X[rows].repeat(1, 2).square())

@@ -7,7 +7,7 @@ import pytest
 
 from sklearn_regkd import StudentRegressor
 from sklearn_regkd.estimators.partial_fit import start_student
-from sklearn_regkd.networks.inputs import fit_inputs
+from sklearn_regkd.networks.inputs import fit_input_transform
 from sklearn_regkd.preprocessing.scaling import fit_target_scaling
 from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.training.stream import Plan, Position, StreamCheckpoint, train_on_stream
@@ -30,7 +30,7 @@ def read(order):
 def student():
     student = StudentRegressor((8,), batch_size=16, random_state=0)
     student._encode_categories(X)
-    inputs = fit_inputs(X, np.ones(len(X)), "quantile")
+    inputs = fit_input_transform(X, np.ones(len(X)), "quantile")
     loss = {"loss": "squared_error"}
     start_student(student, X, inputs, SCALING, loss, np.random.RandomState(0))
     return student
