@@ -220,9 +220,5 @@ class TestMixtureRule:
 
     @pytest.mark.parametrize("share", [0, 0.0, -0.5, 1.01, 30, np.nan, np.inf, True, "0.5"])
     def test_max_share_is_a_share(self, share):
-<<<<<<< HEAD
         with pytest.raises(ValueError, match=refused("max_share", share)):
-=======
-        with pytest.raises(ValueError, match=r"max_share must be in \(0, 1\]"):
->>>>>>> h-tests
             MixtureRule(max_share=share).detect(one_sided_errors()[:, None])

@@ -11,14 +11,9 @@ from sklearn.multioutput import MultiOutputRegressor
 from sklearn_regkd import StudentRegressor
 from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels, with_loss
 from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
-<<<<<<< HEAD
+from sklearn_regkd.networks.inputs import TransformedRows, fit_input_transform
 from sklearn_regkd.supervision import validation_targets
 from sklearn_regkd.teachers.cross_fit import CrossFitResult
-=======
-from sklearn_regkd.networks.inputs import TransformedRows, fit_input_transform
-from sklearn_regkd.preprocessing.scaling import fit_target_scaling
-from sklearn_regkd.supervision import validation_targets as rehearsal
->>>>>>> h-tests
 from sklearn_regkd.teachers.ensemble import TeacherEnsemble
 from sklearn_regkd.teachers.kinds import default_teacher, own_teacher, weight_params
 from tests.helpers import fit_data, thirds
@@ -64,24 +59,15 @@ def table(n=N, n_outputs=1, noise=0.1, seed=0):
 def out_of_fold(X, y, teacher=None, epochs=None, weight=None, **changes):
     """Models on three folds; with students where there are epochs."""
     weight = np.ones(len(X)) if weight is None else weight
-<<<<<<< HEAD
-=======
-    scaling = fit_target_scaling(y, weight)
-    peers = None
-    if epochs is not None:
-        student = StudentRegressor((8,), max_epochs=epochs, lr=0.02, weight_decay=0.1)
-        inputs = np.ascontiguousarray(X[:, 1:])
-        rows = TransformedRows(inputs, fit_input_transform(inputs, weight, "quantile"))
-        label = scaling.standardize(y)
-        peers = CrossFittedStudents(student, rows, label, weight, folds(len(X)), 0)
->>>>>>> h-tests
     teacher = own_teacher(teacher, y.shape[1], np.random.RandomState(0))
     params = weight_params(teacher, weight)
     data = fit_data(X, y, teacher=teacher, weight=weight, teacher_params=params, **changes)
     if epochs is None:
         return OutOfFoldModels(data, None)
     student = StudentRegressor((8,), max_epochs=epochs, lr=0.02, weight_decay=0.1)
-    students = CrossFittedStudents(student, X[:, 1:], data.label, weight, data.folds, 0)
+    inputs = np.ascontiguousarray(X[:, 1:])
+    rows = TransformedRows(inputs, fit_input_transform(inputs, weight, "quantile"))
+    students = CrossFittedStudents(student, rows, data.label, weight, data.folds, 0)
     return OutOfFoldModels(data, students)
 
 
