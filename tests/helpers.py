@@ -11,11 +11,13 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import HuberRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from torch import nn
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 from sklearn_regkd.preprocessing.scaling import fit_target_scaling
 from sklearn_regkd.teachers.fit_data import FitData
+from sklearn_regkd.teachers.hints import hint_features
 from sklearn_regkd.utils.cache import open_memory
 
 # Multiples of 1/64 have exact sums and differences: what should be equal is then equal to the
@@ -113,6 +115,17 @@ def pure_distillation(teacher=None, student=None, **params):
         small_student() if student is None else student,
         **{**defaults, **params},
     )
+
+
+def small_network():
+    """Return a module of ten inputs; the output of its layer "1" has 48 values."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(10, 48), nn.Tanh(), nn.Linear(48, 1))
+
+
+def hints_of(teacher, X, layer="leaves", n_components=32, seed=0):
+    """Return the hints of a fitted teacher."""
+    return hint_features(teacher, X, layer, n_components, np.random.RandomState(seed))
 
 
 def thirds(n):

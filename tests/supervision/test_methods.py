@@ -73,10 +73,10 @@ def test_alone(concrete, params, n_outputs):
     X, y = concrete
     Y = y if n_outputs == 1 else np.column_stack([y, np.log(X["age"])])
     model = small(**params).fit(X, Y)
-    said = model.predict(X)
-    assert said.shape == Y.shape
-    assert np.isfinite(said).all()
-    assert not np.array_equal(said, small().fit(X, Y).predict(X))
+    prediction = model.predict(X)
+    assert prediction.shape == Y.shape
+    assert np.isfinite(prediction).all()
+    assert not np.array_equal(prediction, small().fit(X, Y).predict(X))
 
 
 @pytest.mark.parametrize("params", PAIRS, ids=name)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sklearn_regkd import DistilledRegressor
 from sklearn_regkd.supervision.route import RouteSchedule, next_anchor
-from tests.helpers import boosting, pure_distillation, small_student
+from tests.helpers import boosting, pure_distillation, refused, small_student
 
 quick = settings(max_examples=50, deadline=None)
 
@@ -96,18 +96,20 @@ class TestRefusals:
             pure_distillation(route=2).fit(X, y, X_unlabeled=X)
 
     @pytest.mark.parametrize(
-        ("params", "message"),
+        ("name", "value"),
         [
-            ({"anchors": "all"}, "anchors must be one of"),
-            ({"schedule": "half"}, "schedule must be one of"),
-            ({"n_anchors": 0}, "n_anchors must be an integer"),
-            ({"n_stages": 2.5}, "n_stages must be an integer"),
-            ({"delta": 0.0}, "delta must be positive"),
+            ("anchors", "all"),
+            ("schedule", "half"),
+            ("n_anchors", 0),
+            ("n_anchors", True),
+            ("n_stages", 2.5),
+            ("delta", 0.0),
+            ("out_of_fold", "yes"),
         ],
     )
-    def test_bad_parameters(self, params, message):
-        with pytest.raises(ValueError, match=message):
-            RouteSchedule(**params).validate()
+    def test_bad_parameters(self, name, value):
+        with pytest.raises(ValueError, match=refused(name, value)):
+            RouteSchedule(**{name: value}).validate()
 
     def test_names(self):
         assert RouteSchedule.resolve(None) is None
