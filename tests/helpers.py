@@ -138,11 +138,12 @@ def fit_data(X, y, **changes):
     """Return the data of a fit on some rows, as an estimator collects them."""
     y = np.asarray(y, np.float64).reshape(len(y), -1)
     weight = changes.setdefault("weight", np.ones(len(y)))
+    student = changes.setdefault("student", small_student())
+    student._encode_categories(X)
     defaults = {
         "X": np.asarray(X),
         "y": y,
         "scaling": fit_target_scaling(y[weight > 0], weight[weight > 0]),
-        "student": small_student(),
         "teacher": None,
         "teacher_X": X,
         "teacher_params": {},

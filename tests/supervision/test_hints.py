@@ -80,12 +80,7 @@ class TestRefusals:
                 TypeError,
                 "is not a network; of trees take 'leaves'",
             ),
-            (
-                small_network(),
-                "tail",
-                ValueError,
-                "Sequential has no layer 'tail'; it has: 0, 1, 2",
-            ),
+            (small_network(), "tail", ValueError, "no layer 'tail'; it has: 0, 1, 2"),
         ],
     )
     def test_teachers_without(self, friedman, teacher, hints, error, message):

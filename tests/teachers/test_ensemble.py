@@ -59,10 +59,8 @@ class TestWeights:
         predictions = np.stack([y + 0.3 * rng.normal(size=y.shape), y + rng.normal(size=y.shape)])
         spoiled = y.copy()
         spoiled[:400] += 1e6
-        clean, noisy = (
-            w[1] / w[0]
-            for w in (score_weights(y, predictions), score_weights(spoiled, predictions))
-        )
+        weights = [score_weights(labels, predictions) for labels in (y, spoiled)]
+        clean, noisy = (one[1] / one[0] for one in weights)
         assert clean < noisy < 2 * clean
 
     def test_an_exact_one_gets_all(self):
