@@ -117,6 +117,19 @@ def pure_distillation(teacher=None, student=None, **params):
     )
 
 
+class TwoLayers(nn.Module):
+    """A user's module, with a name of its own for each layer."""
+
+    def __init__(self, n_features, n_outputs, width=16, dropout=0.0):
+        super().__init__()
+        self.body = nn.Linear(n_features, width)
+        self.dropout = nn.Dropout(dropout)
+        self.last = nn.Linear(width, n_outputs)
+
+    def forward(self, X):
+        return self.last(self.dropout(torch.relu(self.body(X))))
+
+
 def small_network():
     """Return a module of ten inputs; the output of its layer "1" has 48 values."""
     torch.manual_seed(0)

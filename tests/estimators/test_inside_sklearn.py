@@ -8,6 +8,7 @@ import textwrap
 import numpy as np
 import pytest
 import sklearn
+import torch
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import GradientBoostingRegressor, StackingRegressor
@@ -18,6 +19,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor
+from tests.helpers import TwoLayers
 
 
 def student(**params):
@@ -217,9 +219,6 @@ def test_global_generators_are_untouched(table, build, random_state):
 
 
 def test_dropout_of_a_users_module_is_seeded_and_leaves_the_generator_alone(table):
-    import torch
-    from test_student import TwoLayers
-
     X, y = table
     shaky = student(module=TwoLayers, module_params={"dropout": 0.5}, max_epochs=5)
     before = torch.get_rng_state()

@@ -16,24 +16,12 @@ from torch import nn
 from sklearn_regkd import StudentRegressor
 from sklearn_regkd.networks.mlp import MLP
 from sklearn_regkd.training.train import RawLabel
+from tests.helpers import TwoLayers
 
 
 def student(**params):
     quick = {"hidden_layer_sizes": (32,), "lr": 0.05, "batch_size": 32, "max_epochs": 150}
     return StudentRegressor(**{**quick, "random_state": 0, **params})
-
-
-class TwoLayers(nn.Module):
-    """A user's module, with a name of its own for each layer."""
-
-    def __init__(self, n_features, n_outputs, width=16, dropout=0.0):
-        super().__init__()
-        self.body = nn.Linear(n_features, width)
-        self.dropout = nn.Dropout(dropout)
-        self.last = nn.Linear(width, n_outputs)
-
-    def forward(self, X):
-        return self.last(self.dropout(torch.relu(self.body(X))))
 
 
 class WrongWidth(TwoLayers):
