@@ -68,6 +68,11 @@ def errors(draw, min_rows=5, max_rows=30):
     return error
 
 
+def columns(*values):
+    """Return sequences of numbers as the columns of an array."""
+    return np.column_stack([np.asarray(v, float) for v in values])
+
+
 def linear_table(n_rows=95):
     """Return three features in single precision, and twice the first of them as y."""
     X = np.random.default_rng(0).standard_normal((n_rows, 3)).astype(np.float32)
@@ -79,9 +84,21 @@ def in_blocks(X, y, size=20):
     return [(X[i : i + size], y[i : i + size]) for i in range(0, len(X), size)]
 
 
+def interleaved_folds(n=60, n_folds=3):
+    """Return pairs of training and test rows, of which each row is tested once."""
+    fold = np.arange(n) % n_folds
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_folds)]
+
+
 def boosting(**params):
     """Return a teacher with stages and leaves, which is fitted in some hundredths of a second."""
     return HistGradientBoostingRegressor(**{"max_iter": 20, "random_state": 0, **params})
+
+
+def tanh_network():
+    """Return a network of ten features, the same each time, with the layers "0", "1" and "2"."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(10, 48), nn.Tanh(), nn.Linear(48, 1))
 
 
 def robust_teacher():
@@ -130,21 +147,9 @@ class TwoLayers(nn.Module):
         return self.last(self.dropout(torch.relu(self.body(X))))
 
 
-def small_network():
-    """Return a module of ten inputs; the output of its layer "1" has 48 values."""
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(10, 48), nn.Tanh(), nn.Linear(48, 1))
-
-
 def hints_of(teacher, X, layer="leaves", n_components=32, seed=0):
     """Return the hints of a fitted teacher."""
     return hint_features(teacher, X, layer, n_components, np.random.RandomState(seed))
-
-
-def thirds(n):
-    """Return three folds (train, test) of n rows, each of every third row."""
-    fold = np.arange(n) % 3
-    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(3)]
 
 
 def fit_data(X, y, **changes):
@@ -163,7 +168,7 @@ def fit_data(X, y, **changes):
         "is_default_teacher": False,
         "teacher_prediction": None,
         "teacher_route": None,
-        "folds": thirds(len(y)),
+        "folds": interleaved_folds(len(y)),
         "random_state": np.random.RandomState(0),
         "cache": open_memory(None),
         "n_jobs": None,

@@ -17,9 +17,10 @@ from sklearn_regkd.estimators.nested import NestedParamsMixin
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.label_noise.verdict import Verdict
 from sklearn_regkd.networks.inputs import TransformedRows
-from sklearn_regkd.persistence.estimator_file import decode_params, encode_params
-from sklearn_regkd.persistence.json_params import decode, encode
+from sklearn_regkd.persistence.estimator_file import params_codec
+from sklearn_regkd.persistence.json_params import PLAIN
 from sklearn_regkd.persistence.mixin import SaveMixin
+from sklearn_regkd.persistence.verdict_file import verdict_from_plain, verdict_to_plain
 from sklearn_regkd.preprocessing.validation import (
     check_predict_data,
     like_y,
@@ -274,29 +275,37 @@ class BaseDistiller(
         check_fitted(self, "student_")
         learned, tensors = self.student_._learned_state(training_rows)
         state = {
-            "student": encode_params(self.student_),
+            "student": params_codec().encode(self.student_),
             **learned,
-            "teacher": encode(self.teacher_, {}),
+            "teacher": PLAIN.encode(self.teacher_),
         }
         if training_rows:
             for name in OF_ROWS:
                 tensors[name] = torch.from_numpy(np.array(getattr(self, name)))
+            if "verdict_" in vars(self):  # not where it came from a file of before there was one
+                state["verdict"], of_verdict = verdict_to_plain(self.verdict_)
+                tensors |= of_verdict
         return state, tensors
 
     def _take_learned_state(self, state: dict[str, Any], tensors: dict[str, Tensor], module):
-        student = decode_params(state["student"])
+        student = params_codec().decode(state["student"])
         if not isinstance(student, StudentRegressor):
             raise FileError(f"the file's student is {student!r}")
         student._take_learned_state(state, tensors, module)
         if isinstance(self.student, StudentRegressor):
             self.student.module = module
-        self.student_, self.teacher_ = student, decode(state["teacher"], {})
+        self.student_, self.teacher_ = student, PLAIN.decode(state["teacher"])
         for name in OF_STUDENT:
             if hasattr(student, name):
                 setattr(self, name, getattr(student, name))
         for name in OF_ROWS:
             if name in tensors:
                 setattr(self, name, tensors[name].numpy())
+        if "verdict" in state:
+            shape = (-1, self.n_outputs_)
+            probability = self.inlier_probability_.reshape(shape)
+            inlier = ~self.outlier_mask_.reshape(shape)
+            self.verdict_ = verdict_from_plain(state["verdict"], tensors, inlier, probability)
 
 
 def _rows_of_student(

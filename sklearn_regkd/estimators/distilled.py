@@ -19,9 +19,9 @@ from sklearn_regkd.label_noise.detect import (
 from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels
 from sklearn_regkd.label_noise.rules import resolve_rule
 from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
-from sklearn_regkd.losses.modules import LOSSES, WITH_TEACHER
+from sklearn_regkd.losses.modules import LOSSES, TEACHER_LOSSES
 from sklearn_regkd.persistence.estimator_file import saveable
-from sklearn_regkd.persistence.json_params import decode, encode
+from sklearn_regkd.persistence.json_params import PLAIN
 from sklearn_regkd.supervision.methods import DistillationMethods
 from sklearn_regkd.supervision.mixing import mix
 from sklearn_regkd.supervision.targets import Targets
@@ -345,7 +345,9 @@ class DistilledRegressor(BaseDistiller):
 
     def _weighs_by_itself(self) -> bool:
         """Whether the loss decides about label and teacher, so that they must not be mixed."""
-        return not isinstance(self.loss, str) or (self.loss in WITH_TEACHER and self.loss != "tor")
+        return not isinstance(self.loss, str) or (
+            self.loss in TEACHER_LOSSES and self.loss != "tor"
+        )
 
     def _criterion(self, verdict, alpha, methods) -> dict[str, Any]:
         loss = self.loss
@@ -379,11 +381,11 @@ class DistilledRegressor(BaseDistiller):
 
     def _learned_state(self, training_rows: bool) -> tuple[dict[str, Any], dict[str, Tensor]]:
         state, tensors = super()._learned_state(training_rows)
-        state["decisions"] = [encode(asdict(one), {}) for one in self.decisions_]
+        state["decisions"] = [PLAIN.encode(asdict(one)) for one in self.decisions_]
         tensors["alpha_"] = torch.from_numpy(np.array(self.alpha_))
         return state, tensors
 
     def _take_learned_state(self, state: dict[str, Any], tensors: dict[str, Tensor], module):
         super()._take_learned_state(state, tensors, module)
-        self.decisions_ = [Decision(**decode(one, {})) for one in state["decisions"]]
+        self.decisions_ = [Decision(**PLAIN.decode(one)) for one in state["decisions"]]
         self.alpha_ = tensors["alpha_"].numpy()

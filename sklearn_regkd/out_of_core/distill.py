@@ -28,7 +28,8 @@ from sklearn_regkd.preprocessing.validation import check_fit_data, like_y
 from sklearn_regkd.supervision.methods import DistillationMethods
 from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.training.build import count_epochs
-from sklearn_regkd.training.stream import Plan, StreamCheckpoint, train_on_stream
+from sklearn_regkd.training.checkpoint import CheckpointFile
+from sklearn_regkd.training.stream import Plan, train_on_stream
 from sklearn_regkd.utils.cache import open_memory
 from sklearn_regkd.utils.fingerprint import fingerprint
 
@@ -234,6 +235,6 @@ def _stream(
         Path(folder).mkdir(parents=True, exist_ok=True)
         teacher = None if answers is None else answers.teacher
         parts = [decisive_params(student), plan, found.fingerprints, scaling, criterion, teacher]
-        checkpoint = StreamCheckpoint(Path(folder, "training"), fingerprint(parts))
+        checkpoint = CheckpointFile(Path(folder, "training"), fingerprint(parts))
         train_on_stream(net, read, plan, checkpoint, bar=student.verbose == 1)
     student._take(net, student._output, student.weight_decay_, found.X.shape[1:])

@@ -10,7 +10,7 @@ from torch import Tensor
 from sklearn_regkd.networks.inputs import InputTransform, QuantileTransform, StandardTransform
 from sklearn_regkd.networks.mlp import layer_widths
 from sklearn_regkd.networks.scaling import OutputScaling
-from sklearn_regkd.persistence.json_params import NotSaved, decode, encode, integer, number
+from sklearn_regkd.persistence.json_params import PLAIN, NotSaved, integer, number
 from sklearn_regkd.preprocessing.categories import CategoryCodes
 from sklearn_regkd.preprocessing.quantile import TABLES, Quantiles
 from sklearn_regkd.preprocessing.scaling import Scaling
@@ -142,13 +142,13 @@ def _history_to_plain(history: History) -> tuple[dict[str, Any], dict[str, Tenso
         if values is not None and values.ndim == 1 and values.dtype.kind in "biuf":
             words[key], numbers[key] = None, torch.from_numpy(values)
         else:
-            words[key] = [encode(one, {}) for one in column]
+            words[key] = [PLAIN.encode(one) for one in column]
     return words, numbers
 
 
 def _history_from_plain(words: dict[str, Any], numbers: dict[str, Tensor]) -> History:
     columns = {
-        key: numbers[key].tolist() if column is None else [decode(one, {}) for one in column]
+        key: numbers[key].tolist() if column is None else [*PLAIN.decode_all(column)]
         for key, column in words.items()
     }
     rows = zip(*columns.values(), strict=True)

@@ -209,14 +209,6 @@ def test_without_a_verdict_neither_threshold_nor_mixture_is_drawn(mixture, spoil
     assert not {"threshold", "good labels, fitted"} & set(legend_of(display))
 
 
-KEPT = pytest.mark.xfail(
-    "verdict_" not in TORRegressor.__doc__,
-    reason="no fit keeps its verdict yet",
-    strict=True,
-)
-
-
-@KEPT
 def test_threshold_is_the_one_that_decided(tor, spoiled):
     display = LabelNoiseDisplay.from_estimator(tor, *spoiled)
     error = np.abs(display.residual[:, 0])
@@ -225,7 +217,6 @@ def test_threshold_is_the_one_that_decided(tor, spoiled):
     assert dashed_lines_of(display) == [-display.threshold[0], display.threshold[0]]
 
 
-@KEPT
 def test_mixture_is_shown_in_units_of_y(mixture, spoiled):
     display = LabelNoiseDisplay.from_estimator(mixture, *spoiled)
     assert display.mixtures[0].outlier_location == pytest.approx(40, abs=4)

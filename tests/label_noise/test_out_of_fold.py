@@ -16,10 +16,10 @@ from sklearn_regkd.supervision import validation_targets
 from sklearn_regkd.teachers.cross_fit import CrossFitResult
 from sklearn_regkd.teachers.ensemble import TeacherEnsemble
 from sklearn_regkd.teachers.kinds import default_teacher, own_teacher, weight_params
-from tests.helpers import fit_data, thirds
+from tests.helpers import fit_data, interleaved_folds
 
 N = 60
-FOLDS = thirds(N)
+FOLDS = interleaved_folds(N)
 
 
 class Recorder(RegressorMixin, BaseEstimator):

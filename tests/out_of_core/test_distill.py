@@ -194,18 +194,18 @@ class TestRefused:
 
 KILLED = """
 import os, signal, sys
+from sklearn_regkd.training import checkpoint
 from tests.out_of_core import test_distill
-from sklearn_regkd.training import stream
 
-stream.LEAST_SECONDS = 0.0
-keep = stream.StreamCheckpoint.keep
+checkpoint.LEAST_SECONDS, checkpoint.MOST_SHARE = 0.0, 1e9
+write = checkpoint.CheckpointFile.write_if_due
 
-def keep_and_die(self, net, position):
-    keep(self, net, position)
-    if position == stream.Position(1, 1):
+def write_and_die(self, net, own=None):
+    write(self, net, own)
+    if own == [1, 1]:
         os.kill(os.getpid(), signal.SIGKILL)
 
-stream.StreamCheckpoint.keep = keep_and_die
+checkpoint.CheckpointFile.write_if_due = write_and_die
 test_distill.run(sys.argv[1])
 """
 

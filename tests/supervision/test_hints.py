@@ -7,12 +7,11 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from skorch import NeuralNetRegressor
 from skorch.callbacks import EarlyStopping
-from torch import nn
 
 from sklearn_regkd import DistilledRegressor
 from sklearn_regkd.networks.features import last_linear, watch
 from sklearn_regkd.supervision.hints import Hints
-from tests.helpers import hints_of, pure_distillation, refused, small_network, small_student
+from tests.helpers import hints_of, pure_distillation, refused, small_student, tanh_network
 
 
 class TestFit:
@@ -73,14 +72,14 @@ class TestRefusals:
         ("teacher", "hints", "error", "message"),
         [
             (LinearRegression(), "leaves", TypeError, "LinearRegression has no leaves; these have"),
-            (small_network(), "leaves", TypeError, "of a network name a layer instead"),
+            (tanh_network(), "leaves", TypeError, "of a network name a layer instead"),
             (
                 RandomForestRegressor(5),
                 "0",
                 TypeError,
                 "is not a network; of trees take 'leaves'",
             ),
-            (small_network(), "tail", ValueError, "no layer 'tail'; it has: 0, 1, 2"),
+            (tanh_network(), "tail", ValueError, "no layer 'tail'; it has: 0, 1, 2"),
         ],
     )
     def test_teachers_without(self, friedman, teacher, hints, error, message):
@@ -88,7 +87,7 @@ class TestRefusals:
             pure_distillation(teacher, hints=hints).fit(*friedman)
 
     def test_layer_of_a_net_that_is_fitted_here(self, friedman):
-        teacher = NeuralNetRegressor(small_network, max_epochs=1, train_split=None, verbose=0)
+        teacher = NeuralNetRegressor(tanh_network, max_epochs=1, train_split=None, verbose=0)
         X, y = friedman
         with pytest.raises(ValueError, match="has no layer 'tail'; it has: 0, 1, 2"):
             pure_distillation(teacher, hints="tail").fit(X, y)
@@ -126,15 +125,3 @@ class TestRefusals:
     def test_bad_parameters(self, friedman, hints, message):
         with pytest.raises(ValueError, match=message):
             pure_distillation(hints=hints).fit(*friedman)
-
-    def test_layer_that_is_run_twice(self):
-        class Twice(nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.inner = nn.Linear(10, 10)
-
-            def forward(self, X):
-                return self.inner(self.inner(X))
-
-        with pytest.raises(ValueError, match="it must be run once"):
-            hints_of(Twice(), np.zeros((4, 10), np.float32), "inner")

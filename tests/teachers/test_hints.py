@@ -19,7 +19,7 @@ from skorch import NeuralNetRegressor
 from torch import nn
 
 from sklearn_regkd.networks.features import named_layer, watch
-from tests.helpers import hints_of, pure_distillation, small_network
+from tests.helpers import hints_of, pure_distillation, tanh_network
 
 
 class TestLeaves:
@@ -78,7 +78,7 @@ class TestLeaves:
 class TestLayers:
     def test_value_of_a_named_layer(self, friedman):
         X = friedman[0].astype(np.float32)
-        net = small_network().eval()
+        net = tanh_network().eval()
         values = watch(net, named_layer(net, "1"), X)
         with torch.no_grad():
             np.testing.assert_allclose(values, net[:2](torch.from_numpy(X)).numpy(), rtol=1e-6)
@@ -86,7 +86,7 @@ class TestLayers:
         assert hints_of(net, X, "1", n_components=20).shape == (len(X), 20)
 
     def test_more_rows_than_a_chunk(self):
-        net = small_network().eval()
+        net = tanh_network().eval()
         X = np.random.default_rng(0).normal(size=(9001, 10)).astype(np.float32)
         values = hints_of(net, X, "1", n_components=5)
         assert values.shape == (9001, 5)
@@ -95,7 +95,7 @@ class TestLayers:
     def test_skorch_teacher(self, friedman):
         X, y = friedman
         teacher = NeuralNetRegressor(
-            small_network, max_epochs=3, lr=0.01, train_split=None, verbose=0
+            tanh_network, max_epochs=3, lr=0.01, train_split=None, verbose=0
         )
         model = pure_distillation(teacher, hints="1").fit(X, y)
         assert np.isfinite(model.predict(X)).all()
@@ -104,3 +104,15 @@ class TestLayers:
         net = nn.Sequential(nn.Linear(10, 3), nn.Threshold(1e9, 0.0), nn.Linear(3, 1))
         with pytest.raises(ValueError, match="are the same for all rows, or not finite"):
             hints_of(net, friedman[0], "1")
+
+    def test_layer_that_is_run_twice(self):
+        class Twice(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.inner = nn.Linear(10, 10)
+
+            def forward(self, X):
+                return self.inner(self.inner(X))
+
+        with pytest.raises(ValueError, match="it must be run once"):
+            hints_of(Twice(), np.zeros((4, 10), np.float32), "inner")

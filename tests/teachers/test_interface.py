@@ -15,7 +15,7 @@ from skorch import NeuralNetRegressor
 
 from sklearn_regkd.supervision.strategy import TeacherInterface
 from sklearn_regkd.teachers.interface import FittedTeacher
-from tests.helpers import fit_data, hints_of, small_network
+from tests.helpers import fit_data, hints_of, tanh_network
 
 NAMES = ["a", "b", "c"]
 FRAMES = {
@@ -129,7 +129,7 @@ def test_unlabeled_rows_are_predicted_as_the_user_gave_them(table, kind):
 def test_hints_are_those_of_the_training_rows(friedman):
     X, y = friedman
     X = X.astype(np.float32)
-    network = small_network().eval()
+    network = tanh_network().eval()
     data = fit_data(X, y, teacher_X=X)
     hints = FittedTeacher(network, data).hint_features("1", 5)
     assert hints.shape == (len(X), 5)

@@ -26,6 +26,7 @@ from torch import nn
 import sklearn_regkd
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor
 from sklearn_regkd.supervision.route import RouteSchedule
+from sklearn_regkd.utils import cache
 from sklearn_regkd.utils.cache import open_memory
 
 N_ROWS = 120
@@ -201,11 +202,11 @@ class TestHits:
         assert not np.array_equal(tor(folder, teacher).fit(X, y).predict(X), first.predict(X))
 
     def test_each_argument_is_hashed_once_a_fit(self, folder, monkeypatch):
-        from sklearn_regkd.utils import cache as memory
-
         hashed = []
-        original = memory.fingerprint
-        monkeypatch.setattr(memory, "fingerprint", lambda v: hashed.append(id(v)) or original(v))
+        original = cache.fingerprint_and_definitions
+        monkeypatch.setattr(
+            cache, "fingerprint_and_definitions", lambda v: hashed.append(id(v)) or original(v)
+        )
         kept, X = open_memory(folder), np.arange(9.0)
         assert kept.call(np.sum, a=X) == 36
         assert kept.call(np.mean, a=X) == 4
@@ -354,7 +355,7 @@ class TestProcesses:
 
     def test_without_memory_nothing_is_locked(self, table, log, monkeypatch):
         monkeypatch.setattr("sklearn_regkd.utils.cache.FileLock", None)
-        monkeypatch.setattr("sklearn_regkd.utils.cache.fingerprint", None)
+        monkeypatch.setattr("sklearn_regkd.utils.cache.fingerprint_and_definitions", None)
         assert count(tor(None, Counting(log)), *table, log=log) == 4
 
 
@@ -377,6 +378,7 @@ import sys
 from pathlib import Path
 from uuid import uuid4
 
+from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.datasets import make_friedman1
 from sklearn.linear_model import Ridge
@@ -384,12 +386,17 @@ from sklearn.model_selection import GridSearchCV
 from sklearn_regkd import StudentRegressor, TORRegressor
 
 
+def note(log, text):
+    Path(log, uuid4().hex).write_text(text)
+
+
 class Mine(RegressorMixin, BaseEstimator):
-    def __init__(self, log=None):
+    def __init__(self, log=None, note=None):
         self.log = log
+        self.note = note
 
     def fit(self, X, y):
-        Path(self.log, uuid4().hex).write_text(str(len(X)))
+        self.note(self.log, str(len(X)))
         self.ridge_ = Ridge().fit(X, y)
         return self
 
@@ -399,10 +406,19 @@ class Mine(RegressorMixin, BaseEstimator):
 
 folder, log = sys.argv[1:]
 student = StudentRegressor((4,), max_epochs=2, weight_decay=0.1, embedding=None)
-tor = TORRegressor(Mine(log), student, cv=3, random_state=0, memory=folder)
+tor = TORRegressor(Mine(log, note), student, cv=3, random_state=0, memory=folder)
 grid = {"student__lr": [0.01, 0.02]}
 X, y = make_friedman1(120, random_state=0)
 for n_jobs in (2, None):  # what the workers have kept is found by the script itself
     search = GridSearchCV(tor, grid, cv=2, n_jobs=n_jobs).fit(X, y)
 assert type(search.best_estimator_.teacher_) is Mine
+assert search.best_estimator_.teacher_.note is note
+
+
+def find():
+    return sorted({"Mine", "note"} & set(vars(sys.modules["__main__"])))
+
+
+assert find() == ["Mine", "note"]
+assert Parallel(n_jobs=2)(delayed(find)() for _ in range(4)) == [[]] * 4, "left in a worker"
 """

@@ -1,5 +1,7 @@
 """What makes two arguments equal: their content, and the code of classes without a version."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -9,7 +11,7 @@ from joblib import Parallel, delayed
 from sklearn.linear_model import Ridge
 from torch import nn
 
-from sklearn_regkd.utils.fingerprint import fingerprint
+from sklearn_regkd.utils.fingerprint import fingerprint, fingerprint_and_definitions
 
 SOURCE = """
 from functools import wraps
@@ -100,6 +102,16 @@ def test_what_a_class_counts_is_not_a_part_of_it():
     before = fingerprint(mine)
     type(mine).counter += 1
     assert fingerprint(mine) == before
+
+
+def test_what_a_script_defines_is_returned():
+    scope = {"__name__": "__main__"}
+    exec(SOURCE.format(body="x", size=1), scope)
+    mine = scope["Mine"](a=scope["twice"])
+    name, definitions = fingerprint_and_definitions([mine, Ridge()])
+    assert definitions == {"Mine": scope["Mine"], "twice": scope["twice"]}
+    assert name == fingerprint([mine, Ridge()])
+    assert not hasattr(sys.modules["__main__"], "Mine")
 
 
 def test_a_memmap_is_an_array(tmp_path):
