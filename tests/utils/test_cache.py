@@ -1,4 +1,4 @@
-"""The cache of fitted teachers and their predictions: hits, misses, and the same results."""
+"""The cache of teachers and their predictions: hits, misses, and the same results."""
 
 import os
 import signal
@@ -190,7 +190,7 @@ class TestHits:
         assert np.array_equal(model.predict(X), plain)
         assert count(distilled(folder, net, student=student(4)), X, y, log=log) == 0
 
-    def test_a_frozen_teacher_predicts_once(self, table, folder, log):
+    def test_a_frozen_teacher_is_asked_once(self, table, folder, log):
         X, y = table
         teacher = FrozenEstimator(Counting(log).fit(X, y))
         before = len(list(Path(log).iterdir()))
@@ -314,11 +314,12 @@ class TestProcesses:
 
     def test_others_wait_for_the_first(self, table, folder, log, tmp_path):
         model = tor(folder, Counting(log, seconds=0.1))
-        tasks = (delayed(fit_together)(model, *table, tmp_path) for _ in range(3))
-        results = Parallel(n_jobs=3)(tasks)
+        predictions = Parallel(n_jobs=3)(
+            delayed(fit_together)(model, *table, tmp_path) for _ in range(3)
+        )
         assert len(sizes(log)) == 4
         plain = tor(None, Counting(log)).fit(*table).predict(table[0])
-        for one in results:
+        for one in predictions:
             assert np.array_equal(one, plain)
 
     def test_same_scores_as_one_after_the_other(self, table, folder, log):
