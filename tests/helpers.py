@@ -157,9 +157,8 @@ def fit_data(X, y, **changes):
     y = np.asarray(y, np.float64).reshape(len(y), -1)
     weight = changes.setdefault("weight", np.ones(len(y)))
     student = changes.setdefault("student", small_student())
-    student._encode_categories(X)
     defaults = {
-        "X": np.asarray(X),
+        "X": np.asarray(student._encode_categories(X)),
         "y": y,
         "scaling": fit_target_scaling(y[weight > 0], weight[weight > 0]),
         "teacher": None,
