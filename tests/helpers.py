@@ -20,6 +20,9 @@ from sklearn_regkd.teachers.fit_data import FitData
 from sklearn_regkd.teachers.hints import hint_features
 from sklearn_regkd.utils.cache import open_memory
 
+# Parameters of a student that is trained in some hundredths of a second, and learns little.
+QUICK = {"max_epochs": 3, "weight_decay": 0.1, "random_state": 0}
+
 # Multiples of 1/64 have exact sums and differences: what should be equal is then equal to the
 # last bit, and what differs does so by more than rounding.
 GRID = 1 / 64
@@ -95,6 +98,19 @@ def boosting(**params):
     return HistGradientBoostingRegressor(**{"max_iter": 20, "random_state": 0, **params})
 
 
+class TwoLayers(nn.Module):
+    """A module of a user's, with a name of its own for each layer."""
+
+    def __init__(self, n_features, n_outputs, width=16, dropout=0.0):
+        super().__init__()
+        self.body = nn.Linear(n_features, width)
+        self.dropout = nn.Dropout(dropout)
+        self.last = nn.Linear(width, n_outputs)
+
+    def forward(self, X):
+        return self.last(self.dropout(torch.relu(self.body(X))))
+
+
 def tanh_network():
     """Return a network of ten features, the same each time, with the layers "0", "1" and "2"."""
     torch.manual_seed(0)
@@ -132,19 +148,6 @@ def pure_distillation(teacher=None, student=None, **params):
         small_student() if student is None else student,
         **{**defaults, **params},
     )
-
-
-class TwoLayers(nn.Module):
-    """A user's module, with a name of its own for each layer."""
-
-    def __init__(self, n_features, n_outputs, width=16, dropout=0.0):
-        super().__init__()
-        self.body = nn.Linear(n_features, width)
-        self.dropout = nn.Dropout(dropout)
-        self.last = nn.Linear(width, n_outputs)
-
-    def forward(self, X):
-        return self.last(self.dropout(torch.relu(self.body(X))))
 
 
 def hints_of(teacher, X, layer="leaves", n_components=32, seed=0):

@@ -264,6 +264,7 @@ def _trust_all(Distiller):
     return {"outliers": None} if Distiller is DistilledRegressor else {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 def test_rows_of_weight_zero_do_not_teach(wrong_labels, Distiller):
     X, noisy, mask = wrong_labels

@@ -78,6 +78,7 @@ def test_student_is_tried_with_teachers_that_have_not_seen_the_held_out_rows(fri
     assert fitted.student_.weight_decay_ == 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
     [
@@ -131,6 +132,7 @@ def test_rows_of_weight_zero_are_not_tried(friedman, trials):
 # --- planted errors are found ---------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["gross", "shift"])
 def test_planted_errors_are_found_and_repaired(friedman, trusted, kind):
     X, y, X_test, y_test = friedman
@@ -153,6 +155,7 @@ def test_planted_errors_are_found_and_repaired(friedman, trusted, kind):
     assert repaired > 0.85
 
 
+@pytest.mark.slow
 def test_each_output_gets_its_own_decision(friedman):
     X, y, *_ = friedman
     noisy, wrong = corrupt_labels(y, "gross", share=0.3, random_state=0)
@@ -182,6 +185,7 @@ def heavy_tails(X, rng):
     return 3 * X[:, 0] + rng.standard_t(4, len(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [log_normal, two_humps, uneven_noise, heavy_tails])
 def test_odd_clean_labels_do_no_harm(target):
     rng = np.random.default_rng(0)
@@ -225,6 +229,7 @@ def test_a_frozen_teacher_is_used_as_it_is(friedman):
 # --- invariances ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("a", "b", "noisy"), [(1000.0, -3e5, True), (0.25, 7.0, False)])
 def test_units_of_y_do_not_matter(friedman, a, b, noisy):
     X, y, X_test, _ = friedman
@@ -243,6 +248,7 @@ def test_units_of_features_do_not_matter(friedman):
     assert np.mean(np.abs(one - wild)) < 0.1 * y.std()
 
 
+@pytest.mark.slow
 def test_order_of_columns_and_rows_does_not_matter_much(friedman):
     X, y, X_test, y_test = friedman
     noisy, _ = corrupt_labels(y, "gross", share=0.3, random_state=0)
@@ -256,6 +262,7 @@ def test_order_of_columns_and_rows_does_not_matter_much(friedman):
     assert np.corrcoef(probability)[0, 1] > 0.9
 
 
+@pytest.mark.slow
 def test_duplicated_data_meets_the_same_decision(friedman):
     X, y = friedman[0][:250], friedman[1][:250]
     noisy, _ = corrupt_labels(y, "gross", share=0.3, random_state=0)
@@ -379,6 +386,7 @@ def test_categories_and_missing_values_through_a_column_transformer(mixed):
 # --- rules, synthetic and unlabeled rows ----------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["paper", "chauvenet", "mad", "mixture", 4.0, MixtureRule()])
 def test_a_rule_can_be_named(friedman, rule):
     X, y, *_ = friedman

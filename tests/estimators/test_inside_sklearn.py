@@ -45,6 +45,7 @@ def test_pipeline(table, build):
     assert piped.score(X, y) > 0.8
 
 
+@pytest.mark.slow
 def test_grid_search_over_nested_names_beside_a_baseline(table):
     X, y = table
     grid = GridSearchCV(
@@ -169,6 +170,7 @@ def test_routed_teacher_prediction_in_a_grid(table):
     assert grid.best_score_ > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("routing")
 def test_default_teacher_takes_routed_weights(table):
     X, y = table
@@ -251,6 +253,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.slow
 def test_same_in_another_process_and_loaded_where_main_is_another(tmp_path):
     script = tmp_path / "train.py"
     script.write_text(textwrap.dedent(SCRIPT))

@@ -57,6 +57,7 @@ def assert_same(ours, theirs, X):
 
 
 class TestEqualsGridSearch:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("grid", "sizes"),
         [
@@ -77,6 +78,7 @@ class TestEqualsGridSearch:
         assert seen == sizes
         assert_same(ours, theirs, table[0])
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("Estimator", [TORRegressor, DistilledRegressor])
     def test_distillation(self, table, Estimator, monkeypatch):
         seen = sizes_of_stacks(monkeypatch)

@@ -60,6 +60,7 @@ def test_every_loss_learns_a_smooth_function(table, loss):
     assert student(loss=loss).fit(*table).score(*table) > 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["absolute_error", "huber", "tukey"])
 def test_robust_losses_resist_wrong_labels(table, wrong_labels, loss):
     X, y = table
@@ -394,6 +395,7 @@ def test_predict_of_the_inner_net_is_in_raw_units(table, own):
     np.testing.assert_allclose(fitted.net_.predict(X)[:, 0], fitted.predict(X), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "optimizer", ["sgd", torch.optim.Adam, torch.optim.RMSprop, torch.optim.LBFGS]
 )

@@ -208,17 +208,20 @@ class TestFlagsAuc:
         rng = np.random.default_rng(seed)
         return rng.uniform(-1, 1, (n, 3)), rng.permutation(n) % 3, rng
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("seed", range(3))
     def test_chance_for_flags_that_fall_anywhere(self, seed):
         X, fold, rng = self.table(seed=seed)
         assert abs(flags_auc(X, rng.random(len(X)) < 0.2, fold, 0) - 0.5) < 0.12
 
+    @pytest.mark.slow
     def test_high_for_flags_with_places(self):
         X, fold, rng = self.table()
         assert flags_auc(X, X[:, 1] > 0.5, fold, 0) > 0.95
         some = (X[:, 1] > 0) & (rng.random(len(X)) < 0.5)
         assert 0.65 < flags_auc(X, some, fold, 0) < 0.95
 
+    @pytest.mark.slow
     def test_no_row_is_predicted_by_a_model_that_saw_it(self):
         """Each fold's flags follow a rule that the others do not know."""
         X, fold, rng = self.table()

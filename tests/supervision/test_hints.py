@@ -15,6 +15,7 @@ from tests.helpers import hints_of, pure_distillation, refused, small_student, t
 
 
 class TestFit:
+    @pytest.mark.slow
     def test_hidden_layer_knows_more_of_the_leaves(self, friedman):
         X, y = friedman
         values = None
@@ -60,6 +61,7 @@ class TestFit:
         first, second = (pure_distillation(hints="leaves").fit(X, y).predict(X) for _ in range(2))
         assert np.array_equal(first, second)
 
+    @pytest.mark.slow
     def test_grid_over_nested_names(self, friedman):
         X, y = friedman
         grid = {"hints__weight": [0.0, 0.3], "hints__n_components": [4]}

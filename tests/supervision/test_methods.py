@@ -162,6 +162,7 @@ def concrete():
     return table.drop(columns=["rownames", "compressive_strength"]), y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_outputs", [1, 2])
 @pytest.mark.parametrize("params", SINGLE, ids=name)
 def test_alone(concrete, params, n_outputs):
@@ -174,6 +175,7 @@ def test_alone(concrete, params, n_outputs):
     assert not np.array_equal(prediction, small().fit(X, Y).predict(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("params", PAIRS, ids=name)
 def test_together_or_refused_with_the_reason(concrete, params):
     X, y = concrete
@@ -203,6 +205,7 @@ CHECKED = [
 ]
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [small(epochs=25, **params) for params in CHECKED],
     expected_failed_checks=lambda estimator: {

@@ -62,6 +62,7 @@ class TestSchedule:
 
 
 class TestTeachers:
+    @pytest.mark.slow
     def test_out_of_fold(self, friedman):
         X, y = friedman
         inside, outside = (

@@ -36,6 +36,7 @@ def two(**params):
     return TeacherEnsemble([("ridge", Ridge()), ("tree", DecisionTreeRegressor())], **params)
 
 
+@pytest.mark.slow
 @parametrize_with_checks([two(random_state=0), two(weights="mean", random_state=0)])
 def test_sklearn(estimator, check):
     check(estimator)
@@ -105,6 +106,7 @@ class CountFits(RegressorMixin, BaseEstimator):
 
 
 class TestAsTeacher:
+    @pytest.mark.slow
     @pytest.mark.parametrize("Estimator", [TORRegressor, DistilledRegressor])
     @pytest.mark.parametrize("kind", [list, dict])
     def test_every_kind_of_member(self, table, Estimator, kind):

@@ -23,6 +23,7 @@ from tests.helpers import hints_of, pure_distillation, tanh_network
 
 
 class TestLeaves:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "teacher",
         [

@@ -149,6 +149,7 @@ class TestHits:
         assert count(model, *table, log=log) == 0
         assert np.array_equal(model.predict(table[0]), prediction)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("outliers", ["auto", "mad"])
     def test_same_result_as_without(self, table, folder, log, outliers):
         X, y = table
@@ -177,6 +178,7 @@ class TestHits:
         assert np.array_equal(predictions[1], predictions[0])
         assert np.array_equal(predictions[2], predictions[0])
 
+    @pytest.mark.slow
     def test_skorch_teacher_whatever_the_student_draws(self, table, folder, log):
         X, y = table[0].astype(np.float32), table[1]
         net = CountingNet(
@@ -293,6 +295,7 @@ CANDIDATES = {
 }
 
 
+@pytest.mark.slow
 class TestProcesses:
     @pytest.mark.parametrize("n_jobs", [None, 2])
     @pytest.mark.parametrize("make", [tor, distilled])
