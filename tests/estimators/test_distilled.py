@@ -1,7 +1,5 @@
 """The default recipe as a whole: what it does to labels, and what it leaves alone."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -18,10 +16,9 @@ from sklearn.preprocessing import OneHotEncoder
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor
 from sklearn_regkd.datasets import corrupt_labels
-from sklearn_regkd.estimators import student as _student
-from sklearn_regkd.label_noise import detect as _judgement
+from sklearn_regkd.estimators import student_training
 from sklearn_regkd.label_noise.mixture import MixtureRule
-from sklearn_regkd.supervision import validation_targets as rehearsal
+from sklearn_regkd.supervision import validation_targets
 from sklearn_regkd.supervision.synthetic import SyntheticRows
 
 
@@ -46,65 +43,38 @@ def trusted(friedman):
     return distilled().fit(X, y)
 
 
-# --- evidence ---------------------------------------------------------------------------
-
-
-def is_found(believer_knows, place_in_X=True):
-    """Whether labels count as wrong that are far away in half of the rows of one place."""
-    rng = np.random.default_rng(0)
-    usual, noise, mistake = rng.normal(size=(3, 2000))
-    place = rng.random(2000) < 0.2
-    label = usual + 0.1 * noise - 4 * (place & (rng.random(2000) < 0.5))
-    squared = usual + 0.3 * mistake - 2 * (place if believer_knows else rng.permutation(place))
-    peers = SimpleNamespace(fold=np.arange(2000) % 5)
-    X = rng.normal(size=(2000, 2))
-    X[:, 0] += 5 * (place & place_in_X)
-    council = SimpleNamespace(X=X, peers=peers, random_state=np.random.RandomState(0))
-    counted = np.ones(2000, bool)
-    return _judgement._are_labels_wrong(council, label, squared, usual, counted)
-
-
-def test_large_errors_that_can_be_foreseen_are_no_wrong_labels(monkeypatch):
-    found, reasons = is_found(believer_knows=True)
-    assert not found
-    assert "foresee" in reasons[-1]
-    assert is_found(believer_knows=False)[0]  # nobody foresees them
-    assert is_found(believer_knows=True, place_in_X=False)[0]
-    monkeypatch.setattr(_judgement, "is_foreseen", lambda gain, auc: False)
-    assert is_found(believer_knows=True)[0]  # so it is this that decides
-
-
 # --- the student's settings are tried with the teacher ----------------------------------
 
 
 @pytest.fixture
-def rehearsals(monkeypatch):
-    """What the students' trials were given to learn."""
+def trials(monkeypatch):
+    """Validation targets and clean labels of the trials of the weight decay."""
     seen = []
 
-    def spy(student, X, inputs, supervision, criterion, random_state):
+    def spy(student, inputs, supervision, criterion, random_state):
         seen.append((supervision.validation_targets, supervision.clean_label))
         return 0.3
 
-    monkeypatch.setattr(_student, "try_weight_decays", spy)
-    monkeypatch.setattr(rehearsal, "FEWEST_ROWS", 400)
+    monkeypatch.setattr(student_training, "try_weight_decays", spy)
+    monkeypatch.setattr(validation_targets, "FEWEST_ROWS", 400)
     return seen
 
 
-def test_student_is_tried_with_teachers_that_have_not_seen_the_held_out_rows(friedman, rehearsals):
+def test_student_is_tried_with_teachers_that_have_not_seen_the_held_out_rows(friedman, trials):
     X, y, *_ = friedman
     folds = [(np.arange(400) % 4 != k, np.arange(400) % 4 == k) for k in range(4)]
     student = quick(weight_decay="auto", max_epochs=2)
     fitted = distilled(
         student=student, teacher=LinearRegression(), outliers=None, alpha=0.75, cv=folds
     ).fit(X, y)
-    ((rehearsed, judged),) = rehearsals
-    assert np.array_equal(rehearsed.part, np.minimum(np.arange(400) % 4, 3))
-    scale = (y - y[0])[1] / (judged[1, 0] - judged[0, 0])
-    for told, (train, _) in zip(rehearsed.told, folds, strict=False):
+    ((targets, clean_label),) = trials
+    assert np.array_equal(targets.fold, np.minimum(np.arange(400) % 4, 3))
+    assert len(targets.target) == 3
+    scale = (y - y[0])[1] / (clean_label[1, 0] - clean_label[0, 0])
+    for target, (train, _) in zip(targets.target, folds, strict=False):
         teacher = LinearRegression().fit(X[train], y[train]).predict(X)
-        expected = judged[:, 0] + 0.75 * (teacher - y) / scale
-        np.testing.assert_allclose(told[:, 0], expected, atol=1e-9)
+        expected = clean_label[:, 0] + 0.75 * (teacher - y) / scale
+        np.testing.assert_allclose(target[:, 0], expected, atol=1e-9)
     assert fitted.student_.weight_decay_ == 0.3
 
 
@@ -119,9 +89,11 @@ def test_student_is_tried_with_teachers_that_have_not_seen_the_held_out_rows(fri
         "few rows",
         "loss",
         "alpha",
+        "revision",
+        "selection",
     ],
 )
-def test_student_is_tried_alone_where_there_is_nothing_to_rehearse(friedman, rehearsals, case):
+def test_student_is_tried_alone_where_no_teacher_can_be_held_out(friedman, trials, case):
     X, y, *_ = friedman
     labels, given, params = y, {}, {"outliers": None, "teacher": LinearRegression()}
     if case == "wrong labels":
@@ -133,24 +105,28 @@ def test_student_is_tried_alone_where_there_is_nothing_to_rehearse(friedman, reh
         params["teacher"], given = None, {"teacher_prediction": y + 1}
     if case == "fitted teacher":
         params["teacher"] = FrozenEstimator(LinearRegression().fit(X, y))
-    params |= {"small folds": {"cv": 20}, "loss": {"loss": "bounded"}, "alpha": {"alpha": 0.0}}.get(
-        case, {}
-    )
+    params |= {
+        "small folds": {"cv": 20},
+        "loss": {"loss": "bounded"},
+        "alpha": {"alpha": 0.0},
+        "revision": {"revision": "label"},
+        "selection": {"selection": "residual"},
+    }.get(case, {})
     student = params.pop("student", quick(weight_decay="auto", max_epochs=2))
     distilled(student=student, **params).fit(X, labels, **given)
-    ((rehearsed, _),) = rehearsals
-    assert rehearsed is None
+    ((targets, _),) = trials
+    assert targets is None
 
 
-def test_rows_of_weight_zero_are_not_rehearsed(friedman, rehearsals):
+def test_rows_of_weight_zero_are_not_tried(friedman, trials):
     X, y, *_ = friedman
     weight = (np.arange(400) % 7 > 0) * 1.0
     student = quick(weight_decay="auto", max_epochs=2)
     model = distilled(student=student, teacher=LinearRegression(), outliers=None)
     model.fit(X, y, sample_weight=weight)
-    ((rehearsed, judged),) = rehearsals
-    assert rehearsed.told.shape == (3, int(weight.sum()), 1)
-    assert len(rehearsed.part) == len(judged) == weight.sum()
+    ((targets, clean_label),) = trials
+    assert targets.target.shape == (3, int(weight.sum()), 1)
+    assert len(targets.fold) == len(clean_label) == weight.sum()
 
 
 # --- planted errors are found ---------------------------------------------------------

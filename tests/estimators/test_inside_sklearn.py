@@ -8,6 +8,7 @@ import textwrap
 import numpy as np
 import pytest
 import sklearn
+import torch
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import GradientBoostingRegressor, StackingRegressor
@@ -220,8 +221,6 @@ def test_global_generators_are_untouched(table, build, random_state):
 
 
 def test_dropout_of_a_users_module_is_seeded_and_leaves_the_generator_alone(table):
-    import torch
-
     X, y = table
     shaky = student(module=TwoLayers, module_params={"dropout": 0.5}, max_epochs=5)
     before = torch.get_rng_state()

@@ -176,7 +176,7 @@ class CountedForest(RandomForestRegressor):
         return super().fit(X, y, sample_weight)
 
 
-def test_the_teacher_is_asked_once_in_a_fold(table):
+def test_the_teacher_is_fitted_once_in_a_fold(table):
     CountedForest.fits = 0
     estimator = TORRegressor(CountedForest(5, random_state=0), STUDENT, cv=3, random_state=0)
     grid = {"student__lr": [0.005, 0.01, 0.03], "student__weight_decay": [0.1, 1.0]}
