@@ -71,6 +71,13 @@ def errors(draw, min_rows=5, max_rows=30):
     return error
 
 
+def smooth_table(n=120, noise=0.0):
+    """Return three features, and a smooth function of two of them that is seldom near 0."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (n, 3))
+    return X, 3 * X[:, 0] + np.sin(3 * X[:, 1]) + 10 + noise * rng.normal(size=n)
+
+
 def columns(*values):
     """Return sequences of numbers as the columns of an array."""
     return np.column_stack([np.asarray(v, float) for v in values])
@@ -93,11 +100,6 @@ def interleaved_folds(n=60, n_folds=3):
     return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_folds)]
 
 
-def boosting(**params):
-    """Return a teacher with stages and leaves, which is fitted in some hundredths of a second."""
-    return HistGradientBoostingRegressor(**{"max_iter": 20, "random_state": 0, **params})
-
-
 class TwoLayers(nn.Module):
     """A module of a user's, with a name of its own for each layer."""
 
@@ -115,6 +117,11 @@ def tanh_network():
     """Return a network of ten features, the same each time, with the layers "0", "1" and "2"."""
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(10, 48), nn.Tanh(), nn.Linear(48, 1))
+
+
+def boosting(**params):
+    """Return a teacher with stages and leaves, which is fitted in some hundredths of a second."""
+    return HistGradientBoostingRegressor(**{"max_iter": 20, "random_state": 0, **params})
 
 
 def robust_teacher():

@@ -10,7 +10,7 @@ from sklearn.ensemble import (
 )
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor
-from tests.helpers import QUICK
+from tests.helpers import QUICK, smooth_table
 
 matplotlib.use("agg")
 
@@ -30,9 +30,7 @@ def quick_student(**params):
 @pytest.fixture(scope="session")
 def spoiled():
     """120 rows of three features, of which every eighth has a label that is far off."""
-    rng = np.random.default_rng(0)
-    X = rng.uniform(-1, 1, (120, 3))
-    y = 3 * X[:, 0] + np.sin(3 * X[:, 1]) + 10
+    X, y = smooth_table()
     y[::8] += 40.0
     return X, y
 

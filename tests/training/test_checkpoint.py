@@ -30,6 +30,7 @@ from sklearn_regkd.training.callbacks import ReportProgress
 from sklearn_regkd.training.checkpoint import capture, read_checkpoint, restore, write_checkpoint
 from sklearn_regkd.training.net import StudentNet
 from sklearn_regkd.utils.files import FileError, write_file
+from tests.helpers import smooth_table
 
 KILLED = 5  # epochs that are over when the process is killed
 
@@ -61,9 +62,7 @@ class Counter(Callback):
 
 
 def table(n=120):
-    rng = np.random.default_rng(0)
-    X = rng.uniform(-1, 1, (n, 3))
-    return X, 3 * X[:, 0] + np.sin(3 * X[:, 1]) + 0.3 * rng.normal(size=n)
+    return smooth_table(n, noise=0.3)
 
 
 def student(**params):
