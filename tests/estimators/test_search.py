@@ -28,13 +28,13 @@ def table():
 
 def sizes_of_stacks(monkeypatch):
     """Record how many networks are trained at once."""
-    sizes, run = [], deferred._run
+    sizes, run = [], deferred._train_side_by_side
 
     def spy(trainings):
         sizes.append(len(trainings))
         return run(trainings)
 
-    monkeypatch.setattr(deferred, "_run", spy)
+    monkeypatch.setattr(deferred, "_train_side_by_side", spy)
     return sizes
 
 
