@@ -112,6 +112,8 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
         table = np.arange(len(X))[:, None] if is_frame(X) else X
         table, y, self._y_ndim = check_fit_data(self, table, y, True, self._takes_missing())
         weight = check_weight(sample_weight, table)
+        if weight is not None:  # a common factor must change nothing
+            weight = weight / weight[weight > 0].mean()
         X = X if is_frame(X) else table
         random_state = own_random_state(self.random_state)
         if isinstance(self.weights, str) and self.weights == "score":
@@ -230,7 +232,8 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
             if self.weights not in WEIGHTS:
                 raise ValueError(f"weights must be one of {WEIGHTS} or numbers: {self.weights!r}")
         else:
-            normalize_weights(self.weights, len(self.estimators), 1)
+            n_outputs = np.shape(self.weights)[1] if np.ndim(self.weights) == 2 else 1
+            normalize_weights(self.weights, len(self.estimators), n_outputs)
         validate_parameters(self, {"cv": ["cv_object"], "random_state": ["random_state"]})
 
     def get_params(self, deep=True):
