@@ -13,10 +13,12 @@ from sklearn_regkd.teachers.kinds import own_teacher, weight_params
 # A teacher whose errors are nearly those of the median has learned nothing, or predicts in another
 # unit: t / 1000 is .2 % better than the median.
 NO_BETTER = 0.99
-# Mean absolute error of a memory of the labels against that of honest boosting. A nearest neighbour
-# has 0, a forest on its own training rows .35 to .4; excellent teachers that have not seen the rows
-# stayed above .5 on tables where boosting reaches R2 of .99.
-MEMORISED = 0.45
+# Mean absolute error of a teacher against that of boosted trees out-of-fold. On 250 to 400 rows of
+# six tables, clean and with 20 % gross errors: models that hold the rows have 0 (nearest neighbour,
+# extra trees) to .39 (forest), models that were fitted on other rows .46 to 1.03 (but .34 on
+# `energy`, whose labels are free of noise: there they are as good as the teacher). Boosting on its
+# own training rows has .27 to .74 and is not always told apart.
+MEMORISED = 0.4
 FEWEST_ROWS = 50
 PROBE = {"max_iter": 100, "learning_rate": 0.1}
 

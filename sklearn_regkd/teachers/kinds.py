@@ -98,8 +98,8 @@ def check_teacher(teacher: Any) -> None:
     if teacher is None or isinstance(teacher, torch.nn.Module):
         return
     # Of some estimators, such as StackingRegressor, `predict` appears with the fit.
-    kind = type(teacher)
-    if isinstance(teacher, type) or not (hasattr(kind, "fit") and hasattr(kind, "predict")):
+    can_predict = hasattr(type(teacher), "predict") or hasattr(teacher, "predict")
+    if isinstance(teacher, type) or not (hasattr(teacher, "fit") and can_predict):
         raise TypeError(f"teacher={teacher!r} cannot be used; expected {KINDS}")
     if isinstance(teacher, BaseEstimator) and not is_torch(teacher):
         purpose = get_tags(teacher).estimator_type
@@ -168,12 +168,12 @@ def weight_params(teacher: Any, weight: np.ndarray | None) -> dict[str, np.ndarr
     """
     if weight is None or is_fitted_teacher(teacher):
         return {}
-    name, target = "sample_weight", teacher
+    path, target = "", teacher
     if isinstance(teacher, MultiOutputRegressor):
         target = teacher.estimator
     while isinstance(target, Pipeline):
         step, target = target.steps[-1]
-        name = f"{step}__{name}"
+        path += f"{step}__"
     takes_any = any(
         p.kind is inspect.Parameter.VAR_KEYWORD
         for p in inspect.signature(target.fit).parameters.values()
@@ -185,4 +185,4 @@ def weight_params(teacher: Any, weight: np.ndarray | None) -> dict[str, np.ndarr
             f"teacher {type(target).__name__} does not take sample_weight; choose one that does, "
             "or leave the weights away"
         )
-    return {name: weight}
+    return {f"{path}sample_weight": weight}

@@ -113,13 +113,13 @@ def write_checkpoint(path: str | os.PathLike, fit: str, net: NeuralNet, own: Any
     Parameters
     ----------
     path : str or path-like
-        Where to; what is there is replaced in one go.
+        The file; what is there is replaced in one go.
     fit : str
-        Which fit this is, see :func:`read_checkpoint`.
+        Name of the fit, see :func:`read_checkpoint`.
     net : skorch.NeuralNet
-        See :func:`capture`.
+        The net whose state is written, see :func:`capture`.
     own : object, default=None
-        What the caller wants back, such as a position in a stream; what JSON can hold.
+        What the caller wants back, such as a position in a stream, as far as JSON can hold it.
     """
     state, tensors = capture(net)
     # Not into the header of the file, the length of which is limited: a history may be long.
@@ -135,9 +135,9 @@ def read_checkpoint(
     Parameters
     ----------
     path : str or path-like
-        Where it may be.
+        The file, if there is one.
     fit : str
-        Equal for equal fits, such as a fingerprint of all that decides one.
+        Name of the fit, equal for equal fits, such as a fingerprint of all that decides one.
 
     Returns
     -------
@@ -181,7 +181,7 @@ class CheckpointFile:
     path : str or path-like
         The file.
     fit : str
-        Equal for equal trainings, see :func:`read_checkpoint`.
+        Name of the training, equal for equal trainings, see :func:`read_checkpoint`.
     """
 
     def __init__(self, path: str | os.PathLike, fit: str):

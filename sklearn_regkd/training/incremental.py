@@ -69,10 +69,10 @@ class IncrementalTrainer:
                 group["lr"] = net.lr * share
             if net.iterator_train is WholeBatches:
                 net.iterator_train__seed = seed
-            if ManualTraining.suits(net):
-                net.explicit_ = ManualTraining(net, TransformedRows(X, self.transform), rows.y)
+            if ManualTraining.supports(net):
+                net.manual_ = ManualTraining(net, TransformedRows(X, self.transform), rows.y)
         try:
             net.fit_loop(rows, epochs=1)
         finally:
             if isinstance(net, StudentNet):
-                net.explicit_ = net.flat_ = None
+                net.manual_ = net.flat_ = None

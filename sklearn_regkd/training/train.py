@@ -112,31 +112,31 @@ def train(
     training = Training(
         net, X, supervision, scaling, n_heads, inputs, extra_callbacks, adapter_seed, on_done
     )
-    waiting = _WAITING.get()
-    if waiting is not None and training.can_wait():
-        waiting.append(training)
+    pending = _PENDING.get()
+    if pending is not None and training.can_be_deferred():
+        pending.append(training)
     else:
         with training.session():
             net.fit_loop(training.rows, epochs=net.max_epochs - len(net.history))
     on_done()
 
 
-# Trainings that somebody has asked to be put off in this context.
-_WAITING: ContextVar[list["Training"] | None] = ContextVar("waiting", default=None)
+# Where deferred trainings are collected in this context, if anywhere.
+_PENDING: ContextVar[list["Training"] | None] = ContextVar("pending", default=None)
 
 
 @contextmanager
-def defer_training(waiting: list["Training"]) -> Iterator[None]:
-    """Collect inside the trainings that can wait, instead of running them.
+def defer_training(pending: list["Training"]) -> Iterator[None]:
+    """Collect inside the trainings that can be deferred, instead of running them.
 
     The estimators that they belong to seem to be fitted, but their networks are
     not, until :func:`~sklearn_regkd.training.deferred.train_deferred` has had them.
     """
-    token = _WAITING.set(waiting)
+    token = _PENDING.set(pending)
     try:
         yield
     finally:
-        _WAITING.reset(token)
+        _PENDING.reset(token)
 
 
 class Training:
@@ -156,16 +156,16 @@ class Training:
             net.initialize_optimizer()  # once more: the adapter is to be trained, too
         net.callbacks_ = [*net.callbacks_, *extra_callbacks]
         self.rows = Rows(X, supervision.packed())
-        if isinstance(inputs, TransformedRows) and ManualTraining.suits(net):
-            net.explicit_ = ManualTraining(net, inputs, self.rows.y)
+        if isinstance(inputs, TransformedRows) and ManualTraining.supports(net):
+            net.manual_ = ManualTraining(net, inputs, self.rows.y)
 
-    def can_wait(self) -> bool:
-        """Return whether it is an ordinary training of which nobody but us sees the epochs."""
+    def can_be_deferred(self) -> bool:
+        """Return whether it is an ordinary training, of which no callback sees the epochs."""
         net = self.net
         return (
             isinstance(net, StudentNet)
             and current_processes().size == 1
-            and net.explicit_ is not None
+            and net.manual_ is not None
             and net.train_split is None
             and net.batch_size > 0
             and [name for name, _ in net.callbacks or ()] == ["one_cycle"]
@@ -195,7 +195,7 @@ class Training:
         finally:
             net.callbacks_ = [c for c in net.callbacks_ if c not in self.extra_callbacks]
             if isinstance(net, StudentNet):
-                net.explicit_ = net.flat_ = net.order_ = None
+                net.manual_ = net.flat_ = net.order_ = None
             if self.adapter is not None:
                 _forget(net.optimizer_, self.adapter.drop())
         net.module_.eval()

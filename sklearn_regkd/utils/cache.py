@@ -122,7 +122,7 @@ class FitCache:
             why = error.args[0] if error.args else ""  # joblib adds all of the data
             warnings.warn(
                 "memory is not used for a teacher or a table that cannot be pickled "
-                f"({type(error).__name__}: {why}): it is fitted and asked anew each time",
+                f"({type(error).__name__}: {why}): it is fitted anew each time",
                 stacklevel=4,
             )
         self._complained = True
