@@ -76,7 +76,7 @@ def to_int8_onnx(estimator: BaseEstimator, X: Any, path: str | Path | None = Non
             copy.deepcopy(model),  # it is changed
             file,
             _Rows(rows),
-            op_types_to_quantize=LAYERS if student._folded is None else OWN_LAYERS,
+            op_types_to_quantize=LAYERS if student._inference is None else OWN_LAYERS,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )

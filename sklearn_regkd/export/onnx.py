@@ -78,10 +78,10 @@ def to_onnx(estimator: BaseEstimator, path: str | Path | None = None) -> Any:
             "to_onnx needs the package onnx: pip install 'sklearn-regkd[onnx]'"
         ) from error
     student, head = student_of(estimator)
-    if student._folded is None:
+    if student._inference is None:
         model = _export_module(student, head)
     else:
-        model = _export_folded(student._folded[np.dtype(np.float32)], student, head)
+        model = _export_inference(student._inference[np.dtype(np.float32)], student, head)
     onnx.checker.check_model(model)
     if path is not None:
         onnx.save(model, str(path))
@@ -260,7 +260,7 @@ def _single(value: float) -> np.ndarray:
     return np.array(value, np.float32)
 
 
-def _export_folded(network: InferenceNetwork, student: StudentRegressor, head: str) -> Any:
+def _export_inference(network: InferenceNetwork, student: StudentRegressor, head: str) -> Any:
     from onnx import TensorProto, helper
 
     graph = Graph()
@@ -286,11 +286,11 @@ def _export_folded(network: InferenceNetwork, student: StudentRegressor, head: s
 def _convert(scope: Any, operator: Any, container: Any) -> None:
     """Add a student to a graph of skl2onnx; it names its own values there."""
     student, head = student_of(operator.raw_operator)
-    if student._folded is None:
+    if student._inference is None:
         raise TypeError("a module of your own cannot be part of a Pipeline's graph; use to_onnx")
     graph = Graph(scope.get_unique_variable_name("student") + "_")
     X = graph.add("Cast", operator.inputs[0].full_name, to=1)
-    said = write_network(graph, student._folded[np.dtype(np.float32)], head, X)
+    said = write_network(graph, student._inference[np.dtype(np.float32)], head, X)
     graph.add("Cast", said, to=1, name=operator.outputs[0].full_name)
     for constant in graph.constants:
         container.initializers.append(constant)
