@@ -10,6 +10,7 @@ from sklearn_regkd.utils.unwrap import layers
 # Models of these packages keep to scikit-learn's convention and never write into what they get.
 # (A net of skorch trains and predicts on copies of batches.)
 CAREFUL = ("sklearn", "lightgbm", "xgboost", "catboost", "skorch", "sklearn_regkd")
+COPY = ("copy", "copy_X", "copy_x")
 
 
 def to_spoil(teacher: Any, X: Any) -> Any:
@@ -33,9 +34,11 @@ def to_spoil(teacher: Any, X: Any) -> Any:
 
 def _is_careful(model: Any) -> bool:
     """Return whether a model, and each model among its parameters, leaves its input alone."""
-    parts = [model]
-    if hasattr(model, "get_params"):
-        parts += [value for value in model.get_params().values() if hasattr(type(value), "fit")]
+    params = model.get_params() if hasattr(model, "get_params") else {}
+    # StandardScaler(copy=False) and its like write where they read.
+    if any(name.rpartition("__")[2] in COPY and value is False for name, value in params.items()):
+        return False
+    parts = [model, *(value for value in params.values() if hasattr(type(value), "fit"))]
     return all(type(part).__module__.partition(".")[0] in CAREFUL for part in parts)
 
 
