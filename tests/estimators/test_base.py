@@ -25,13 +25,13 @@ from torch import nn
 
 from sklearn_regkd import DistilledRegressor, TORRegressor
 from sklearn_regkd.label_noise.threshold import ThresholdRule
-from tests.helpers import build, good_student
+from tests.helpers import build, good_student, refused
 
 DISTILLERS = [TORRegressor, DistilledRegressor]
 
 
 class Recorder(RegressorMixin, BaseEstimator):
-    """A teacher that writes down what it was fitted on and asked about."""
+    """A teacher that writes down what it was fitted on and what it predicted."""
 
     log: list = []  # noqa: RUF012
 
@@ -70,9 +70,9 @@ def test_a_teacher_saves_the_student_from_wrong_labels(table, wrong_labels, Dist
 def test_without_a_name_the_teacher_is_boosted_trees(table, Distiller):
     fitted = Distiller(student=good_student(max_epochs=2), random_state=0).fit(*table)
     assert isinstance(fitted.teacher_, HistGradientBoostingRegressor)
-    # The default recipe found nothing wrong with these labels, and then believes them.
-    believes = Distiller is DistilledRegressor
-    assert fitted.teacher_.loss == ("squared_error" if believes else "absolute_error")
+    # The default recipe found nothing wrong with these labels, and then trusts them.
+    trusts = Distiller is DistilledRegressor
+    assert fitted.teacher_.loss == ("squared_error" if trusts else "absolute_error")
 
 
 @pytest.mark.parametrize("Distiller", DISTILLERS)
@@ -133,7 +133,7 @@ def test_distilled_teacher_is_refitted_on_repaired_labels(log, wrong_labels):
 
 
 @pytest.mark.parametrize("Distiller", DISTILLERS)
-def test_unfitted_teacher_is_asked_out_of_fold(log, table, Distiller):
+def test_unfitted_teacher_predicts_out_of_fold(log, table, Distiller):
     X, y = table
     teacher = Recorder()
     folds = KFold(4)
@@ -200,7 +200,7 @@ def test_teacher_prediction_replaces_a_teacher(wrong_labels, table, Distiller):
 
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 @pytest.mark.parametrize("teacher", [None, HistGradientBoostingRegressor(max_iter=5)])
-def test_single_output_teacher_speaks_of_all_outputs(two_outputs, Distiller, teacher):
+def test_single_output_teacher_predicts_all_outputs(two_outputs, Distiller, teacher):
     X, y = two_outputs
     fitted = Distiller(teacher, good_student(max_epochs=1), random_state=0).fit(X, y)
     assert fitted.teacher_.predict(X).shape == y.shape
@@ -264,6 +264,7 @@ def _trust_all(Distiller):
     return {"outliers": None} if Distiller is DistilledRegressor else {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 def test_rows_of_weight_zero_do_not_teach(wrong_labels, Distiller):
     X, noisy, mask = wrong_labels
@@ -365,7 +366,7 @@ def test_more_categories_than_the_default_teacher_takes_are_refused_at_once(kind
 
 
 @pytest.mark.parametrize("Distiller", DISTILLERS)
-def test_a_teacher_that_cannot_read_text_is_told_from_one_that_can(Distiller):
+def test_a_teacher_that_cannot_read_text_is_named_with_the_way_out(Distiller):
     X = pd.DataFrame({"area": np.arange(40.0), "town": pd.Categorical(["Ames", "Boone"] * 20)})
     small = good_student(hidden_layer_sizes=(4,), max_epochs=2, weight_decay=0.1)
     with pytest.raises(RuntimeError, match=r"RandomForest.* text or dates in column 'town': take"):
@@ -426,11 +427,12 @@ def test_unknown_options_are_named(table, Distiller, params, error, message):
 @pytest.mark.parametrize(
     ("estimator", "message"),
     [
-        (TORRegressor(threshold="median"), "known: paper, chauvenet, or a number > 0"),
-        (TORRegressor(threshold=-1.0), "threshold=-1.0"),
-        (TORRegressor(expected_outliers=0.0), "expected must be None or a number > 0"),
+        (TORRegressor(threshold="median"), refused("threshold", "median")),
+        (TORRegressor(threshold=-1.0), refused("threshold", -1.0)),
+        (TORRegressor(threshold=True), refused("threshold", True)),
+        (TORRegressor(expected_outliers=0.0), refused("expected", 0.0)),
         (DistilledRegressor(outliers="median"), "known: None, 'auto', paper, chauvenet"),
-        (DistilledRegressor(outliers=ThresholdRule("median")), "known: paper, chauvenet"),
+        (DistilledRegressor(outliers=ThresholdRule("median")), refused("threshold", "median")),
         (DistilledRegressor(alpha="most"), "'alpha'"),
         (DistilledRegressor(loss="l3"), "'tor'"),
     ],

@@ -149,6 +149,7 @@ class TestHits:
         assert count(model, *table, log=log) == 0
         assert np.array_equal(model.predict(table[0]), prediction)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("outliers", ["auto", "mad"])
     def test_same_result_as_without(self, table, folder, log, outliers):
         X, y = table
@@ -168,15 +169,16 @@ class TestHits:
     @pytest.mark.parametrize("out_of_fold", [False, True])
     def test_route(self, table, folder, log, out_of_fold):
         route = RouteSchedule(n_anchors=2, out_of_fold=out_of_fold)
-        prediction = []
+        predictions = []
         for memory, n_fits in ((None, None), (folder, None), (folder, 0)):
             model = distilled(memory, CountingBoosting(log), outliers="mad", route=route)
             counted = count(model, *table, log=log)
             assert counted == (3 + 1 + 3 * out_of_fold if n_fits is None else 0)
-            prediction.append(model.predict(table[0]))
-        assert np.array_equal(prediction[1], prediction[0])
-        assert np.array_equal(prediction[2], prediction[0])
+            predictions.append(model.predict(table[0]))
+        assert np.array_equal(predictions[1], predictions[0])
+        assert np.array_equal(predictions[2], predictions[0])
 
+    @pytest.mark.slow
     def test_skorch_teacher_whatever_the_student_draws(self, table, folder, log):
         X, y = table[0].astype(np.float32), table[1]
         net = CountingNet(
@@ -293,6 +295,7 @@ CANDIDATES = {
 }
 
 
+@pytest.mark.slow
 class TestProcesses:
     @pytest.mark.parametrize("n_jobs", [None, 2])
     @pytest.mark.parametrize("make", [tor, distilled])
