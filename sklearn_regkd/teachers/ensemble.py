@@ -112,8 +112,6 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
         table = np.arange(len(X))[:, None] if is_frame(X) else X
         table, y, self._y_ndim = check_fit_data(self, table, y, True, self._takes_missing())
         weight = check_weight(sample_weight, table)
-        if weight is not None:  # a common factor must change nothing
-            weight = weight / weight[weight > 0].mean()
         X = X if is_frame(X) else table
         random_state = own_random_state(self.random_state)
         if isinstance(self.weights, str) and self.weights == "score":
