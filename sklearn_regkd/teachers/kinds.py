@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
-from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.multioutput import MultiOutputRegressor
@@ -18,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skorch import NeuralNet
 
 from sklearn_regkd.preprocessing.categories import categorical_columns
+from sklearn_regkd.teachers.boosting import BoostedTrees
 from sklearn_regkd.utils.random import fill_random_states
 from sklearn_regkd.utils.unwrap import layers
 
@@ -42,7 +42,7 @@ def default_teacher(n_samples: int = 0) -> BaseEstimator:
     was better on most tables; many rows get more trees, with early stopping.
     """
     size = FEW_ROWS if n_samples < MANY else MANY_ROWS
-    teacher = HistGradientBoostingRegressor(loss="absolute_error", max_features=0.5, **size)
+    teacher = BoostedTrees(loss="absolute_error", max_features=0.5, **size)
     with config_context(enable_metadata_routing=True):  # else a request cannot be set
         return teacher.set_fit_request(sample_weight=True)
 
@@ -97,14 +97,16 @@ def check_teacher(teacher: Any) -> None:
     """
     if teacher is None or isinstance(teacher, torch.nn.Module):
         return
-    if isinstance(teacher, type) or not (hasattr(teacher, "fit") and hasattr(teacher, "predict")):
+    # Of some estimators, such as StackingRegressor, `predict` appears with the fit.
+    can_predict = hasattr(type(teacher), "predict") or hasattr(teacher, "predict")
+    if isinstance(teacher, type) or not (hasattr(teacher, "fit") and can_predict):
         raise TypeError(f"teacher={teacher!r} cannot be used; expected {KINDS}")
     if isinstance(teacher, BaseEstimator) and not is_torch(teacher):
-        kind = get_tags(teacher).estimator_type
-        if kind not in (None, "regressor"):  # on whole-number labels nothing else would fail
+        purpose = get_tags(teacher).estimator_type
+        if purpose not in (None, "regressor"):  # on whole-number labels nothing else would fail
             raise TypeError(
-                f"teacher {type(innermost(teacher)).__name__} is a {kind}, but a teacher predicts "
-                "numbers: pass a regressor"
+                f"teacher {type(innermost(teacher)).__name__} is a {purpose}, but a teacher "
+                "predicts numbers: pass a regressor"
             )
     if isinstance(teacher, FrozenEstimator):
         try:
