@@ -1,14 +1,27 @@
 """Builders that tests of several rooms share: tables, teachers, students, and what losses take."""
 
+import re
+
 import numpy as np
 import torch
 from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import HuberRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from torch import nn
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
+from sklearn_regkd.preprocessing.scaling import fit_target_scaling
+from sklearn_regkd.teachers.fit_data import FitData
+from sklearn_regkd.teachers.hints import hint_features
+from sklearn_regkd.utils.cache import open_memory
+
+# Parameters of a student that is trained in some hundredths of a second, and learns little.
+QUICK = {"max_epochs": 3, "weight_decay": 0.1, "random_state": 0}
 
 # Multiples of 1/64 have exact sums and differences: what should be equal is then equal to the
 # last bit, and what differs does so by more than rounding.
@@ -28,6 +41,11 @@ def gradient(loss, prediction, *targets, **kwargs):
     leaf = prediction.clone().requires_grad_()
     loss(leaf, *targets, **kwargs, reduction="sum").backward()
     return leaf.grad
+
+
+def refused(name, value):
+    """Return a pattern for the error message about a parameter that must not have that value."""
+    return rf"\b{name}\b.*[Gg]ot {re.escape(repr(value))}"
 
 
 def gaussian_errors(n=400, k=1, seed=0, scale=1.0):
@@ -53,6 +71,11 @@ def errors(draw, min_rows=5, max_rows=30):
     return error
 
 
+def columns(*values):
+    """Return sequences of numbers as the columns of an array."""
+    return np.column_stack([np.asarray(v, float) for v in values])
+
+
 def linear_table(n_rows=95):
     """Return three features in single precision, and twice the first of them as y."""
     X = np.random.default_rng(0).standard_normal((n_rows, 3)).astype(np.float32)
@@ -64,15 +87,57 @@ def in_blocks(X, y, size=20):
     return [(X[i : i + size], y[i : i + size]) for i in range(0, len(X), size)]
 
 
+def interleaved_folds(n=60, n_folds=3):
+    """Return pairs of training and test rows, of which each row is tested once."""
+    fold = np.arange(n) % n_folds
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_folds)]
+
+
 def boosting(**params):
     """Return a teacher with stages and leaves, which is fitted in some hundredths of a second."""
     return HistGradientBoostingRegressor(**{"max_iter": 20, "random_state": 0, **params})
+
+
+class TwoLayers(nn.Module):
+    """A module of a user's, with a name of its own for each layer."""
+
+    def __init__(self, n_features, n_outputs, width=16, dropout=0.0):
+        super().__init__()
+        self.body = nn.Linear(n_features, width)
+        self.dropout = nn.Dropout(dropout)
+        self.last = nn.Linear(width, n_outputs)
+
+    def forward(self, X):
+        return self.last(self.dropout(torch.relu(self.body(X))))
+
+
+def tanh_network():
+    """Return a network of ten features, the same each time, with the layers "0", "1" and "2"."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(10, 48), nn.Tanh(), nn.Linear(48, 1))
+
+
+def robust_teacher():
+    """Return a teacher of smooth functions that wrong labels do not mislead."""
+    return make_pipeline(PolynomialFeatures(3), StandardScaler(), HuberRegressor(max_iter=1000))
 
 
 def small_student(**params):
     """Return a student that learns a smooth table roughly, in a tenth of a second."""
     defaults = {"max_epochs": 12, "weight_decay": 0.1, "embedding": None, "random_state": 0}
     return StudentRegressor((16,), **{**defaults, **params})
+
+
+def good_student(**params):
+    """Return a student that learns the fixture ``table`` well, in half a second."""
+    defaults = {"hidden_layer_sizes": (32,), "lr": 0.05, "batch_size": 32, "max_epochs": 100}
+    return StudentRegressor(**{**defaults, **params})
+
+
+def build(Distiller, teacher=None, **params):
+    """Return an estimator with a good student and, where none is given, a robust teacher."""
+    teacher = robust_teacher() if teacher is None else teacher
+    return Distiller(teacher, **{"student": good_student(), "random_state": 0, **params})
 
 
 def pure_distillation(teacher=None, student=None, **params):
@@ -83,3 +148,31 @@ def pure_distillation(teacher=None, student=None, **params):
         small_student() if student is None else student,
         **{**defaults, **params},
     )
+
+
+def hints_of(teacher, X, layer="leaves", n_components=32, seed=0):
+    """Return the hints of a fitted teacher."""
+    return hint_features(teacher, X, layer, n_components, np.random.RandomState(seed))
+
+
+def fit_data(X, y, **changes):
+    """Return the data of a fit on some rows, as an estimator collects them."""
+    y = np.asarray(y, np.float64).reshape(len(y), -1)
+    weight = changes.setdefault("weight", np.ones(len(y)))
+    student = changes.setdefault("student", small_student())
+    defaults = {
+        "X": np.asarray(student._encode_categories(X)),
+        "y": y,
+        "scaling": fit_target_scaling(y[weight > 0], weight[weight > 0]),
+        "teacher": None,
+        "teacher_X": X,
+        "teacher_params": {},
+        "is_default_teacher": False,
+        "teacher_prediction": None,
+        "teacher_route": None,
+        "folds": interleaved_folds(len(y)),
+        "random_state": np.random.RandomState(0),
+        "cache": open_memory(None),
+        "n_jobs": None,
+    }
+    return FitData(**{**defaults, **changes})

@@ -8,6 +8,7 @@ import textwrap
 import numpy as np
 import pytest
 import sklearn
+import torch
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import GradientBoostingRegressor, StackingRegressor
@@ -18,6 +19,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor
+from tests.helpers import TwoLayers
 
 
 def student(**params):
@@ -43,6 +45,7 @@ def test_pipeline(table, build):
     assert piped.score(X, y) > 0.8
 
 
+@pytest.mark.slow
 def test_grid_search_over_nested_names_beside_a_baseline(table):
     X, y = table
     grid = GridSearchCV(
@@ -167,6 +170,7 @@ def test_routed_teacher_prediction_in_a_grid(table):
     assert grid.best_score_ > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("routing")
 def test_default_teacher_takes_routed_weights(table):
     X, y = table
@@ -217,9 +221,6 @@ def test_global_generators_are_untouched(table, build, random_state):
 
 
 def test_dropout_of_a_users_module_is_seeded_and_leaves_the_generator_alone(table):
-    import torch
-    from test_student import TwoLayers
-
     X, y = table
     shaky = student(module=TwoLayers, module_params={"dropout": 0.5}, max_epochs=5)
     before = torch.get_rng_state()
@@ -252,6 +253,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.slow
 def test_same_in_another_process_and_loaded_where_main_is_another(tmp_path):
     script = tmp_path / "train.py"
     script.write_text(textwrap.dedent(SCRIPT))

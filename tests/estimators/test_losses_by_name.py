@@ -56,6 +56,7 @@ def test_a_student_learns_with_every_loss(table, loss):
     assert small(loss=loss).fit(X, y).score(X, y) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outliers", [None, 3.0])
 @pytest.mark.parametrize("loss", ["absolute_error", cubic])
 def test_the_loss_of_the_student_is_kept(table, loss, outliers):

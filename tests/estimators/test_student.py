@@ -16,24 +16,12 @@ from torch import nn
 from sklearn_regkd import StudentRegressor
 from sklearn_regkd.networks.mlp import MLP
 from sklearn_regkd.training.train import RawLabel
+from tests.helpers import TwoLayers
 
 
 def student(**params):
     quick = {"hidden_layer_sizes": (32,), "lr": 0.05, "batch_size": 32, "max_epochs": 150}
     return StudentRegressor(**{**quick, "random_state": 0, **params})
-
-
-class TwoLayers(nn.Module):
-    """A user's module, with a name of its own for each layer."""
-
-    def __init__(self, n_features, n_outputs, width=16, dropout=0.0):
-        super().__init__()
-        self.body = nn.Linear(n_features, width)
-        self.dropout = nn.Dropout(dropout)
-        self.last = nn.Linear(width, n_outputs)
-
-    def forward(self, X):
-        return self.last(self.dropout(torch.relu(self.body(X))))
 
 
 class WrongWidth(TwoLayers):
@@ -72,6 +60,7 @@ def test_every_loss_learns_a_smooth_function(table, loss):
     assert student(loss=loss).fit(*table).score(*table) > 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["absolute_error", "huber", "tukey"])
 def test_robust_losses_resist_wrong_labels(table, wrong_labels, loss):
     X, y = table
@@ -406,6 +395,7 @@ def test_predict_of_the_inner_net_is_in_raw_units(table, own):
     np.testing.assert_allclose(fitted.net_.predict(X)[:, 0], fitted.predict(X), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "optimizer", ["sgd", torch.optim.Adam, torch.optim.RMSprop, torch.optim.LBFGS]
 )

@@ -45,6 +45,7 @@ def test_rows_of_which_no_more_than_10000_are_read(table, student):
     assert to_int8_onnx(student, many).SerializeToString() == few.SerializeToString()
 
 
+@pytest.mark.slow
 def test_images(tmp_path):
     def picture(input_shape, n_outputs):
         return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, n_outputs))

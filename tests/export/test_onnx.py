@@ -17,8 +17,7 @@ from torch import nn
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor
 from sklearn_regkd.export import register_converters, to_onnx
 from sklearn_regkd.networks.mlp import ACTIVATIONS
-
-QUICK = {"max_epochs": 3, "weight_decay": 0.1, "random_state": 0}
+from tests.helpers import QUICK
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +145,7 @@ class Picture(nn.Module):
         return self.last(torch.relu(self.convolution(X)).mean(dim=(2, 3)))
 
 
+@pytest.mark.slow
 def test_images():
     X = np.random.default_rng(0).normal(size=(20, 1, 6, 6)).astype(np.float32)
     student = StudentRegressor(module=Picture, max_epochs=2, random_state=0)
@@ -164,6 +164,7 @@ class FixedRows(nn.Module):
         return self.last(X).reshape(len(X), -1)
 
 
+@pytest.mark.slow
 def test_a_module_for_a_fixed_number_of_rows_is_refused(table):
     student = StudentRegressor(module=FixedRows, max_epochs=2, random_state=0).fit(*table)
     with pytest.raises(ValueError, match="len"):
@@ -179,6 +180,7 @@ def test_file(table, tmp_path):
     onnx.checker.check_model(str(path), full_check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Estimator", [StudentRegressor, TORRegressor, DistilledRegressor])
 def test_pipeline(table, Estimator):
     X, y = table

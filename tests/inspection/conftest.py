@@ -10,6 +10,7 @@ from sklearn.ensemble import (
 )
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor
+from tests.helpers import QUICK
 
 matplotlib.use("agg")
 
@@ -23,7 +24,7 @@ def closed_figures():
 
 
 def quick_student(**params):
-    return StudentRegressor((8,), max_epochs=3, weight_decay=0.1, random_state=0, **params)
+    return StudentRegressor((8,), **QUICK, **params)
 
 
 @pytest.fixture(scope="session")

@@ -136,6 +136,7 @@ class TestStack:
 
 
 class TestTraining:
+    @pytest.mark.slow
     @pytest.mark.parametrize("recipe", [RECIPE, PERIODIC, replace(RECIPE, batch_size=500)])
     @pytest.mark.parametrize("n_outputs", [1, 2])
     def test_each_as_if_alone(self, recipe, n_outputs):
@@ -186,6 +187,7 @@ class TestTraining:
         torch.manual_seed(1)
         assert np.array_equal(train(scores, targets(scores, 2)).predict(scores), first)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("loss", LOSSES)
     @pytest.mark.parametrize("what", ["target", "weight", "decay"])
     def test_others_do_not_matter(self, loss, what):

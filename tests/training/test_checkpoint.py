@@ -212,6 +212,7 @@ def losses(estimator):
     ]
 
 
+@pytest.mark.slow
 class TestKilled:
     @pytest.mark.parametrize("name", CASES)
     def test_goes_on_to_the_same_end(self, killed, name, monkeypatch):
@@ -274,6 +275,7 @@ def _values(tree):
 
 
 class TestFile:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "change",
         [
@@ -453,6 +455,7 @@ class TestParameters:
         for name in ("mean_test_score", "std_test_score"):
             np.testing.assert_allclose(search.cv_results_[name], alone.cv_results_[name], rtol=1e-4)
 
+    @pytest.mark.slow
     def test_selection_by_influence_leaves_the_file_to_the_student(
         self, eager, monkeypatch, tmp_path
     ):

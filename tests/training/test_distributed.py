@@ -261,6 +261,7 @@ def both(tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 class TestTwoProcesses:
     @pytest.mark.parametrize("name", CASES)
     def test_as_one_with_the_double_batch(self, both, name, monkeypatch, tmp_path):

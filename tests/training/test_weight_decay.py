@@ -244,6 +244,7 @@ class TestRehearsal:
         assert np.array_equal(first, second)  # the same was learned
         assert judged[0] != judged[1]  # and judged by other labels
 
+    @pytest.mark.slow
     def test_a_calm_teacher_wants_less_than_noisy_labels(self):
         X, clean, noise = table(200)
         (by_label,) = choose(X, clean + noise)
