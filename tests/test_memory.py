@@ -201,7 +201,7 @@ class TestHits:
         assert not np.array_equal(tor(folder, teacher).fit(X, y).predict(X), first.predict(X))
 
     def test_each_argument_is_hashed_once_a_fit(self, folder, monkeypatch):
-        from sklearn_regkd.teachers import memory
+        from sklearn_regkd.utils import cache as memory
 
         hashed = []
         original = memory.fingerprint
@@ -237,7 +237,7 @@ class TestMisses:
 
     def test_each_version_has_a_folder_of_its_own(self, table, folder, log, monkeypatch):
         assert count(tor(folder, Counting(log)), *table, log=log) == 4
-        monkeypatch.setattr("sklearn_regkd.__version__", "99.0")
+        monkeypatch.setattr("sklearn_regkd.utils.cache.__version__", "99.0")
         assert count(tor(folder, Counting(log)), *table, log=log) == 4
         assert count(tor(folder, Counting(log)), *table, log=log) == 0
         assert {path.name for path in Path(folder).iterdir()} > {"sklearn_regkd-99.0"}

@@ -16,10 +16,12 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from sklearn_regkd import DistilledRegressor, StudentRegressor, _judgement, _student
+from sklearn_regkd import DistilledRegressor, StudentRegressor
 from sklearn_regkd.datasets import corrupt_labels
+from sklearn_regkd.estimators import student as _student
+from sklearn_regkd.label_noise import detect as _judgement
 from sklearn_regkd.label_noise.mixture import MixtureRule
-from sklearn_regkd.supervision import rehearsal
+from sklearn_regkd.supervision import validation_targets as rehearsal
 from sklearn_regkd.supervision.synthetic import SyntheticRows
 
 

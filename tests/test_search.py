@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_regkd import DistilledRegressor, DistilledSearchCV, StudentRegressor, TORRegressor
-from sklearn_regkd.training import together
+from sklearn_regkd.training import deferred
 from sklearn_regkd.training.train import defer_training
 
 STUDENT = StudentRegressor((16, 8), weight_decay=0.1, max_epochs=6, random_state=0)
@@ -28,13 +28,13 @@ def table():
 
 def sizes_of_stacks(monkeypatch):
     """Record how many networks are trained at once."""
-    sizes, run = [], together._run
+    sizes, run = [], deferred._run
 
     def spy(trainings):
         sizes.append(len(trainings))
         return run(trainings)
 
-    monkeypatch.setattr(together, "_run", spy)
+    monkeypatch.setattr(deferred, "_run", spy)
     return sizes
 
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_regkd.networks import folded as folded_module
+from sklearn_regkd.networks import inference as folded_module
 from sklearn_regkd.networks import score_table as score_table_module
 from sklearn_regkd.networks.inference import InferenceNetwork
 from sklearn_regkd.networks.inputs import attach_inputs, count_inputs, fit_inputs

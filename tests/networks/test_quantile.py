@@ -12,8 +12,8 @@ from scipy.stats import rankdata
 from sklearn.preprocessing import QuantileTransformer
 from torch import nn
 
-from sklearn_regkd.networks import quantile as quantile_module
 from sklearn_regkd.networks.quantile import attach_input_quantiles, enter, normal_scores
+from sklearn_regkd.preprocessing import quantile as quantile_module
 from sklearn_regkd.preprocessing.quantile import N_KNOTS, TABLES, fit_quantiles
 
 quick = settings(max_examples=40, deadline=None)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import nn
 
-from sklearn_regkd.networks import scaling as scaling_module
 from sklearn_regkd.networks.mlp import MLP
 from sklearn_regkd.networks.scaling import OutputScaling, attach_input_scaling
+from sklearn_regkd.preprocessing import scaling as scaling_module
 from sklearn_regkd.preprocessing.scaling import Scaling, fit_input_scaling, fit_target_scaling
 
 quick = settings(max_examples=40, deadline=None)

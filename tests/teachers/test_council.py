@@ -12,7 +12,7 @@ from sklearn_regkd import StudentRegressor
 from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels, with_loss
 from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
 from sklearn_regkd.preprocessing.scaling import fit_target_scaling
-from sklearn_regkd.supervision import rehearsal
+from sklearn_regkd.supervision import validation_targets as rehearsal
 from sklearn_regkd.teachers.ensemble import TeacherEnsemble
 from sklearn_regkd.teachers.kinds import default_teacher, own_teacher, weight_params
 from sklearn_regkd.utils.cache import open_memory

@@ -15,7 +15,7 @@ from sklearn.datasets import make_friedman1
 from threadpoolctl import threadpool_info
 
 from sklearn_regkd import StudentRegressor, TORRegressor
-from sklearn_regkd.teachers import parallel
+from sklearn_regkd.utils import parallel
 from sklearn_regkd.utils.parallel import at_most_threads, call_all
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sklearn_regkd.supervision.validation_targets import ValidationTargets
-from sklearn_regkd.training import pilot
+from sklearn_regkd.training import weight_decay as pilot
 from sklearn_regkd.training.batched_mlp import MLPConfig, train_batched
 from sklearn_regkd.training.weight_decay import (
     DEFAULT_WEIGHT_DECAY,

@@ -10,7 +10,7 @@ from torch import nn
 
 from sklearn_regkd.losses.modules import element_loss
 from sklearn_regkd.networks.mlp import MLP
-from sklearn_regkd.training import stack as stack_module
+from sklearn_regkd.training import batched_mlp as stack_module
 from sklearn_regkd.training.batched_mlp import BatchedMLP, MLPConfig, train_batched
 from sklearn_regkd.training.callbacks import one_cycle
 
