@@ -93,8 +93,8 @@ def output_value(dtype: np.dtype, y_ndim: int, n_outputs: int) -> Any:
     """Return what a model says of its output."""
     from onnx import helper
 
-    shape = ["n_samples"] if y_ndim == 1 else ["n_samples", n_outputs]
-    return helper.make_tensor_value_info(OUTPUT, element_type(dtype), shape)
+    shape: list[Any] = ["n_samples", n_outputs]
+    return helper.make_tensor_value_info(OUTPUT, element_type(dtype), shape[:y_ndim])
 
 
 def check_opset(opset: Any, least: int = LEAST_OPSET) -> int:

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn_regkd.export.feeds import model_feed, n_rows, take_rows
 from sklearn_regkd.export.files import check_path, save_model
 from sklearn_regkd.export.metadata import add_metadata
-from sklearn_regkd.export.network import inference_network
+from sklearn_regkd.export.network import is_built_in
 from sklearn_regkd.export.onnx import to_onnx
 from sklearn_regkd.export.wrapped import unwrap_student
 
@@ -90,14 +90,13 @@ def to_int8_onnx(
     wrapped = unwrap_student(estimator)
     feed = model_feed(estimator, wrapped, X, np.dtype(dtype))
     feed = take_rows(feed, slice(None, None, -(-n_rows(feed) // MOST_ROWS)))
-    is_module = inference_network(wrapped.student, dtype) is None
     with tempfile.TemporaryDirectory() as folder, _hushed():
         file = str(Path(folder) / "int8.onnx")
         quantize_static(
             copy.deepcopy(model),  # it is changed
             file,
             _Rows(feed),
-            op_types_to_quantize=LAYERS if is_module else OWN_LAYERS,
+            op_types_to_quantize=OWN_LAYERS if is_built_in(wrapped.student) else LAYERS,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )

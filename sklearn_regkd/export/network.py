@@ -12,15 +12,22 @@ from sklearn_regkd.export.graph import Graph
 from sklearn_regkd.networks.inference import InferenceNetwork
 from sklearn_regkd.networks.inputs import attached_inputs
 from sklearn_regkd.preprocessing.error_messages import listed
+from sklearn_regkd.preprocessing.scaling import Scaling
 
 # What rounding to single precision may do to an input of the network, whose scale is 1.
 MOST_ROUNDING = 0.01
 
 
-def inference_network(student: StudentRegressor, dtype: Any) -> InferenceNetwork | None:
-    """Return a student's network for inputs of a floating type; None for a user's module."""
+def is_built_in(student: StudentRegressor) -> bool:
+    """Return whether a student has the built-in network, not a module of the user's."""
+    return student.module is None
+
+
+def inference_network(student: StudentRegressor, dtype: Any) -> InferenceNetwork:
+    """Return the built-in network of a student for inputs of a floating type."""
     networks = student._folded
-    return None if networks is None else networks[np.dtype(dtype)]
+    assert networks is not None
+    return networks[np.dtype(dtype)]
 
 
 def write_student(graph: Graph, student: StudentRegressor, head: str, X: str, dtype: Any) -> str:
@@ -75,21 +82,20 @@ def warn_about_rounding(student: StudentRegressor) -> None:
 
 def rounded_columns(student: StudentRegressor) -> list[Any]:
     """Return the names, or else the numbers, of columns that need double precision."""
-    network = inference_network(student, np.float64)
     if len(student._input_shape) > 1:
         return []
-    if network is None or network.scores is None:
-        inputs = attached_inputs(student.net_.module_)
+    inputs = attached_inputs(student.net_.module_)
+    if isinstance(inputs, Scaling):
         rounding = np.abs(np.float32(inputs.center) - inputs.center)
         columns = np.flatnonzero(rounding > MOST_ROUNDING * inputs.scale)
     else:
-        table, last = network.scores, torch.finfo(torch.float32).max
-        knots = table.knots.clamp(-last, last)
+        table: Any = inference_network(student, np.float64).scores
+        last = torch.finfo(torch.float32).max
+        knots = torch.from_numpy(inputs.knots).clamp(-last, last)
         moved = (table(knots.float().double()) - table(knots)).abs().amax(1) > MOST_ROUNDING
-        codes = network.category_value[:, 0]
-        merged = network.category_feature[codes.float().double() != codes]
-        numeric = range(len(moved)) if network.only_numeric else _array(network.numeric)
-        columns = np.union1d(np.asarray(numeric, int)[_array(moved)], _array(merged))
+        codes = inputs.category_value
+        merged = inputs.category_feature[codes.astype(np.float32) != codes]
+        columns = np.union1d(inputs.numeric[moved.numpy()], merged)
     names = getattr(student, "feature_names_in_", range(student.n_features_in_))
     return [names[int(column)] for column in columns]
 

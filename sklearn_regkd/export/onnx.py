@@ -22,7 +22,7 @@ from sklearn_regkd.export.graph import (
 from sklearn_regkd.export.metadata import add_metadata, check_metadata
 from sklearn_regkd.export.module import COLUMNS, LEAST_MODULE_OPSET, export_module
 from sklearn_regkd.export.network import (
-    inference_network,
+    is_built_in,
     output_dtype,
     warn_about_rounding,
     write_student,
@@ -117,7 +117,7 @@ def to_onnx(
     check_path(path)
     check_metadata(metadata)
     wrapped, kind = unwrap_student(estimator), _check_dtype(dtype)
-    is_module = inference_network(wrapped.student, kind) is None
+    is_module = not is_built_in(wrapped.student)
     if target_opset is not None:
         target_opset = check_opset(target_opset, *[LEAST_MODULE_OPSET] * is_module)
     if wrapped.steps:

@@ -21,7 +21,7 @@ from sklearn_regkd.export.graph import (
     refuse_rows,
     write_output,
 )
-from sklearn_regkd.export.network import inference_network, output_dtype, write_student
+from sklearn_regkd.export.network import is_built_in, output_dtype, write_student
 from sklearn_regkd.export.target import target_transformer, write_inverse
 from sklearn_regkd.export.wrapped import Wrapped, all_layers, student_of
 from sklearn_regkd.preprocessing.categories import is_frame
@@ -212,7 +212,7 @@ def _student_shape(operator: Any) -> None:
 def _convert_student(scope: Any, operator: Any, container: Any) -> None:
     """Add a student to a graph of skl2onnx."""
     student, head = student_of(all_layers(operator.raw_operator)[-1])
-    if inference_network(student, np.float32) is None:
+    if not is_built_in(student):
         raise TypeError("a module of your own cannot be part of a Pipeline's graph; use to_onnx")
     _check_opset(container)
     graph = _graph(scope, "student")
