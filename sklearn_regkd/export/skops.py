@@ -26,8 +26,9 @@ def _full_name(one: Any) -> str:
 
 
 def _regression_metrics() -> list[Any]:
-    every = [getattr(metrics, name) for name in metrics.__all__]
-    return [one for one in every if one.__module__ == metrics.r2_score.__module__]
+    home = metrics.r2_score.__module__
+    every = (getattr(metrics, name) for name in metrics.__all__)
+    return [one for one in every if getattr(one, "__module__", None) == home]
 
 
 # A search holds its scorer and its splitter, which skops knows no more than our classes.
