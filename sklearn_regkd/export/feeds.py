@@ -6,6 +6,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 
+from sklearn_regkd.estimators.student import StudentRegressor
+from sklearn_regkd.export.graph import INPUT
 from sklearn_regkd.export.pipeline import input_types
 from sklearn_regkd.export.wrapped import Wrapped
 from sklearn_regkd.preprocessing.categories import is_frame
@@ -29,18 +31,21 @@ def model_feed(
         Of the numbers among the inputs.
     """
     if not wrapped.steps:
-        student = wrapped.student
-        rows = check_predict_data(
-            student, student._codes(X), student._input_shape, student._takes_missing()
-        )
-        return {"X": rows.astype(dtype)}
+        return {INPUT: student_rows(wrapped.student, X).astype(dtype)}
     if not is_frame(X):
-        return {"X": check_array(X, dtype=dtype, ensure_all_finite=False)}
+        return {INPUT: check_array(X, dtype=dtype, ensure_all_finite=False)}
     types = input_types(estimator, X, dtype)
     return {
         name: np.asarray(X[column]).astype(kind).reshape(-1, 1)
         for column, (name, kind, _) in zip(X.columns, types, strict=True)
     }
+
+
+def student_rows(student: StudentRegressor, X: Any) -> np.ndarray:
+    """Return rows as a student's network takes them, with codes for categories, or refuse them."""
+    return check_predict_data(
+        student, student._codes(X), student._input_shape, student._takes_missing()
+    )
 
 
 def n_rows(feed: dict[str, np.ndarray]) -> int:

@@ -53,7 +53,9 @@ def element_type(dtype: Any) -> int:
     return helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
 
-def refuse_rows(graph: Graph, X: str, columns: str, dtype: np.dtype, allow_nan: bool) -> str:
+def refuse_rows(
+    graph: Graph, X: str, X_dtype: Any, columns: str, dtype: Any, allow_nan: bool
+) -> str:
     """Put NaN in the place of the outputs of rows that `predict` refuses.
 
     Nobody validates where a graph runs, and what a network makes of NaN or infinity,
@@ -63,18 +65,20 @@ def refuse_rows(graph: Graph, X: str, columns: str, dtype: np.dtype, allow_nan: 
     ----------
     graph : Graph
         It gets the nodes.
-    X : str
-        Name of the raw inputs (n_samples, n_features), or of images.
-    columns : str
-        Name of the outputs (n_samples, n_outputs).
-    dtype : dtype
-        Type of the outputs.
+    X, X_dtype
+        Name and type of the raw inputs (n_samples, n_features), or of images.
+    columns, dtype
+        Name and type of the outputs (n_samples, n_outputs).
     allow_nan : bool
-        Whether NaN is a value like any other; infinity never is.
+        Whether NaN is a value like any other. Infinity, and what single precision does not
+        hold, never is.
     """
-    odd = graph.add("IsInf", X)
-    if not allow_nan:
-        odd = graph.add("Or", odd, graph.add("IsNaN", X))
+    size = graph.add("Abs", X)
+    most = np.array(np.finfo(np.float32).max, X_dtype)  # in double precision, too
+    if allow_nan:
+        odd = graph.add("Greater", size, most)
+    else:
+        odd = graph.add("Not", graph.add("LessOrEqual", size, most))
     # Each row as a line, of however many dimensions it is.
     flat = graph.add("Flatten", graph.cast(odd, np.float32), axis=1)
     count = graph.add("ReduceSum", flat, np.array([1], np.int64), keepdims=1)

@@ -10,9 +10,7 @@ from torch import Tensor, nn
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.export.graph import Graph
 from sklearn_regkd.networks.inference import InferenceNetwork
-from sklearn_regkd.networks.inputs import attached_inputs
 from sklearn_regkd.preprocessing.error_messages import listed
-from sklearn_regkd.preprocessing.scaling import Scaling
 
 # What rounding to single precision may do to an input of the network, whose scale is 1.
 MOST_ROUNDING = 0.01
@@ -84,18 +82,19 @@ def rounded_columns(student: StudentRegressor) -> list[Any]:
     """Return the names, or else the numbers, of columns that need double precision."""
     if len(student._input_shape) > 1:
         return []
-    inputs = attached_inputs(student.net_.module_)
-    if isinstance(inputs, Scaling):
-        rounding = np.abs(np.float32(inputs.center) - inputs.center)
-        columns = np.flatnonzero(rounding > MOST_ROUNDING * inputs.scale)
+    buffers = student.net_.module_.named_buffers(recurse=False)
+    tables = {name.removeprefix("input_"): _array(values) for name, values in buffers}
+    if "center" in tables:
+        rounding = np.abs(np.float32(tables["center"]) - tables["center"])
+        columns = np.flatnonzero(rounding > MOST_ROUNDING * tables["scale"])
     else:
         table: Any = inference_network(student, np.float64).scores
         last = torch.finfo(torch.float32).max
-        knots = torch.from_numpy(inputs.knots).clamp(-last, last)
+        knots = table.knots.clamp(-last, last)
         moved = (table(knots.float().double()) - table(knots)).abs().amax(1) > MOST_ROUNDING
-        codes = inputs.category_value
-        merged = inputs.category_feature[codes.astype(np.float32) != codes]
-        columns = np.union1d(inputs.numeric[moved.numpy()], merged)
+        codes = tables["category_value"]
+        merged = tables["category_feature"][codes.astype(np.float32) != codes]
+        columns = np.union1d(tables["numeric"][_array(moved)], merged)
     names = getattr(student, "feature_names_in_", range(student.n_features_in_))
     return [names[int(column)] for column in columns]
 

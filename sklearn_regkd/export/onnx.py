@@ -176,7 +176,7 @@ def _finish(graph: Graph, wrapped: Wrapped, columns: str, dtype: np.dtype) -> No
     output, allow_nan = output_dtype(wrapped.student, dtype), wrapped.student._takes_missing()
     columns = write_inverse(graph, wrapped.transformers, columns, output)
     # Last: there are functions that make numbers of NaN.
-    columns = refuse_rows(graph, INPUT, columns, output, allow_nan)
+    columns = refuse_rows(graph, INPUT, dtype, columns, output, allow_nan)
     write_output(graph, columns, wrapped.y_ndim)
 
 

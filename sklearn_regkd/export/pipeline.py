@@ -221,7 +221,7 @@ def _convert_student(scope: Any, operator: Any, container: Any) -> None:
     X = parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=1)
     columns = write_student(graph, student, head, X, dtype)
     wanted = output_dtype(student, dtype)
-    columns = refuse_rows(graph, X, columns, wanted, student._takes_missing())
+    columns = refuse_rows(graph, X, dtype, columns, wanted, student._takes_missing())
     graph.cast(
         columns, output_dtype(student, _input_dtype(operator)), operator.outputs[0].full_name
     )

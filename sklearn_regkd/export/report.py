@@ -11,10 +11,9 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.metrics import r2_score
 from sklearn.pipeline import Pipeline
 
-from sklearn_regkd.export.feeds import model_feed, n_rows, take_rows
+from sklearn_regkd.export.feeds import model_feed, n_rows, student_rows, take_rows
 from sklearn_regkd.export.wrapped import all_layers, unwrap_student
 from sklearn_regkd.persistence.json_params import NotSaved
-from sklearn_regkd.preprocessing.validation import check_predict_data
 from sklearn_regkd.teachers.cross_fit import ask, teacher_rows
 
 # The best of so many blocks of so many calls: what other programs take is not the model's.
@@ -137,10 +136,8 @@ def _teacher_prediction(estimator: Any, X: Any) -> np.ndarray | None:
     if teacher is None or isinstance(teacher, NotSaved):
         return None
     student = inner.student_
-    rows = check_predict_data(
-        student, student._codes(X), student._input_shape, student._takes_missing()
-    )
-    prediction = ask(teacher, teacher_rows(teacher, X, rows), student.n_outputs_)
+    rows = teacher_rows(teacher, X, student_rows(student, X))
+    prediction = ask(teacher, rows, student.n_outputs_)
     for transformer in reversed(transformers):
         prediction = transformer.inverse_transform(prediction)
     return prediction
