@@ -79,6 +79,21 @@ def refuse_rows(
         odd = graph.add("Greater", size, most)
     else:
         odd = graph.add("Not", graph.add("LessOrEqual", size, most))
+    return put_nan(graph, odd, columns, dtype)
+
+
+def put_nan(graph: Graph, odd: str, columns: str, dtype: Any) -> str:
+    """Put NaN in the place of the outputs of rows in which a value is odd.
+
+    Parameters
+    ----------
+    graph : Graph
+        It gets the nodes.
+    odd : str
+        Name of booleans (n_samples, ...).
+    columns, dtype
+        Name and type of the outputs (n_samples, n_outputs).
+    """
     # Each row as a line, of however many dimensions it is.
     flat = graph.add("Flatten", graph.cast(odd, np.float32), axis=1)
     count = graph.add("ReduceSum", flat, np.array([1], np.int64), keepdims=1)
@@ -101,7 +116,7 @@ def output_value(dtype: np.dtype, y_ndim: int, n_outputs: int) -> Any:
     return helper.make_tensor_value_info(OUTPUT, element_type(dtype), shape[:y_ndim])
 
 
-def check_opset(opset: Any, least: int = LEAST_OPSET) -> int:
+def check_opset(opset: Any, least: int = LEAST_OPSET, newest: int | None = None) -> int:
     """Return a version of ONNX's operators in which a graph can be written and run.
 
     Raises
@@ -113,12 +128,11 @@ def check_opset(opset: Any, least: int = LEAST_OPSET) -> int:
     """
     if isinstance(opset, bool) or not isinstance(opset, int | np.integer):
         raise TypeError(f"target_opset must be an integer or None, got {opset!r}")
-    newest = newest_opset()
+    newest = newest_opset() if newest is None else min(newest_opset(), newest)
     if not least <= opset <= newest:
         raise ValueError(
-            f"target_opset={opset}, but the graph needs at least {least}, and the onnx and "
-            f"onnxruntime that are installed here know opsets up to {newest}: take one of "
-            f"{least} to {newest}"
+            f"target_opset={opset}, but the graph needs at least {least}, and what is installed "
+            f"here writes and runs opsets up to {newest}: take one of {least} to {newest}"
         )
     return int(opset)
 
@@ -133,18 +147,21 @@ def newest_opset() -> int:
         import onnxruntime
     except ImportError:
         return newest
-    while newest > LEAST_OPSET and not _runs(onnxruntime, newest):
+    while newest > LEAST_OPSET and refusal(onnxruntime, _smallest_model(newest)) is not None:
         newest -= 1
     return newest
 
 
-def _runs(onnxruntime: Any, opset: int) -> bool:
-    """Try the smallest graph: ONNX Runtime names its newest opset only in the error."""
+def _smallest_model(opset: int) -> Any:
     from onnx import helper
 
-    value = [helper.make_tensor_value_info(name, 1, [1]) for name in (INPUT, OUTPUT)]
+    X, y = (helper.make_tensor_value_info(name, 1, [1]) for name in (INPUT, OUTPUT))
     node = helper.make_node("Identity", [INPUT], [OUTPUT])
-    model = make_model(helper.make_graph([node], "probe", value[:1], value[1:]), opset)
+    return make_model(helper.make_graph([node], "smallest", [X], [y]), opset)
+
+
+def refusal(onnxruntime: Any, model: Any) -> Exception | None:
+    """Return the error with which ONNX Runtime refuses a model, None if it takes it."""
     state = onnxruntime.capi.onnxruntime_pybind11_state
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # the error says it all
@@ -152,9 +169,9 @@ def _runs(onnxruntime: Any, opset: int) -> bool:
         onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-    except (state.Fail, state.InvalidGraph, state.NotImplemented):
-        return False
-    return True
+    except (state.Fail, state.InvalidGraph, state.NotImplemented) as error:
+        return error
+    return None
 
 
 def make_model(body: Any, opset: int) -> Any:
@@ -165,3 +182,11 @@ def make_model(body: Any, opset: int) -> Any:
     return helper.make_model(
         body, opset_imports=opsets, ir_version=helper.find_min_ir_version_for(opsets)
     )
+
+
+def append(model: Any, graph: Graph, output: Any) -> None:
+    """Append nodes to a model, whose output they replace by another one."""
+    model.graph.node.extend(graph.nodes)
+    model.graph.initializer.extend(graph.constants)
+    model.graph.output.pop()
+    model.graph.output.append(output)

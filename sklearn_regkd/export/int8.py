@@ -88,7 +88,7 @@ def to_int8_onnx(
             "to_int8_onnx needs the package onnxruntime: pip install 'sklearn-regkd[onnx]'"
         ) from error
     wrapped = unwrap_student(estimator)
-    feed = model_feed(estimator, wrapped, X, np.dtype(dtype))
+    feed = model_feed(model, wrapped, X)
     feed = take_rows(feed, slice(None, None, -(-n_rows(feed) // MOST_ROWS)))
     with tempfile.TemporaryDirectory() as folder, _hushed():
         file = str(Path(folder) / "int8.onnx")

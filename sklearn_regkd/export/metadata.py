@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 
 from sklearn_regkd._version import __version__
 from sklearn_regkd.estimators.student import StudentRegressor
+from sklearn_regkd.export.feeds import fitted_attribute
 from sklearn_regkd.export.wrapped import all_layers
 
 PRODUCER = "sklearn_regkd"
@@ -56,9 +57,7 @@ def add_metadata(
         "sklearn_regkd_version": __version__,
         "missing_values": student.missing_values,
     }
-    names = getattr(estimator, "feature_names_in_", None)
-    if names is None:
-        names = getattr(student, "feature_names_in_", None)
+    names = fitted_attribute(estimator, "feature_names_in_")
     if names is not None:
         properties["feature_names"] = json.dumps([str(name) for name in names])
     categories = categories_of(student)

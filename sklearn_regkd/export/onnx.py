@@ -12,6 +12,7 @@ from sklearn_regkd.export.graph import (
     INPUT,
     OPSET,
     Graph,
+    append,
     check_opset,
     element_type,
     make_model,
@@ -164,10 +165,7 @@ def _export_module(wrapped: Wrapped, dtype: np.dtype, opset: int | None) -> Any:
     model = export_module(wrapped.student, wrapped.head, dtype, output, opset or LEAST_MODULE_OPSET)
     graph = Graph("output_")
     _finish(graph, wrapped, COLUMNS, dtype)
-    model.graph.node.extend(graph.nodes)
-    model.graph.initializer.extend(graph.constants)
-    model.graph.output.pop()
-    model.graph.output.append(_output(wrapped, dtype))
+    append(model, graph, _output(wrapped, dtype))
     return model
 
 

@@ -11,21 +11,22 @@ from sklearn_regkd.estimators.distilled import DistilledRegressor
 from sklearn_regkd.estimators.search import DistilledSearchCV
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.estimators.tor import TORRegressor
+from sklearn_regkd.export.feeds import pipeline_inputs
 from sklearn_regkd.export.graph import (
-    INPUT,
     LEAST_OPSET,
-    OUTPUT,
     Graph,
+    append,
     check_opset,
     output_value,
+    refusal,
     refuse_rows,
     write_output,
 )
+from sklearn_regkd.export.guard import guard_rows, warn_about_unknown_categories
 from sklearn_regkd.export.network import is_built_in, output_dtype, write_student
 from sklearn_regkd.export.target import target_transformer, write_inverse
-from sklearn_regkd.export.wrapped import Wrapped, all_layers, student_of
-from sklearn_regkd.preprocessing.categories import is_frame
-from sklearn_regkd.preprocessing.error_messages import first_odd
+from sklearn_regkd.export.wrapped import Wrapped, student_of
+from sklearn_regkd.utils.unwrap import layers
 
 
 def register_converters() -> None:
@@ -43,7 +44,7 @@ def register_converters() -> None:
     """
     skl2onnx = import_skl2onnx("register_converters")
     register = skl2onnx.update_registered_converter
-    for Estimator in (StudentRegressor, TORRegressor, DistilledRegressor, DistilledSearchCV):
+    for Estimator in (StudentRegressor, TORRegressor, DistilledRegressor):
         register(Estimator, f"Regkd{Estimator.__name__}", _student_shape, _convert_student)
     register(
         TransformedTargetRegressor,
@@ -52,8 +53,9 @@ def register_converters() -> None:
         _convert_target,
         parser=_parse_target,
     )
-    # It is no operator of its own.
-    skl2onnx.update_registered_parser(FrozenEstimator, _parse_frozen)
+    # These are no operators of their own.
+    for Wrapper in (DistilledSearchCV, FrozenEstimator):
+        skl2onnx.update_registered_parser(Wrapper, _parse_wrapper)
 
 
 def import_skl2onnx(who: str) -> Any:
@@ -90,73 +92,51 @@ def export_pipeline(
     ValueError
         If the columns of a data frame are not known.
     """
-    skl2onnx = import_skl2onnx("to_onnx of a Pipeline")
-    register_converters()
-    types = [(name, _tensor_type(*about)) for name, *about in input_types(estimator, X, dtype)]
-    model = skl2onnx.to_onnx(estimator, initial_types=types, target_opset=opset, name="student")
-    (columns,) = model.graph.output
-    graph = Graph("output_")
-    write_output(graph, columns.name, wrapped.y_ndim)
-    model.graph.node.extend(graph.nodes)
-    model.graph.initializer.extend(graph.constants)
-    shape = columns.type.tensor_type
     from onnx import helper
 
-    kind = helper.tensor_dtype_to_np_dtype(shape.elem_type)
-    model.graph.output.pop()
-    model.graph.output.append(output_value(kind, wrapped.y_ndim, wrapped.student.n_outputs_))
+    skl2onnx = import_skl2onnx("to_onnx of a Pipeline")
+    register_converters()
+    warn_about_unknown_categories(estimator)
+    inputs = pipeline_inputs(estimator, X, dtype)
+    types = [(name, _tensor_type(*about)) for name, about in inputs.items()]
+    model = skl2onnx.to_onnx(estimator, initial_types=types, target_opset=opset, name="student")
+    _replace_vectorizers(model.graph)
+    (columns,) = model.graph.output
+    kind = helper.tensor_dtype_to_np_dtype(columns.type.tensor_type.elem_type)
+    graph = Graph("output_")
+    value = guard_rows(graph, estimator, X, inputs, columns.name, kind)
+    write_output(graph, value, wrapped.y_ndim)
+    append(model, graph, output_value(kind, wrapped.y_ndim, wrapped.student.n_outputs_))
+    _check_that_it_runs(model, dtype)
     return model
 
 
-def input_types(estimator: BaseEstimator, X: Any, dtype: np.dtype) -> list[tuple[str, Any, int]]:
-    """Return name, type in NumPy and width of each input of a Pipeline's model.
+def _replace_vectorizers(graph: Any) -> None:
+    """Join columns by Concat: with no rows ONNX Runtime crashes in FeatureVectorizer."""
+    from onnx import helper
 
-    There is one input for each column of a data frame, and one in all for an array.
+    for node in graph.node:
+        if node.op_type == "FeatureVectorizer":
+            node.op_type, node.domain = "Concat", ""
+            node.ClearField("attribute")
+            node.attribute.append(helper.make_attribute("axis", 1))
 
-    Raises
-    ------
-    ValueError
-        If the columns of a data frame are not known, or cannot be inputs.
+
+def _check_that_it_runs(model: Any, dtype: np.dtype) -> None:
+    """Refuse a graph that ONNX Runtime, where it is installed, does not take.
+
+    There are operators that it has for single precision only.
     """
-    if is_frame(X):
-        if OUTPUT in map(str, X.columns):
-            raise ValueError(
-                f"a column is called {OUTPUT!r}, as the output of the model is: rename it before "
-                "fit"
-            )
-        return [(str(name), column_type(name, X[name], dtype), 1) for name in X.columns]
-    if X is None and hasattr(estimator, "feature_names_in_"):
-        raise ValueError(
-            "the Pipeline was fitted on a data frame, and each column becomes an input of its "
-            "own: pass some rows as X, so that the types of the columns are known"
-        )
-    return [(INPUT, np.dtype(dtype), estimator.n_features_in_)]
-
-
-def column_type(name: Any, column: Any, dtype: np.dtype) -> np.dtype:
-    """Return the type of the input that a column of a data frame becomes: text, int64 or `dtype`.
-
-    Raises
-    ------
-    ValueError
-        If it holds something else.
-    """
-    values = np.asarray(column)
-    if values.dtype.kind in "biu":
-        return np.dtype(np.int64)
-    if values.dtype.kind == "f":
-        return np.dtype(dtype)
-    odd = first_odd(values)
-    if isinstance(odd, str):
-        return np.dtype(str)
     try:
-        values.astype(np.float64)
-    except (TypeError, ValueError) as error:
+        import onnxruntime
+    except ImportError:
+        return
+    error = refusal(onnxruntime, model)
+    if error is not None:
+        way_out = " Take dtype='float32'." if dtype == np.float64 else ""
         raise ValueError(
-            f"column {name!r} holds {values.dtype} such as {odd!r}, which no input of an ONNX "
-            "model can be: make numbers or text of it before the Pipeline"
+            f"skl2onnx has written a graph that ONNX Runtime does not run: {error}.{way_out}"
         ) from error
-    return np.dtype(dtype)
 
 
 def _tensor_type(dtype: np.dtype, width: int) -> Any:
@@ -170,10 +150,10 @@ def _tensor_type(dtype: np.dtype, width: int) -> Any:
     return kinds[dtype.kind]([None, width])
 
 
-def _parse_frozen(scope: Any, model: Any, inputs: list, custom_parsers: Any = None) -> list:
+def _parse_wrapper(scope: Any, model: Any, inputs: list, custom_parsers: Any = None) -> list:
     from skl2onnx._parse import _parse_sklearn
 
-    return _parse_sklearn(scope, model.estimator, inputs, custom_parsers=custom_parsers)
+    return _parse_sklearn(scope, layers(model)[1], inputs, custom_parsers=custom_parsers)
 
 
 def _parse_target(scope: Any, model: Any, inputs: list, custom_parsers: Any = None) -> list:
@@ -203,7 +183,7 @@ def _convert_target(scope: Any, operator: Any, container: Any) -> None:
 def _student_shape(operator: Any) -> None:
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
-    student, _ = student_of(all_layers(operator.raw_operator)[-1])
+    student, _ = student_of(operator.raw_operator)
     dtype = output_dtype(student, _input_dtype(operator))
     kind = DoubleTensorType if dtype == np.float64 else FloatTensorType
     operator.outputs[0].type = kind([None, student.n_outputs_])
@@ -211,7 +191,7 @@ def _student_shape(operator: Any) -> None:
 
 def _convert_student(scope: Any, operator: Any, container: Any) -> None:
     """Add a student to a graph of skl2onnx."""
-    student, head = student_of(all_layers(operator.raw_operator)[-1])
+    student, head = student_of(operator.raw_operator)
     if not is_built_in(student):
         raise TypeError("a module of your own cannot be part of a Pipeline's graph; use to_onnx")
     _check_opset(container)
@@ -250,7 +230,11 @@ def _is_wide(operator: Any) -> bool:
 
 
 def _check_opset(container: Any) -> None:
-    check_opset(container.target_opset_any_domain(""))
+    from skl2onnx import get_latest_tested_opset_version
+
+    # For later ones it writes files that ONNX Runtime may be too old for.
+    newest = get_latest_tested_opset_version()
+    check_opset(container.target_opset_any_domain(""), newest=newest)
 
 
 def _graph(scope: Any, name: str) -> Graph:

@@ -93,6 +93,7 @@ def onnx_report(model: Any, estimator: BaseEstimator, X: Any, y: Any = None) -> 
     >>> print(onnx_report(to_onnx(student), student, X))
     6,... bytes; 545 parameters; ... us for one row, ... against predict
     """
+    import onnx
     import onnxruntime
 
     wrapped = unwrap_student(estimator)
@@ -101,7 +102,7 @@ def onnx_report(model: Any, estimator: BaseEstimator, X: Any, y: Any = None) -> 
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     expected = estimator.predict(X)
-    feed = model_feed(estimator, wrapped, X, _dtype(session))
+    feed = model_feed(onnx.load_from_string(data), wrapped, X)
     prediction = session.run(None, feed)[0].reshape(expected.shape)
     teacher_prediction = _teacher_prediction(estimator, X)
     return OnnxReport(
@@ -115,12 +116,6 @@ def onnx_report(model: Any, estimator: BaseEstimator, X: Any, y: Any = None) -> 
         else float(r2_score(teacher_prediction.reshape(expected.shape), prediction)),
         None if y is None else float(r2_score(np.asarray(y).reshape(expected.shape), prediction)),
     )
-
-
-def _dtype(session: Any) -> np.dtype:
-    """Return the type of the numbers among the inputs of a model."""
-    double = any(value.type == "tensor(double)" for value in session.get_inputs())
-    return np.dtype(np.float64 if double else np.float32)
 
 
 def _teacher_prediction(estimator: Any, X: Any) -> np.ndarray | None:

@@ -47,6 +47,8 @@ def unwrap_student(estimator: BaseEstimator) -> Wrapped:
     TypeError
         If there is no student inside, or a target is transformed in a way that ONNX does
         not know.
+    ValueError
+        If some steps of a Pipeline, but not all, are ``"passthrough"``.
     sklearn.exceptions.NotFittedError
         If it is not fitted.
     """
@@ -56,10 +58,20 @@ def unwrap_student(estimator: BaseEstimator) -> Wrapped:
     return Wrapped(
         student=student,
         head=head,
-        steps=any(isinstance(one, Pipeline) and len(one) > 1 for one in found),
+        steps=any(isinstance(one, Pipeline) and _transforms(one) for one in found),
         transformers=[target_transformer(one) for one in reversed(outer)],
         y_ndim=target_ndim(outer[0]) if outer else student._y_ndim,
     )
+
+
+def _transforms(pipeline: Pipeline) -> bool:
+    """Return whether a Pipeline has steps before the last one that do something."""
+    idle = [step in (None, "passthrough") for _, step in pipeline.steps[:-1]]
+    if any(idle) and not all(idle):
+        raise ValueError(
+            "skl2onnx cannot write a step 'passthrough' of a Pipeline: leave it away before fit"
+        )
+    return not all(idle)
 
 
 def all_layers(estimator: Any) -> list[Any]:
