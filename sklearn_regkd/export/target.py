@@ -159,9 +159,10 @@ def _inverse(graph: Graph, transformer: Any, value: str) -> str:
     if type(transformer) is FunctionTransformer:
         return _function(graph, transformer, value)
     if type(transformer) in LINEAR:
-        zero = np.zeros((1, transformer.n_features_in_))
-        offset = transformer.inverse_transform(zero)[0]
-        slope = transformer.inverse_transform(zero + 1)[0] - offset
+        shape = 1, transformer.n_features_in_
+        # An array for each call: with copy=False it is written into.
+        offset = transformer.inverse_transform(np.zeros(shape))[0]
+        slope = transformer.inverse_transform(np.ones(shape))[0] - offset
         return graph.add("Add", graph.add("Mul", value, slope), offset)
     if type(transformer) is PowerTransformer:
         return _power(graph, transformer, value)
@@ -184,8 +185,8 @@ def _function(graph: Graph, transformer: FunctionTransformer, value: str) -> str
         extra = f" with {transformer.inv_kw_args}" if transformer.inv_kw_args else ""
         known = ", ".join(sorted({one.__name__ for one in FUNCTIONS}))
         raise TypeError(
-            f"inverse_func={name}{extra} cannot be written in ONNX; known are the functions of "
-            f"NumPy and scipy.special {known}, without arguments"
+            f"inverse_func={name}{extra} cannot be written in ONNX: take one of the functions of "
+            f"NumPy and scipy.special, without arguments: {known}"
         )
     return write(graph, value)
 
@@ -194,7 +195,7 @@ def _power(graph: Graph, transformer: PowerTransformer, value: str) -> str:
     if transformer.standardize:
         value = _inverse(graph, power_scaler(transformer), value)
     # A power of 0 means the logarithm, which very small powers are, too.
-    power = transformer.lambdas_
+    power = np.asarray(transformer.lambdas_, np.float64)
     if transformer.method == "box-cox":
         return _power_of(graph, value, np.where(abs(power) < LEAST_POWER, LEAST_POWER, power))
     low = 2 - power
