@@ -53,53 +53,6 @@ def element_type(dtype: Any) -> int:
     return helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
 
-def refuse_rows(
-    graph: Graph, X: str, X_dtype: Any, columns: str, dtype: Any, allow_nan: bool
-) -> str:
-    """Put NaN in the place of the outputs of rows that `predict` refuses.
-
-    Nobody validates where a graph runs, and what a network makes of NaN or infinity,
-    in eight bits for example, may look like any other number.
-
-    Parameters
-    ----------
-    graph : Graph
-        It gets the nodes.
-    X, X_dtype
-        Name and type of the raw inputs (n_samples, n_features), or of images.
-    columns, dtype
-        Name and type of the outputs (n_samples, n_outputs).
-    allow_nan : bool
-        Whether NaN is a value like any other. Infinity, and what single precision does not
-        hold, never is.
-    """
-    size = graph.add("Abs", X)
-    most = np.array(np.finfo(np.float32).max, X_dtype)  # in double precision, too
-    if allow_nan:
-        odd = graph.add("Greater", size, most)
-    else:
-        odd = graph.add("Not", graph.add("LessOrEqual", size, most))
-    return put_nan(graph, odd, columns, dtype)
-
-
-def put_nan(graph: Graph, odd: str, columns: str, dtype: Any) -> str:
-    """Put NaN in the place of the outputs of rows in which a value is odd.
-
-    Parameters
-    ----------
-    graph : Graph
-        It gets the nodes.
-    odd : str
-        Name of booleans (n_samples, ...).
-    columns, dtype
-        Name and type of the outputs (n_samples, n_outputs).
-    """
-    # Each row as a line, of however many dimensions it is.
-    flat = graph.add("Flatten", graph.cast(odd, np.float32), axis=1)
-    count = graph.add("ReduceSum", flat, np.array([1], np.int64), keepdims=1)
-    return graph.add("Where", graph.cast(count, bool), np.array(np.nan, dtype), columns)
-
-
 def write_output(graph: Graph, columns: str, y_ndim: int) -> None:
     """Name the outputs (n_samples, n_outputs), in the shape in which `predict` returns them."""
     if y_ndim == 1:

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import OrdinalEncoder
 
-from sklearn_regkd.export.graph import Graph, put_nan
+from sklearn_regkd.export.graph import Graph
 from sklearn_regkd.preprocessing.categories import is_frame
 
 
@@ -57,7 +57,8 @@ def guard_rows(
     if not odd:
         return columns
     every = odd[0] if len(odd) == 1 else graph.add("Or", *odd)
-    return put_nan(graph, every, columns, dtype)
+    count = graph.add("ReduceSum", graph.cast(every, np.float32), np.array([1], np.int64))
+    return graph.add("Where", graph.cast(count, bool), np.array(np.nan, dtype), columns)
 
 
 def _refused(estimator: Any, row: Any, inputs: dict[str, tuple], value: float) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The built-in network as ONNX nodes, from what prediction has worked out beforehand."""
 
+import math
 import warnings
 from typing import Any
 
@@ -59,6 +60,39 @@ def write_student(graph: Graph, student: StudentRegressor, head: str, X: str, dt
     columns = _run(graph, network, hidden, head)
     wanted = output_dtype(student, dtype)
     return columns if wanted == _dtype(network.center) else graph.cast(columns, wanted)
+
+
+def refuse_rows(graph: Graph, student: StudentRegressor, X: str, X_dtype: Any, columns: str) -> str:
+    """Put NaN in the place of the outputs of rows that a student's `predict` refuses.
+
+    Nobody validates where a graph runs, and what a network makes of NaN or infinity,
+    in eight bits for example, may look like any other number.
+
+    Parameters
+    ----------
+    graph : Graph
+        It gets the nodes.
+    student : StudentRegressor
+        Fitted, also with a module of the user's.
+    X, X_dtype
+        Name and type of the raw inputs.
+    columns : str
+        Name of the outputs (n_samples, n_outputs), of the type :func:`output_dtype`.
+    """
+    values = X
+    if np.dtype(X_dtype) != np.float32:  # what it does not hold becomes infinite
+        values = graph.cast(values, np.float32)
+    if student._takes_missing():
+        values = graph.add("Where", graph.add("IsNaN", values), _single(0), values)
+    if len(student._input_shape) > 1:
+        values = graph.add("Flatten", values, axis=1)
+    # Half of their mean size, which of finite numbers is finite.
+    share = _single(0.5 / math.prod(student._input_shape))
+    shares = graph.add("Mul", graph.add("Abs", values), share)
+    size = graph.add("ReduceSum", shares, np.array([1], np.int64), keepdims=1)
+    is_finite = graph.add("LessOrEqual", size, _single(float(np.finfo(np.float32).max)))
+    nan = np.array(np.nan, output_dtype(student, X_dtype))
+    return graph.add("Where", is_finite, columns, nan)
 
 
 def output_dtype(student: StudentRegressor, dtype: Any) -> np.dtype:

@@ -17,7 +17,6 @@ from sklearn_regkd.export.graph import (
     element_type,
     make_model,
     output_value,
-    refuse_rows,
     write_output,
 )
 from sklearn_regkd.export.metadata import add_metadata, check_metadata
@@ -25,6 +24,7 @@ from sklearn_regkd.export.module import COLUMNS, LEAST_MODULE_OPSET, export_modu
 from sklearn_regkd.export.network import (
     is_built_in,
     output_dtype,
+    refuse_rows,
     warn_about_rounding,
     write_student,
 )
@@ -171,10 +171,10 @@ def _export_module(wrapped: Wrapped, dtype: np.dtype, opset: int | None) -> Any:
 
 def _finish(graph: Graph, wrapped: Wrapped, columns: str, dtype: np.dtype) -> None:
     """Add what leads from the student's outputs to those of `predict`."""
-    output, allow_nan = output_dtype(wrapped.student, dtype), wrapped.student._takes_missing()
+    output = output_dtype(wrapped.student, dtype)
     columns = write_inverse(graph, wrapped.transformers, columns, output)
     # Last: there are functions that make numbers of NaN.
-    columns = refuse_rows(graph, INPUT, dtype, columns, output, allow_nan)
+    columns = refuse_rows(graph, wrapped.student, INPUT, dtype, columns)
     write_output(graph, columns, wrapped.y_ndim)
 
 

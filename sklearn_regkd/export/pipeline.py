@@ -19,11 +19,10 @@ from sklearn_regkd.export.graph import (
     check_opset,
     output_value,
     refusal,
-    refuse_rows,
     write_output,
 )
 from sklearn_regkd.export.guard import guard_rows, warn_about_unknown_categories
-from sklearn_regkd.export.network import is_built_in, output_dtype, write_student
+from sklearn_regkd.export.network import is_built_in, output_dtype, refuse_rows, write_student
 from sklearn_regkd.export.target import target_transformer, write_inverse
 from sklearn_regkd.export.wrapped import Wrapped, student_of
 from sklearn_regkd.utils.unwrap import layers
@@ -200,8 +199,7 @@ def _convert_student(scope: Any, operator: Any, container: Any) -> None:
     parts = [graph.cast(one.full_name, dtype) for one in operator.inputs]
     X = parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=1)
     columns = write_student(graph, student, head, X, dtype)
-    wanted = output_dtype(student, dtype)
-    columns = refuse_rows(graph, X, dtype, columns, wanted, student._takes_missing())
+    columns = refuse_rows(graph, student, X, dtype, columns)
     graph.cast(
         columns, output_dtype(student, _input_dtype(operator)), operator.outputs[0].full_name
     )
