@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from sklearn_regkd._version import __version__
 
 if TYPE_CHECKING:
-    from sklearn_regkd.estimators.distilled import DistilledRegressor
-    from sklearn_regkd.estimators.search import DistilledSearchCV
-    from sklearn_regkd.estimators.student import StudentRegressor
-    from sklearn_regkd.estimators.tor import TORRegressor
-    from sklearn_regkd.persistence.estimator_file import load
+    from sklearn_regkd.estimators import (
+        DistilledRegressor,
+        DistilledSearchCV,
+        StudentRegressor,
+        TORRegressor,
+        load,
+    )
 
 __all__ = [
     "DistilledRegressor",
@@ -25,21 +27,12 @@ __all__ = [
     "load",
 ]
 
-_HOME = {
-    "DistilledRegressor": "sklearn_regkd.estimators.distilled",
-    "DistilledSearchCV": "sklearn_regkd.estimators.search",
-    "StudentRegressor": "sklearn_regkd.estimators.student",
-    "TORRegressor": "sklearn_regkd.estimators.tor",
-    "load": "sklearn_regkd.persistence.estimator_file",
-}
-
-
 _ROOMS = ("datasets", "export", "inspection", "losses", "out_of_core")
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
+    if name in __all__:
+        return getattr(import_module(f"{__name__}.estimators"), name)
     if name in _ROOMS:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn_regkd.export.feeds import model_feed, n_rows, student_rows, take_rows
 from sklearn_regkd.export.wrapped import all_layers, unwrap_student
 from sklearn_regkd.persistence.json_params import NotSaved
-from sklearn_regkd.teachers.cross_fit import ask, teacher_rows
+from sklearn_regkd.teachers.cross_fit import predict_teacher, teacher_rows
 
 # The best of so many blocks of so many calls: what other programs take is not the model's.
 BLOCKS, CALLS = 30, 50
@@ -132,7 +132,7 @@ def _teacher_prediction(estimator: Any, X: Any) -> np.ndarray | None:
         return None
     student = inner.student_
     rows = teacher_rows(teacher, X, student_rows(student, X))
-    prediction = ask(teacher, rows, student.n_outputs_)
+    prediction = predict_teacher(teacher, rows, student.n_outputs_)
     for transformer in reversed(transformers):
         prediction = transformer.inverse_transform(prediction)
     return prediction

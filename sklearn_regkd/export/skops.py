@@ -9,16 +9,11 @@ from sklearn_regkd.estimators.distilled import DistilledRegressor
 from sklearn_regkd.estimators.search import DistilledSearchCV
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.estimators.tor import TORRegressor
-from sklearn_regkd.persistence.estimator_file import PARTS
+from sklearn_regkd.persistence.estimator_file import skops_trusted
 from sklearn_regkd.utils.sklearn_compat import PassthroughScorer
 
-OURS = (
-    *PARTS.values(),
-    StudentRegressor,
-    TORRegressor,
-    DistilledRegressor,
-    DistilledSearchCV,
-)
+# The registry of files knows an estimator once it is imported; a search is not in it.
+ESTIMATORS = (StudentRegressor, TORRegressor, DistilledRegressor, DistilledSearchCV)
 
 
 def _full_name(one: Any) -> str:
@@ -33,4 +28,4 @@ def _regression_metrics() -> list[Any]:
 
 # A search holds its scorer and its splitter, which skops knows no more than our classes.
 OF_SEARCHES = (KFold, PassthroughScorer, type(metrics.get_scorer("r2")), *_regression_metrics())
-SKOPS_TRUSTED = sorted({_full_name(one) for one in (*OURS, *OF_SEARCHES)})
+SKOPS_TRUSTED = sorted({*skops_trusted(), *map(_full_name, (*ESTIMATORS, *OF_SEARCHES))})

@@ -1,5 +1,7 @@
 """Scalings of inputs and targets as parts of a network, which then takes and returns raw units."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -7,15 +9,30 @@ from torch import Tensor, nn
 from sklearn_regkd.preprocessing.scaling import Scaling
 
 
-def _standardize_input(module: nn.Module, args: tuple) -> tuple:
+def standardize_inputs(X: Tensor, center: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return inputs of mean 0 and variance 1, scaled in their own precision and then cast.
+
+    A float64 column with a large offset (a time stamp) is centred before it is cast:
+    single precision would round it away.
+
+    Parameters
+    ----------
+    X : Tensor of shape (n_samples, ...)
+        Raw inputs; integers are cast first.
+    center, scale : Tensor
+        Mean and standard deviation, of a shape that broadcasts.
+    dtype : torch.dtype
+        Type of what is returned.
+    """
+    X = X if X.is_floating_point() else X.to(dtype)
+    return ((X - center.to(X.dtype)) / scale.to(X.dtype)).to(dtype)
+
+
+def _standardize_input(module: Any, args: tuple) -> tuple:
     """Scale the module's input in its own precision, then cast it to the weights'."""
     X, *rest = args
-    center, scale = module.input_center, module.input_scale
     dtype = next((p.dtype for p in module.parameters()), torch.get_default_dtype())
-    X = X if X.is_floating_point() else X.to(dtype)
-    # A float64 column with a large offset (a time stamp) is centred before it
-    # is cast: single precision would round it away.
-    return (((X - center.to(X.dtype)) / scale.to(X.dtype)).to(dtype), *rest)
+    return (standardize_inputs(X, module.input_center, module.input_scale, dtype), *rest)
 
 
 def attach_input_scaling(module: nn.Module, scaling: Scaling, n_dims: int) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 from sklearn.base import clone
 
 from sklearn_regkd.estimators.distilled import DistilledRegressor
-from sklearn_regkd.estimators.partial_fit import around_training, start_student
+from sklearn_regkd.estimators.partial_fit import start_student
 from sklearn_regkd.estimators.student import StudentRegressor
-from sklearn_regkd.label_noise.verdict import Verdict
-from sklearn_regkd.networks.inputs import fit_inputs
+from sklearn_regkd.estimators.student_training import around_training, decisive_params
+from sklearn_regkd.networks.inputs import fit_input_transform
 from sklearn_regkd.out_of_core.block_reader import (
     Block,
     BlockReader,
@@ -25,9 +25,11 @@ from sklearn_regkd.out_of_core.sample import BlockSample, sample_blocks
 from sklearn_regkd.out_of_core.supervise import BlockSupervisor
 from sklearn_regkd.preprocessing.scaling import Scaling, fit_target_scaling
 from sklearn_regkd.preprocessing.validation import check_fit_data, like_y
+from sklearn_regkd.supervision.methods import DistillationMethods
 from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.training.build import count_epochs
-from sklearn_regkd.training.stream import Plan, StreamCheckpoint, train_on_stream
+from sklearn_regkd.training.checkpoint import CheckpointFile
+from sklearn_regkd.training.stream import Plan, train_on_stream
 from sklearn_regkd.utils.cache import open_memory
 from sklearn_regkd.utils.fingerprint import fingerprint
 
@@ -143,9 +145,8 @@ def distill_blocks(
     for name in ("n_features_in_", "feature_names_in_", "_y_ndim"):
         if hasattr(distilled, name):
             setattr(student, name, getattr(distilled, name))
-    inlier = ~np.asarray(distilled.outlier_mask_).reshape(found.y.shape)
-    nothing = np.full(found.y.shape[1], np.nan)
-    criterion = distilled._criterion(Verdict(inlier, inlier * 1.0, nothing, nothing))
+    methods = DistillationMethods()  # none of which works block by block
+    criterion = distilled._criterion(distilled.verdict_, distilled.alpha_, methods)
     judge = BlockSupervisor(distilled, found.y, scaling)
     _stream(student, source, client, plan, found, scaling, criterion, folder, answers, judge)
     distilled.student_ = student
@@ -217,8 +218,7 @@ def _stream(
         reader = client if source.is_lazy else None
         for index, (X, y) in source.each(Block.arrays, reader, order):
             if judge is None or answers is None:
-                label = scaling.standardize(y)
-                told = Supervision(label, label, np.ones(y.shape, bool), np.ones(len(y)))
+                told = Supervision.by_labels(scaling.standardize(y), np.ones(len(y)))
             else:
                 told = judge.supervise(y, answers.read(index))
             if student._codes.names:
@@ -227,14 +227,14 @@ def _stream(
 
     coded = np.asarray(student._encode_categories(framed(found.X, source.names)))
     random_state = np.random.RandomState(plan.seed)
-    transform = student.input_transform if student.module is None else "standard"
-    inputs = fit_inputs(coded, np.ones(len(coded)), transform, student._categorical)
-    start_student(student, coded[:2], inputs, scaling, criterion, random_state)
+    kind = student.input_transform if student.module is None else "standard"
+    transform = fit_input_transform(coded, np.ones(len(coded)), kind, student._categorical)
+    start_student(student, coded[:2], transform, scaling, criterion, random_state)
     net = student.net_
     with around_training(student, net, random_state):
         Path(folder).mkdir(parents=True, exist_ok=True)
         teacher = None if answers is None else answers.teacher
-        parts = [student._decisive(), plan, found.fingerprints, scaling, criterion, teacher]
-        checkpoint = StreamCheckpoint(Path(folder, "training"), fingerprint(parts))
+        parts = [decisive_params(student), plan, found.fingerprints, scaling, criterion, teacher]
+        checkpoint = CheckpointFile(Path(folder, "training"), fingerprint(parts))
         train_on_stream(net, read, plan, checkpoint, bar=student.verbose == 1)
     student._take(net, student._output, student.weight_decay_, found.X.shape[1:])

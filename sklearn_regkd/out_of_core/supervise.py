@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 
 from sklearn_regkd.label_noise.mixture import MixtureRule
-from sklearn_regkd.label_noise.rule_search import default_threshold
-from sklearn_regkd.label_noise.rules import resolve_rule
 from sklearn_regkd.preprocessing.scaling import MOST_SIGMA, Scaling
 from sklearn_regkd.supervision.mixing import mix
 from sklearn_regkd.supervision.supervision import Supervision
@@ -38,11 +36,7 @@ class BlockSupervisor:
         opinion = np.asarray(distilled.teacher_prediction_).reshape(y.shape)
         self.known = self._error(y, scaling.standardize(opinion))[:MOST_KNOWN]
         self.is_auto = isinstance(distilled.outliers, str) and distilled.outliers == "auto"
-        if self.is_auto:
-            names = [decision.rule for decision in distilled.decisions_]
-            self.rules = [_rule_of(name) for name in names]
-        else:
-            self.rules = [resolve_rule(distilled.outliers)] * y.shape[1]
+        self.rules = distilled.verdict_.rules
 
     def supervise(self, y: np.ndarray, said: np.ndarray) -> Supervision:
         """Return the supervision of rows.
@@ -60,7 +54,13 @@ class BlockSupervisor:
         trust = np.column_stack(columns)
         repaired = mix(said, np.where(trust > 0, label, 0.0), trust)
         told = mix(repaired, said, self.alpha)
-        return Supervision(told, said, trust >= 0.5, np.ones(len(y)), repaired)
+        return Supervision(
+            label=told,
+            teacher=said,
+            inlier=trust >= 0.5,
+            weight=np.ones(len(y)),
+            clean_label=repaired,
+        )
 
     def _error(self, y: np.ndarray, said: np.ndarray) -> np.ndarray:
         return self.scaling.standardize(y).clip(-MOST_SIGMA, MOST_SIGMA) - said
@@ -73,14 +73,7 @@ class BlockSupervisor:
         joined = np.concatenate([known, new])[:, None]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # said when the sample was judged
-            verdict = rule.judge(joined, np.arange(len(joined)) < len(known))
+            verdict = rule.detect(joined, np.arange(len(joined)) < len(known))
         soft = self.is_auto and isinstance(rule, MixtureRule)
         trust = verdict.inlier_probability if soft else verdict.inlier * 1.0
         return trust[len(known) :, 0]
-
-
-def _rule_of(name: str) -> Any:
-    """Return the rule behind a decision of ``outliers="auto"``."""
-    if name == "none":
-        return None
-    return MixtureRule(max_share=1.0) if name.startswith("mixture") else default_threshold()

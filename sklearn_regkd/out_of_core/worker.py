@@ -26,9 +26,9 @@ def predict_block(
     """
     X, y = block.arrays()
     if is_torch:
-        from sklearn_regkd.teachers.cross_fit import ask, teacher_rows
+        from sklearn_regkd.teachers.cross_fit import predict_teacher, teacher_rows
 
-        return ask(teacher, teacher_rows(teacher, framed(X, names), X), y.shape[1])
+        return predict_teacher(teacher, teacher_rows(teacher, framed(X, names), X), y.shape[1])
     who = f"the prediction of teacher {type(teacher).__name__}"
     return as_columns(teacher.predict(framed(X, names)), len(X), y.shape[1], who)
 

@@ -1,42 +1,34 @@
-"""Fitted estimators in files that cannot run code, and back."""
+"""Fitted estimators in files that cannot run code, and back.
+
+An estimator gives and takes what it has learned by two methods of its own; this file
+adds its class and its parameters, and knows each class by the name under which
+:func:`saveable` has registered it.
+"""
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
-import numpy as np
-import torch
 from sklearn.base import BaseEstimator
 from skorch import NeuralNet
 from torch import Tensor, nn
 
-from sklearn_regkd.estimators.distilled import DistilledRegressor
-from sklearn_regkd.estimators.student import StudentRegressor
-from sklearn_regkd.estimators.tor import TORRegressor
-from sklearn_regkd.label_noise.detect import Decision
 from sklearn_regkd.label_noise.mixture import MixtureRule
 from sklearn_regkd.label_noise.threshold import ThresholdRule
-from sklearn_regkd.persistence.json_params import decode, encode
-from sklearn_regkd.persistence.student_file import student_from_plain, student_to_plain
+from sklearn_regkd.persistence.json_params import ParamsCodec
 from sklearn_regkd.supervision.hints import Hints
 from sklearn_regkd.supervision.revision import LabelRevision
 from sklearn_regkd.supervision.route import RouteSchedule
 from sklearn_regkd.supervision.selection import DataSelection
 from sklearn_regkd.supervision.synthetic import SyntheticRows
 from sklearn_regkd.utils.files import FileError, pack, read_file, unpack, write_file
-from sklearn_regkd.utils.sklearn_compat import check_fitted
 
 KIND, VERSION = "estimator", 1
-ESTIMATORS: dict[str, type[BaseEstimator]] = {
-    cls.__name__: cls for cls in (StudentRegressor, TORRegressor, DistilledRegressor)
-}
-# What may stand among their parameters.
+# Rules and strategies that may stand among the parameters of an estimator.
 PARTS: dict[str, type[BaseEstimator]] = {
     cls.__name__: cls
     for cls in (
-        StudentRegressor,
         ThresholdRule,
         MixtureRule,
         LabelRevision,
@@ -46,12 +38,54 @@ PARTS: dict[str, type[BaseEstimator]] = {
         SyntheticRows,
     )
 }
-# The classes of ours that skops is to trust in a file, by their full names.
-SKOPS_TRUSTED = sorted(f"{cls.__module__}.{name}" for name, cls in (PARTS | ESTIMATORS).items())
 ORIGIN = "the file of a student inside another file"
-OF_ROWS = ("teacher_prediction_", "inlier_probability_", "outlier_mask_")
-OF_STUDENT = ("history_", "n_iter_", "n_outputs_", "n_features_in_", "_y_ndim", "_input_shape")
 Module: TypeAlias = Callable[..., nn.Module] | NeuralNet | None
+State: TypeAlias = dict[str, Any]
+Tensors: TypeAlias = dict[str, Tensor]
+
+
+class Saveable(Protocol):
+    """What :func:`saveable` expects of an estimator."""
+
+    def _learned_state(self, training_rows: bool) -> tuple[State, Tensors]:
+        """Return what was learned, as JSON and tensors on the CPU; raise if nothing was.
+
+        Parameters
+        ----------
+        training_rows : bool
+            Whether to include what says something of single training rows.
+        """
+
+    def _take_learned_state(self, state: State, tensors: Tensors, module: Module) -> None:
+        """Become fitted by what :meth:`_learned_state` returned.
+
+        Whatever is raised means that the file is wrong. Unknown keys of the state are
+        ignored, and keys that were added after version 1 of the layout are optional.
+        """
+
+
+_ESTIMATORS: dict[str, type[Any]] = {}
+AnySaveable = TypeVar("AnySaveable", bound=type[Saveable])
+
+
+def saveable(cls: AnySaveable) -> AnySaveable:
+    """Register an estimator class, so that files can name it; a class decorator."""
+    _ESTIMATORS[cls.__name__] = cls
+    return cls
+
+
+def skops_trusted() -> list[str]:
+    """Return the full names of the classes of ours that skops is to trust in a file."""
+    return sorted(f"{cls.__module__}.{name}" for name, cls in _known().items())
+
+
+def params_codec() -> ParamsCodec:
+    """Return what writes and reads the parameters of every estimator that is registered."""
+    return ParamsCodec(_known())
+
+
+def _known() -> dict[str, type[Any]]:
+    return PARTS | _ESTIMATORS
 
 
 def load(path: str | os.PathLike, module: Module = None) -> BaseEstimator:
@@ -81,10 +115,8 @@ def load(path: str | os.PathLike, module: Module = None) -> BaseEstimator:
     ------
     FileError
         (A ValueError.) If the file is damaged, is none of ours, was written by a later
-        version, or does not fit to `module`.
-    ValueError
-        If the student has a network of the user's and `module` is not given, or the
-        other way round.
+        version, or does not fit to `module`: if the student has a network of the user's
+        and `module` is not given, for example, or the other way round.
     OSError
         If there is no file.
 
@@ -119,9 +151,7 @@ def loads(data: bytes) -> BaseEstimator:
     return from_plain(*unpack(data, KIND, VERSION, ORIGIN)[1:], ORIGIN)
 
 
-def to_plain(
-    estimator: BaseEstimator, training_rows: bool = True
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def to_plain(estimator: BaseEstimator, training_rows: bool = True) -> tuple[State, Tensors]:
     """Return a fitted estimator as JSON and tensors.
 
     Raises
@@ -132,86 +162,33 @@ def to_plain(
         If it is not fitted.
     """
     name = type(estimator).__name__
-    if ESTIMATORS.get(name) is not type(estimator):
-        raise TypeError(f"a {name} cannot be saved; known: {', '.join(ESTIMATORS)}")
-    params = encode(estimator, PARTS | ESTIMATORS)
-    if isinstance(estimator, StudentRegressor):
-        check_fitted(estimator, "net_")
-        learned, tensors = student_to_plain(estimator)
-        return {"estimator": params, "learned": learned}, tensors
-    check_fitted(estimator, "student_")
-    learned, tensors = student_to_plain(estimator.student_)
-    state = {
-        "estimator": params,
-        "student": encode(estimator.student_, PARTS),
-        "learned": learned,
-        "teacher": encode(estimator.teacher_, {}),
-    }
-    if hasattr(estimator, "decisions_"):
-        state["decisions"] = [encode(asdict(one), {}) for one in estimator.decisions_]
-        tensors["alpha_"] = torch.from_numpy(np.array(estimator.alpha_))
-    if training_rows:
-        tensors |= {name: torch.from_numpy(np.array(getattr(estimator, name))) for name in OF_ROWS}
-    return state, tensors
+    if _ESTIMATORS.get(name) is not type(estimator):
+        raise TypeError(f"a {name} cannot be saved; known: {', '.join(_ESTIMATORS)}")
+    learned, tensors = estimator._learned_state(training_rows)
+    return {"estimator": params_codec().encode(estimator), **learned}, tensors
 
 
-def from_plain(
-    state: Any, tensors: dict[str, Tensor], origin: str, module: Module = None
-) -> BaseEstimator:
+def from_plain(state: Any, tensors: Tensors, origin: str, module: Module = None) -> BaseEstimator:
     """Return the estimator of which :func:`to_plain` told; `origin` is for errors."""
     with _whatever_is_wrong(origin):
-        estimator = decode(state["estimator"], PARTS | ESTIMATORS)
-        alone = type(estimator) is StudentRegressor
-        student = estimator if alone else decode(state["student"], PARTS)
-        if type(student) is not StudentRegressor or type(estimator) not in ESTIMATORS.values():
-            raise FileError(f"{origin} holds no estimator")
-    if (student.module is None) != (module is None):
-        raise ValueError(
-            f"{origin} holds a student with the built-in network: leave `module` away"
-            if student.module is None
-            else f"{origin} holds a student with a network of its own, {student.module}: "
-            "load(path, module=...) needs what was given to StudentRegressor(module=...)"
-        )
-    with _whatever_is_wrong(origin):
-        student.module = module
-        if isinstance(getattr(estimator, "student", None), StudentRegressor):
-            estimator.student.module = module
-        student_from_plain(student, state["learned"], tensors)
-        if not alone:
-            _make_distilled(estimator, student, state, tensors)
+        estimator = params_codec().decode(state["estimator"])
+        if type(estimator) not in _ESTIMATORS.values():
+            raise FileError("the file holds no estimator")
+        estimator._take_learned_state(state, tensors, module)
     return estimator
-
-
-def _make_distilled(
-    estimator: BaseEstimator,
-    student: StudentRegressor,
-    state: dict[str, Any],
-    tensors: dict[str, Tensor],
-) -> None:
-    """Set the fitted attributes of a distillation estimator."""
-    estimator.student_, estimator.teacher_ = student, decode(state["teacher"], {})
-    for name in (*OF_STUDENT, "feature_names_in_"):
-        if hasattr(student, name):
-            setattr(estimator, name, getattr(student, name))
-    if isinstance(estimator, DistilledRegressor):
-        estimator.decisions_ = [Decision(**decode(one, {})) for one in state["decisions"]]
-        estimator.alpha_ = tensors["alpha_"].numpy()
-    for name in OF_ROWS:
-        if name in tensors:
-            setattr(estimator, name, tensors[name].numpy())
 
 
 @contextmanager
 def _whatever_is_wrong(origin: str) -> Iterator[None]:
-    """Turn every error into a FileError.
+    """Turn every error into a FileError that names the file.
 
     A file from anybody can be wrong in more ways than could be listed, and none of
     them is to look like a bug of the program that loads it.
     """
     try:
         yield
-    except FileError:
-        raise
+    except FileError as error:
+        raise FileError(f"{origin}: {error}") from error
     except Exception as error:
         raise FileError(
             f"{origin} is not what this sklearn_regkd has written, or its module is not the one "

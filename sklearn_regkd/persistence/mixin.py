@@ -2,8 +2,9 @@
 
 import copyreg
 import os
-from importlib import import_module
 from typing import Any
+
+from sklearn_regkd.persistence.estimator_file import dumps, loads, save
 
 FILE = "file"
 
@@ -34,7 +35,7 @@ class SaveMixin:
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
         """
-        _portable().save(self, path, training_rows)
+        save(self, path, training_rows)
 
     def _state(self) -> dict[str, Any]:
         """Return all attributes but those that are quickly made anew."""
@@ -47,14 +48,9 @@ class SaveMixin:
     def __getstate__(self):
         # What skops takes, which knows no tensors: the content of a file.
         fitted = "n_iter_" in vars(self)
-        return {FILE: _portable().dumps(self)} if fitted else self._state()
+        return {FILE: dumps(self)} if fitted else self._state()
 
     def __setstate__(self, state):
         if FILE in state:
-            state = vars(_portable().loads(state[FILE]))
+            state = vars(loads(state[FILE]))
         super().__setstate__(state)  # type: ignore[misc]
-
-
-def _portable() -> Any:
-    # It knows the estimators, which know this.
-    return import_module("sklearn_regkd.persistence.estimator_file")

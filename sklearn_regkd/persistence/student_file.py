@@ -7,11 +7,10 @@ import torch
 from skorch.history import History
 from torch import Tensor
 
-from sklearn_regkd.estimators.student import StudentRegressor
-from sklearn_regkd.networks.inputs import attach_inputs, count_inputs
+from sklearn_regkd.networks.inputs import InputTransform, QuantileTransform, StandardTransform
 from sklearn_regkd.networks.mlp import layer_widths
 from sklearn_regkd.networks.scaling import OutputScaling
-from sklearn_regkd.persistence.json_params import NotSaved, decode, encode, integer, number
+from sklearn_regkd.persistence.json_params import PLAIN, NotSaved, integer, number
 from sklearn_regkd.preprocessing.categories import CategoryCodes
 from sklearn_regkd.preprocessing.quantile import TABLES, Quantiles
 from sklearn_regkd.preprocessing.scaling import Scaling
@@ -22,7 +21,7 @@ from sklearn_regkd.training.train import use_criterion
 from sklearn_regkd.utils.files import FileError
 
 
-def student_to_plain(student: StudentRegressor) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def student_to_plain(student: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return all that a fitted student has learned; its parameters are not among it.
 
     Returns
@@ -57,8 +56,8 @@ def student_to_plain(student: StudentRegressor) -> tuple[dict[str, Any], dict[st
 
 
 def student_from_plain(
-    student: StudentRegressor, state: dict[str, Any], tensors: dict[str, Tensor]
-) -> StudentRegressor:
+    student: Any, state: dict[str, Any], tensors: dict[str, Tensor], module_given: Any = None
+) -> None:
     """Make a student fitted by what :func:`student_to_plain` returned.
 
     Parameters
@@ -67,12 +66,15 @@ def student_from_plain(
         With the parameters that it had, but the device may be another one. Changed.
     state, tensors : dict
         As they were returned.
+    module_given : callable or skorch.NeuralNet, default=None
+        What was given to ``StudentRegressor(module=...)``, of which a file holds the name.
 
     Raises
     ------
     FileError
         If they do not fit together, or not to the student.
     """
+    _set_module(student, module_given)
     n_outputs = integer(state["n_outputs"], 1, "n_outputs")
     n_heads = integer(state["n_heads"], 1, "n_heads")
     student._y_ndim = integer(state["y_ndim"], 1, "y_ndim")
@@ -88,18 +90,18 @@ def student_from_plain(
     student.n_outputs_, student._input_shape = n_outputs, shape
 
     module = _below("module.", tensors)
-    inputs = _inputs(module, student.n_features_in_)
+    transform = _transform(module, student.n_features_in_)
     output = _output(_below("output.", tensors), n_heads)
     if output.n_outputs != n_outputs:
         raise FileError(f"the file has {output.n_outputs} outputs and says {n_outputs}")
     if student.module is None:
-        _check_widths(student, module, inputs, n_outputs * n_heads)
-    net = _rebuild(student, shape, module, inputs, n_outputs * n_heads)
+        _check_widths(student, module, transform, n_outputs * n_heads)
+    net = _rebuild(student, shape, module, transform, n_outputs * n_heads)
     use_criterion(net, {"n_outputs": n_outputs, "n_heads": n_heads, "loss": "squared_error"})
     net.set_params(predict_nonlinearity=output.forward)
     with torch_seeded(0, net.device):  # a user's module draws its first weights
         net.initialize()
-    attach_inputs(net.module_, inputs, 1 + len(shape))
+    transform.attach(net.module_, 1 + len(shape))
     try:
         net.module_.load_state_dict(module)
     except RuntimeError as error:
@@ -112,7 +114,18 @@ def student_from_plain(
     student._output = output.to(device_of(net.module_))
     student._folded = student._fold()
     _try(student, shape)
-    return student
+
+
+def _set_module(student: Any, module: Any) -> None:
+    """Put the user's module where the file has its name, or refuse one that is not wanted."""
+    if student.module is None and module is not None:
+        raise FileError("it holds a student with the built-in network: leave `module` away")
+    if student.module is not None and module is None:
+        raise FileError(
+            f"it holds a student with a network of its own, {student.module}: "
+            "load(path, module=...) needs what was given to StudentRegressor(module=...)"
+        )
+    student.module = module
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -129,13 +142,13 @@ def _history_to_plain(history: History) -> tuple[dict[str, Any], dict[str, Tenso
         if values is not None and values.ndim == 1 and values.dtype.kind in "biuf":
             words[key], numbers[key] = None, torch.from_numpy(values)
         else:
-            words[key] = [encode(one, {}) for one in column]
+            words[key] = [PLAIN.encode(one) for one in column]
     return words, numbers
 
 
 def _history_from_plain(words: dict[str, Any], numbers: dict[str, Tensor]) -> History:
     columns = {
-        key: numbers[key].tolist() if column is None else [decode(one, {}) for one in column]
+        key: numbers[key].tolist() if column is None else [*PLAIN.decode_all(column)]
         for key, column in words.items()
     }
     rows = zip(*columns.values(), strict=True)
@@ -154,13 +167,13 @@ def _set_names(estimator: Any, names: list[str]) -> None:
     estimator.feature_names_in_ = np.array(names, dtype=object)
 
 
-def _inputs(module: dict[str, Tensor], n_features: int) -> Quantiles | Scaling:
+def _transform(module: dict[str, Tensor], n_features: int) -> InputTransform:
     """Return how X enters the network, read from the buffers that hold it."""
     if "input_center" in module:
         center, scale = (module[f"input_{k}"].reshape(-1).numpy() for k in ("center", "scale"))
         if not len(center) == len(scale) == n_features:
             raise FileError(f"the file scales {len(center)} features of {n_features}")
-        return Scaling(center, scale, np.zeros(len(center), bool))
+        return StandardTransform(Scaling(center, scale, np.zeros(len(center), bool)))
     # Files from before there was this table: all numbers were embedded alike.
     module.setdefault("input_two_valued", torch.empty(0, dtype=torch.int64))
     quantiles = Quantiles(**{name: module[f"input_{name}"].numpy() for name in TABLES})
@@ -180,7 +193,7 @@ def _inputs(module: dict[str, Tensor], n_features: int) -> Quantiles | Scaling:
         raise FileError("the file's features of two values are not the last of its numbers")
     if not (quantiles.knots[:, 1:] >= quantiles.knots[:, :-1]).all():
         raise FileError("the file's quantiles do not rise")
-    return quantiles
+    return QuantileTransform(quantiles)
 
 
 def _output(tensors: dict[str, Tensor], n_heads: int) -> OutputScaling:
@@ -196,12 +209,11 @@ def _output(tensors: dict[str, Tensor], n_heads: int) -> OutputScaling:
 
 
 def _check_widths(
-    student: StudentRegressor, module: dict[str, Tensor], inputs: Any, n_columns: int
+    student: Any, module: dict[str, Tensor], transform: InputTransform, n_columns: int
 ) -> None:
     """Refuse a built-in network that is not as large as it says, before it is built."""
-    n_numeric, n_plain = count_inputs(inputs)
-    waves = 2 * n_numeric * _n_frequencies(module)
-    widths = [n_numeric + n_plain + waves, *layer_widths(student.hidden_layer_sizes), n_columns]
+    waves = 2 * transform.n_numeric * _n_frequencies(module)
+    widths = [transform.n_inputs + waves, *layer_widths(student.hidden_layer_sizes), n_columns]
     expected = list(zip(widths[1:], widths[:-1], strict=True))
     weights = {k: v for k, v in module.items() if k.endswith(".weight")}
     found = [tuple(weights[k].shape) for k in sorted(weights, key=lambda k: int(k.split(".")[0]))]
@@ -213,9 +225,9 @@ def _n_frequencies(module: dict[str, Tensor]) -> int:
     return module["0.frequency"].numel() if "0.frequency" in module else 0
 
 
-def _rebuild(student, shape, module, inputs, n_columns):
+def _rebuild(student, shape, module, transform, n_columns):
     """Return the net, not initialised; without what only training needs."""
-    bare = StudentRegressor(**student.get_params(deep=False))
+    bare = type(student)(**student.get_params(deep=False))
     bare.set_params(
         net_params=None,
         augment=None,
@@ -229,15 +241,14 @@ def _rebuild(student, shape, module, inputs, n_columns):
     if bare.device != "auto":
         there = torch.cuda.is_available() or torch.device(bare.device).type == "cpu"
         bare.set_params(device=bare.device if there else "cpu")
-    n_numeric, n_plain = count_inputs(inputs)
-    rows = (1, n_numeric + n_plain) if student.module is None else (1, *shape)
-    net = build_net(bare, rows, n_plain, n_columns, 0.0, np.random.RandomState(0))
+    rows = (1, transform.n_inputs) if student.module is None else (1, *shape)
+    net = build_net(bare, rows, transform.n_plain, n_columns, 0.0, np.random.RandomState(0))
     if student.module is None:
         net.set_params(module__n_frequencies=_n_frequencies(module))
     return net
 
 
-def _try(student: StudentRegressor, shape: tuple[int, ...]) -> None:
+def _try(student: Any, shape: tuple[int, ...]) -> None:
     """Predict one row, so that a file in which something is missing is refused now."""
     said = student._predict_columns(np.zeros((1, *shape), np.float32), "label")
     if said.shape != (1, student.n_outputs_):

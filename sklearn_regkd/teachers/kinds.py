@@ -26,18 +26,18 @@ KINDS = (
     "a skorch net, a torch.nn.Module, or a list or dict of them"
 )
 
-# Of the default teacher. On 34,000 rows of protein the second is worth 0.08 of R2.
+# Size of the default teacher. On 34,000 rows of protein the second is worth 0.08 of R2.
 FEW_ROWS = {"max_iter": 200, "learning_rate": 0.08}
 MANY_ROWS = {"max_iter": 1000, "learning_rate": 0.05, "early_stopping": True}
 MANY = 8_000
-# Of one column: the trees keep them in a byte.
+# Categories of one column: the trees keep them in a byte.
 MOST_CATEGORIES = 255
 
 
 def default_teacher(n_samples: int = 0) -> BaseEstimator:
-    """Return the teacher of those who name none: boosted trees with absolute loss.
+    """Return the default teacher: boosted trees with absolute loss.
 
-    The absolute loss, because a teacher that is to judge labels must not bend
+    The absolute loss, because a teacher that is to find wrong labels must not bend
     to the wrong ones itself. Half of the features are open to each split, which
     was better on most tables; many rows get more trees, with early stopping.
     """
@@ -53,9 +53,9 @@ def check_default_rows(X: Any, shape: tuple[int, ...]) -> None:
     Parameters
     ----------
     X : array-like of shape (n_samples, ...)
-        As the user gave it.
+        Inputs as the user gave them.
     shape : tuple of int
-        Of X as an array.
+        Shape of X as an array.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def check_default_rows(X: Any, shape: tuple[int, ...]) -> None:
 
 
 def is_fitted_teacher(teacher: Any) -> bool:
-    """Whether a teacher is used as it is, instead of being fitted here."""
+    """Return whether a teacher is used as it is, instead of being fitted here."""
     return isinstance(teacher, FrozenEstimator | torch.nn.Module)
 
 
@@ -120,7 +120,7 @@ def check_teacher(teacher: Any) -> None:
 def own_teacher(
     teacher: Any, n_outputs: int, random_state: np.random.RandomState, n_samples: int = 0
 ) -> Any:
-    """Return a copy of a teacher that belongs to one fit and speaks of all outputs.
+    """Return a copy of a teacher that belongs to one fit and predicts all outputs.
 
     Unfitted teachers are cloned and get seeds where they have none; those that
     take a single target are repeated for each output.
@@ -141,7 +141,7 @@ def _takes_many_outputs(teacher: Any) -> bool:
 
 
 def is_torch(teacher: Any) -> bool:
-    """Whether a teacher, or the last step of it, computes with torch in single precision."""
+    """Return whether a teacher, or its last step, computes with torch in single precision."""
     return isinstance(layers(teacher)[-1], NeuralNet | torch.nn.Module)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from sklearn_regkd.losses.gradient import element_gradient
 from sklearn_regkd.losses.modules import ElementLoss, element_loss
 from sklearn_regkd.networks.embedding import PeriodicEmbedding
-from sklearn_regkd.networks.inputs import TransformedRows
+from sklearn_regkd.networks.inputs import EmbeddedRows, TransformedRows
 from sklearn_regkd.networks.mlp import ACTIVATIONS
 from sklearn_regkd.training.batched_layers import FlatAdamW, Layers
 from sklearn_regkd.training.callbacks import one_cycle
@@ -117,7 +117,7 @@ class BatchedMLP:
 @torch.no_grad()
 def train_batched(
     recipe: MLPConfig,
-    scores: Tensor,
+    scores: Tensor | TransformedRows,
     target: Tensor,
     weight: Tensor,
     losses: Sequence[str],
@@ -134,8 +134,8 @@ def train_batched(
     ----------
     recipe : MLPConfig
         Shape and training of all.
-    scores : Tensor of shape (n_samples, n_inputs), float32
-        Inputs, standardised or normal scores.
+    scores : TransformedRows, or Tensor of shape (n_samples, n_inputs), float32
+        What the networks see.
     target, weight : Tensor of shape (n_nets, n_samples, n_outputs), float32
         What each network is to say, and how much that counts (mean 1 each).
     losses : sequence of str
@@ -151,8 +151,8 @@ def train_batched(
         Trained.
     """
     n_nets, n_samples, n_outputs = target.shape
-    stack = BatchedMLP(recipe, scores.shape[1], n_outputs, n_nets, seed)
-    inputs = TransformedRows(scores, stack.embedding, stack.embedding.n_outputs)
+    stack = BatchedMLP(recipe, scores[:1].shape[1], n_outputs, n_nets, seed)
+    inputs = EmbeddedRows(scores, stack.embedding)
     decay = weight_decay.reshape(-1, 1, 1)
     criterion = _criterion(losses, n_outputs)
     generator = torch.Generator().manual_seed(seed)

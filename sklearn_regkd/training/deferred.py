@@ -58,7 +58,7 @@ def _kind(training: Training) -> tuple:
         net.max_epochs,
         tuple(adam["betas"]),
         adam["eps"],
-        net.explicit_.fingerprint,
+        net.explicit_.rows.fingerprint(),
     )
 
 
@@ -109,7 +109,7 @@ def _run(trainings: Sequence[Training]) -> dict[int, Exception]:
         beside.give_back()
     for place, training in enumerate(trainings):
         if place not in errors:
-            training.then()
+            training.on_done()
     return errors
 
 

@@ -2,7 +2,6 @@
 
 from functools import cached_property
 
-import joblib
 import torch
 from skorch import NeuralNet
 from torch import Tensor, nn
@@ -10,12 +9,10 @@ from torch import Tensor, nn
 from sklearn_regkd.losses.criterion import SupervisionCriterion
 from sklearn_regkd.losses.gradient import output_gradient
 from sklearn_regkd.networks.embedding import PeriodicEmbedding
-from sklearn_regkd.networks.inputs import TransformedRows, transform_inputs
+from sklearn_regkd.networks.inputs import EmbeddedRows, TransformedRows
 from sklearn_regkd.networks.mlp import MLP
-from sklearn_regkd.preprocessing.quantile import Quantiles
-from sklearn_regkd.preprocessing.scaling import Scaling
 from sklearn_regkd.training.batched_layers import FlatAdamW, Layers
-from sklearn_regkd.training.batches import Rows, WholeBatches
+from sklearn_regkd.training.batches import WholeBatches
 from sklearn_regkd.training.distributed import current_processes
 
 
@@ -120,32 +117,22 @@ class ManualTraining:
     ----------
     net : StudentNet
         Initialised; its parameters become views of flat vectors.
-    rows : Rows
-        The training data.
-    inputs : Quantiles or Scaling
-        How X enters the network.
+    rows : TransformedRows
+        What the network sees of the training data.
+    packed : Tensor of shape (n_samples, n_columns)
+        Packed supervision of these rows.
     """
 
-    def __init__(self, net: NeuralNet, rows: Rows, inputs: Quantiles | Scaling):
-        self.net, self.packed = net, rows.y
-        self.X, self.map = rows.X, inputs
+    def __init__(self, net: NeuralNet, rows: TransformedRows, packed: Tensor):
+        self.net, self.rows, self.packed = net, rows, packed
         self._take_over()
 
     @cached_property
-    def inputs(self) -> TransformedRows:
+    def inputs(self) -> EmbeddedRows:
         """What the first layer sees of each row."""
         first = self.net.module_[0]
         embedding = first if isinstance(first, PeriodicEmbedding) else nn.Identity()
-        return TransformedRows(
-            self.X,
-            lambda X: embedding(transform_inputs(self.map, X)),
-            linear_layers(self.net)[0].in_features,
-        )
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Equal for trainings on the same inputs."""
-        return joblib.hash((self.X.numpy(), self.map))
+        return EmbeddedRows(self.rows, embedding)
 
     def _take_over(self) -> None:
         """Make the parameters views of flat vectors, once more if somebody replaced them."""

@@ -1,23 +1,15 @@
 """Training on a stream: windows of rows from several blocks, each shuffled and gone over once."""
 
-import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from skorch import NeuralNet
 from tqdm import tqdm
 
 from sklearn_regkd.training.callbacks import one_cycle
-from sklearn_regkd.training.checkpoint import (
-    LEAST_SECONDS,
-    read_checkpoint,
-    restore,
-    write_checkpoint,
-)
+from sklearn_regkd.training.checkpoint import CheckpointFile, restore
 from sklearn_regkd.training.incremental import IncrementalTrainer
 
 # Blocks in the order asked for; each as inputs and packed supervision.
@@ -107,46 +99,11 @@ class Plan:
         return int(np.random.SeedSequence(place).generate_state(1)[0] // 2)
 
 
-class StreamCheckpoint:
-    """The state of a training on a stream in a file, about once a second.
-
-    Parameters
-    ----------
-    path : path-like
-        The file; it is gone when the training has come to its end.
-    fit : str
-        Equal for equal trainings, see
-        :func:`~sklearn_regkd.training.checkpoint.read_checkpoint`.
-    """
-
-    def __init__(self, path: str | os.PathLike, fit: str):
-        self.path, self.fit = Path(path), fit
-        self.due = 0.0
-
-    def find(self) -> tuple[Position, Callable[[NeuralNet], None]] | None:
-        """Return where a training was, and what puts a net there; None if there was none."""
-        found = read_checkpoint(self.path, self.fit)
-        if found is None:
-            return None
-        state, tensors, place = found
-        return Position(*place), lambda net: restore(net, state, tensors)
-
-    def keep(self, net: NeuralNet, position: Position) -> None:
-        """Write the file, unless that was done a moment ago."""
-        if time.monotonic() >= self.due:
-            write_checkpoint(self.path, self.fit, net, [position.epoch, position.window])
-            self.due = time.monotonic() + LEAST_SECONDS
-
-    def forget(self) -> None:
-        """Remove the file."""
-        self.path.unlink(missing_ok=True)
-
-
 def train_on_stream(
     net: NeuralNet,
     read: Read,
     plan: Plan,
-    checkpoint: StreamCheckpoint | None = None,
+    checkpoint: CheckpointFile | None = None,
     bar: bool = False,
 ) -> None:
     """Train an initialised net on blocks of rows; one record of the history for each window.
@@ -161,29 +118,29 @@ def train_on_stream(
         Returns an iterator over blocks in the order asked for.
     plan : Plan
         Of the stream.
-    checkpoint : StreamCheckpoint, default=None
-        Where the training goes on from if there is something, and is kept after each window.
+    checkpoint : CheckpointFile, default=None
+        Where the training goes on from if there is something, and is kept after windows.
     bar : bool, default=False
         Whether to draw a progress bar on stderr.
     """
     passes = IncrementalTrainer(net)
-    found = None if checkpoint is None else checkpoint.find()
-    start = Position() if found is None else found[0]
+    found = None if checkpoint is None else checkpoint.read()
+    start = Position() if found is None else Position(*found[2])
     n_windows = sum(len(plan.windows(epoch)) for epoch in range(plan.n_epochs))
     with ExitStack() as session, tqdm(total=n_windows, unit="window", disable=not bar) as progress:
         for position, X, packed in _windows(read, plan, start):
             if position == start:
                 session.enter_context(passes.session(X[:2], packed[:2]))
                 if found is not None:
-                    found[1](net)
+                    restore(net, *found[:2])
             share = one_cycle(plan.progress(position, 0.5))
             passes.over(X, packed, plan.order_seed(position), share)
             progress.update(len(net.history) - progress.n)  # it may not have begun at 0
             after = plan.after(position)
             if checkpoint is not None and after.epoch < plan.n_epochs:
-                checkpoint.keep(net, after)
+                checkpoint.write_if_due(net, [after.epoch, after.window])
     if checkpoint is not None:
-        checkpoint.forget()
+        checkpoint.remove()
 
 
 def _windows(

@@ -9,9 +9,8 @@ import torch
 from sklearn.base import BaseEstimator
 
 from sklearn_regkd.losses.modules import STACKABLE
-from sklearn_regkd.networks.inputs import count_inputs, transform_table
-from sklearn_regkd.preprocessing.quantile import Quantiles
-from sklearn_regkd.preprocessing.scaling import MOST_SIGMA, Scaling
+from sklearn_regkd.networks.inputs import TransformedRows
+from sklearn_regkd.preprocessing.scaling import MOST_SIGMA
 from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.supervision.validation_targets import MOST_PARTS, ValidationTargets
 from sklearn_regkd.training.batched_mlp import MLPConfig, train_batched
@@ -36,8 +35,8 @@ IN_DOUBT = 0.5
 
 
 def choose_weight_decay(
-    recipe: MLPConfig,
-    inputs: np.ndarray,
+    config: MLPConfig,
+    inputs: np.ndarray | TransformedRows,
     label: np.ndarray,
     weight: np.ndarray,
     losses: Sequence[str],
@@ -54,10 +53,10 @@ def choose_weight_decay(
 
     Parameters
     ----------
-    recipe : MLPConfig
-        The student's.
-    inputs : ndarray of shape (n_samples, n_inputs), float32
-        What the network sees.
+    config : MLPConfig
+        Shape and training of the student's network.
+    inputs : TransformedRows, or ndarray of shape (n_samples, n_inputs), float32
+        What the network sees; of more rows than there are labels only the first ones.
     label : ndarray of shape (n_samples, n_outputs)
         Standardised, without a teacher mixed in.
     weight : ndarray of shape (n_samples,)
@@ -78,20 +77,20 @@ def choose_weight_decay(
         part = np.empty(len(label), np.intp)
         part[order] = np.minimum(np.arange(len(order)) // int(HELD_OUT * len(order)), SPLITS)
         rehearsal = ValidationTargets(part, np.broadcast_to(label, (SPLITS, *label.shape)))
-    order = order[np.argsort(rehearsal.part[order], kind="stable")]  # held-out rows first
+    order = order[np.argsort(rehearsal.fold[order], kind="stable")]  # held-out rows first
     rehearsed = rehearsal.of(order)
-    part, n_splits = rehearsed.part, len(rehearsed.told)
+    part, n_splits = rehearsed.fold, len(rehearsed.target)
     label, weight = label[order].clip(-MOST_SIGMA, MOST_SIGMA), weight[order]
-    scores = torch.from_numpy(inputs[order])
+    scores = torch.as_tensor(inputs[order])
     held = part < n_splits
     counts = (part != np.arange(n_splits)[:, None]) * weight
     if not counts.any(axis=1).all() or not weight[held].any():
         return [DEFAULT_WEIGHT_DECAY] * len(losses)
     counts /= counts.mean(axis=1, keepdims=True)
     n_candidates = len(losses) * len(candidates)
-    learned = rehearsed.told.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32)
+    learned = rehearsed.target.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32)
     stack = train_batched(
-        replace(recipe, n_steps=max(1, recipe.n_steps // 2)),
+        replace(config, n_steps=max(1, config.n_steps // 2)),
         scores,
         torch.from_numpy(learned).repeat(n_candidates, 1, 1),
         torch.from_numpy(counts.astype(np.float32))
@@ -120,8 +119,7 @@ def choose_weight_decay(
 
 def try_weight_decays(
     student: BaseEstimator,
-    X: np.ndarray,
-    inputs: Quantiles | Scaling,
+    rows: TransformedRows,
     supervision: Supervision,
     criterion: dict[str, Any],
     random_state: np.random.RandomState,
@@ -132,10 +130,8 @@ def try_weight_decays(
     ----------
     student : StudentRegressor
         Not fitted.
-    X : ndarray of shape (n_samples, ...)
-        Raw inputs; only the rows with labels of their own are tried.
-    inputs : Quantiles or Scaling
-        How X enters the network.
+    rows : TransformedRows
+        What the network sees; only the rows with labels of their own are tried.
     supervision : Supervision
         Of the same rows.
     criterion : dict
@@ -154,11 +150,11 @@ def try_weight_decays(
     labeled = slice(supervision.n_labeled)
     with one_thread():
         return choose_weight_decay(
-            mlp_config(student, *count_inputs(inputs), len(X)),
-            transform_table(inputs, X[labeled]).numpy(),
-            supervision.label if supervision.judged is None else supervision.judged,
+            mlp_config(student, rows.transform, len(rows)),
+            rows,
+            supervision.label if supervision.clean_label is None else supervision.clean_label,
             weight[labeled],
             [loss],
             draw_seed(random_state),
-            supervision.rehearsal,
+            supervision.validation_targets,
         )[0]

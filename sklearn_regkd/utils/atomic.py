@@ -7,7 +7,7 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-# Seconds after which a temporary file is taken for that of a writer who was killed.
+# Seconds after which a temporary file is taken for that of a killed writer.
 LEFTOVER_AGE = 60
 
 

@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 from sklearn.preprocessing import QuantileTransformer
 from torch import nn
 
-from sklearn_regkd.networks.quantile import attach_input_quantiles, enter, normal_scores
+from sklearn_regkd.networks.quantile import attach_input_quantiles, normal_scores, quantile_inputs
 from sklearn_regkd.preprocessing import quantile as quantile_module
 from sklearn_regkd.preprocessing.quantile import N_KNOTS, TABLES, fit_quantiles
 
@@ -39,7 +39,7 @@ def seen(quantiles, X):
     X = np.asarray(X)
     X = X[:, None] if X.ndim == 1 else X
     tables = {name: torch.from_numpy(getattr(quantiles, name)) for name in TABLES}
-    return enter(torch.from_numpy(X), tables).numpy()
+    return quantile_inputs(torch.from_numpy(X), tables).numpy()
 
 
 class TestScores:
