@@ -136,12 +136,11 @@ def to_onnx(
 
 
 def _check_dtype(dtype: Any) -> np.dtype:
-    known = (np.dtype(np.float32), np.dtype(np.float64))
     try:
-        kind = np.dtype(dtype)
+        kind = np.dtype("object" if dtype is None else dtype)
     except TypeError:
-        kind = None
-    if dtype is None or kind not in known:
+        kind = np.dtype("object")
+    if kind not in (np.float32, np.float64):
         raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
     return kind
 
