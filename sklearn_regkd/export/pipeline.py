@@ -159,6 +159,8 @@ def _parse_target(scope: Any, model: Any, inputs: list, custom_parsers: Any = No
     from skl2onnx._parse import _parse_sklearn
 
     columns = _parse_sklearn(scope, model.regressor_, inputs, custom_parsers=custom_parsers)
+    for column in columns:
+        column.init_status(is_leaf=False)  # a search takes its output for that of the graph
     operator = scope.declare_local_operator("RegkdTransformedTargetRegressor", model)
     operator.inputs = columns
     operator.outputs.append(scope.declare_local_variable("variable", columns[0].type))
