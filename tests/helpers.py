@@ -6,6 +6,10 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import HuberRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from torch import nn
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
@@ -53,6 +57,11 @@ def errors(draw, min_rows=5, max_rows=30):
     return error
 
 
+def columns(*values):
+    """Return sequences of numbers as the columns of an array."""
+    return np.column_stack([np.asarray(v, float) for v in values])
+
+
 def linear_table(n_rows=95):
     """Return three features in single precision, and twice the first of them as y."""
     X = np.random.default_rng(0).standard_normal((n_rows, 3)).astype(np.float32)
@@ -64,15 +73,44 @@ def in_blocks(X, y, size=20):
     return [(X[i : i + size], y[i : i + size]) for i in range(0, len(X), size)]
 
 
+def interleaved_folds(n=60, n_folds=3):
+    """Return pairs of training and test rows, of which each row is tested once."""
+    fold = np.arange(n) % n_folds
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_folds)]
+
+
 def boosting(**params):
     """Return a teacher with stages and leaves, which is fitted in some hundredths of a second."""
     return HistGradientBoostingRegressor(**{"max_iter": 20, "random_state": 0, **params})
+
+
+def tanh_network():
+    """Return a network of ten features, the same each time, with the layers "0", "1" and "2"."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(10, 48), nn.Tanh(), nn.Linear(48, 1))
+
+
+def robust_teacher():
+    """Return a teacher of smooth functions that wrong labels do not mislead."""
+    return make_pipeline(PolynomialFeatures(3), StandardScaler(), HuberRegressor(max_iter=1000))
 
 
 def small_student(**params):
     """Return a student that learns a smooth table roughly, in a tenth of a second."""
     defaults = {"max_epochs": 12, "weight_decay": 0.1, "embedding": None, "random_state": 0}
     return StudentRegressor((16,), **{**defaults, **params})
+
+
+def good_student(**params):
+    """Return a student that learns the fixture ``table`` well, in half a second."""
+    defaults = {"hidden_layer_sizes": (32,), "lr": 0.05, "batch_size": 32, "max_epochs": 100}
+    return StudentRegressor(**{**defaults, **params})
+
+
+def build(Distiller, teacher=None, **params):
+    """Return an estimator with a good student and, where none is given, a robust teacher."""
+    teacher = robust_teacher() if teacher is None else teacher
+    return Distiller(teacher, **{"student": good_student(), "random_state": 0, **params})
 
 
 def pure_distillation(teacher=None, student=None, **params):

@@ -1,6 +1,6 @@
 """
-See which labels are suspicious, and what became of them
-========================================================
+See which labels are suspicious, and what the student learned
+=============================================================
 
 Strength of concrete again, as in ``concrete.py``: 1,030 recipes, and 20 % of the training labels
 spoiled on purpose. Here we look into a fitted model: four pictures, a report in the terminal, the

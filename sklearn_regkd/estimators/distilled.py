@@ -19,7 +19,7 @@ from sklearn_regkd.label_noise.detect import (
 from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels
 from sklearn_regkd.label_noise.rules import resolve_rule
 from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
-from sklearn_regkd.losses.modules import LOSSES, WITH_TEACHER
+from sklearn_regkd.losses.modules import LOSSES, TEACHER_LOSSES
 from sklearn_regkd.persistence.estimator_file import saveable
 from sklearn_regkd.persistence.json_params import PLAIN
 from sklearn_regkd.supervision.methods import DistillationMethods
@@ -345,7 +345,9 @@ class DistilledRegressor(BaseDistiller):
 
     def _weighs_by_itself(self) -> bool:
         """Whether the loss decides about label and teacher, so that they must not be mixed."""
-        return not isinstance(self.loss, str) or (self.loss in WITH_TEACHER and self.loss != "tor")
+        return not isinstance(self.loss, str) or (
+            self.loss in TEACHER_LOSSES and self.loss != "tor"
+        )
 
     def _criterion(self, verdict, alpha, methods) -> dict[str, Any]:
         loss = self.loss

@@ -18,6 +18,7 @@ from sklearn_regkd.export.metadata import add_metadata
 from sklearn_regkd.export.network import is_built_in
 from sklearn_regkd.export.onnx import to_onnx
 from sklearn_regkd.export.wrapped import unwrap_student
+from sklearn_regkd.utils.arithmetic import ceil_div
 
 # More rows do not widen the ranges that are seen by much.
 MOST_ROWS = 10_000
@@ -89,7 +90,7 @@ def to_int8_onnx(
         ) from error
     wrapped = unwrap_student(estimator)
     feed = model_feed(model, wrapped, X)
-    feed = take_rows(feed, slice(None, None, -(-n_rows(feed) // MOST_ROWS)))
+    feed = take_rows(feed, slice(None, None, ceil_div(n_rows(feed), MOST_ROWS)))
     with tempfile.TemporaryDirectory() as folder, _hushed():
         file = str(Path(folder) / "int8.onnx")
         quantize_static(

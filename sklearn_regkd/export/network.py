@@ -24,7 +24,7 @@ def is_built_in(student: StudentRegressor) -> bool:
 
 def inference_network(student: StudentRegressor, dtype: Any) -> InferenceNetwork:
     """Return the built-in network of a student for inputs of a floating type."""
-    networks = student._folded
+    networks = student._inference
     assert networks is not None
     return networks[np.dtype(dtype)]
 

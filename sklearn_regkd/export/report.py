@@ -1,6 +1,5 @@
 """What an exported student costs, and what it is worth."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,10 @@ from sklearn_regkd.export.feeds import model_feed, n_rows, student_rows, take_ro
 from sklearn_regkd.export.wrapped import all_layers, unwrap_student
 from sklearn_regkd.persistence.json_params import NotSaved
 from sklearn_regkd.teachers.cross_fit import predict_teacher, teacher_rows
+from sklearn_regkd.utils.timing import microseconds
 
-# The best of so many blocks of so many calls: what other programs take is not the model's.
-BLOCKS, CALLS = 30, 50
+# One row takes so little time that so many calls are timed together.
+CALLS = 50
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ def onnx_report(model: Any, estimator: BaseEstimator, X: Any, y: Any = None) -> 
     return OnnxReport(
         len(data),
         wrapped.student.n_parameters_,
-        _microseconds(session, take_rows(feed, slice(1)), CALLS),
-        _microseconds(session, feed, 1) / n_rows(feed),
+        microseconds(session.run, None, take_rows(feed, slice(1)), n_calls=CALLS),
+        microseconds(session.run, None, feed) / n_rows(feed),
         float(r2_score(expected, prediction)),
         None
         if teacher_prediction is None
@@ -136,13 +136,3 @@ def _teacher_prediction(estimator: Any, X: Any) -> np.ndarray | None:
     for transformer in reversed(transformers):
         prediction = transformer.inverse_transform(prediction)
     return prediction
-
-
-def _microseconds(session: Any, rows: dict[str, np.ndarray], calls: int) -> float:
-    times = []
-    for _ in range(BLOCKS):
-        start = time.perf_counter()
-        for _ in range(calls):
-            session.run(None, rows)
-        times.append((time.perf_counter() - start) / calls)
-    return 1e6 * min(times)

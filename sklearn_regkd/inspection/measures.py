@@ -1,6 +1,5 @@
 """Quality and cost of teacher and student: errors on some rows, size and speed."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +14,8 @@ from sklearn_regkd.persistence.json_params import NotSaved
 from sklearn_regkd.preprocessing.validation import check_predict_data
 from sklearn_regkd.teachers.cross_fit import predict_teacher, teacher_rows
 from sklearn_regkd.utils.sklearn_compat import count_tree_nodes, safe_indexing
+from sklearn_regkd.utils.timing import microseconds
 from sklearn_regkd.utils.unwrap import layers
-
-# Predictions are timed again and again, for so many seconds and calls at most.
-SECONDS, CALLS = 0.2, 30
 
 
 @dataclass(frozen=True)
@@ -74,19 +71,7 @@ class Cost:
     def of(cls, model: Any, predict: Callable[[Any], Any], X: Any) -> "Cost":
         """Count a model's numbers and take the time of its predictions."""
         one_row = microseconds(predict, safe_indexing(X, [0]))
-        return cls(*size_of(model), one_row, microseconds(predict, X))
-
-
-def microseconds(predict: Callable[[Any], Any], X: Any) -> float:
-    """Return the time per row of the fastest of some calls: others may use the machine."""
-    predict(X)  # the first call pays for thread pools and caches
-    times: list[float] = []
-    until = time.perf_counter() + SECONDS
-    while len(times) < 3 or (len(times) < CALLS and time.perf_counter() < until):
-        start = time.perf_counter()
-        predict(X)
-        times.append(time.perf_counter() - start)
-    return 1e6 * min(times) / len(X)
+        return cls(*size_of(model), one_row, microseconds(predict, X) / len(X))
 
 
 def size_of(model: Any) -> tuple[int | None, str]:

@@ -1,4 +1,4 @@
-"""What goes into a layer of a network, or comes out of it."""
+"""Features of rows: the inputs or outputs of one layer of a network."""
 
 from collections.abc import Callable
 

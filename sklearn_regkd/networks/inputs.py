@@ -268,7 +268,9 @@ class EmbeddedRows:
                 self.kept[chunk] = self._embed(chunk)
 
     def __getitem__(self, rows: Tensor) -> Tensor:
-        """Return some rows, given by their numbers: (n_rows, n_outputs)."""
+        """Return some rows, given by their numbers: one axis more than these, for the outputs."""
+        if rows.ndim > 1:
+            return self[rows.flatten()].unflatten(0, rows.shape)
         if self.kept is not None:
             return self.kept.index_select(0, rows)
         return self._embed(rows)

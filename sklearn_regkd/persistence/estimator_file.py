@@ -169,7 +169,7 @@ def to_plain(estimator: BaseEstimator, training_rows: bool = True) -> tuple[Stat
 
 
 def from_plain(state: Any, tensors: Tensors, origin: str, module: Module = None) -> BaseEstimator:
-    """Return the estimator of which :func:`to_plain` told; `origin` is for errors."""
+    """Return the estimator whose state :func:`to_plain` has returned; `origin` is for errors."""
     with _whatever_is_wrong(origin):
         estimator = params_codec().decode(state["estimator"])
         if type(estimator) not in _ESTIMATORS.values():

@@ -1,4 +1,4 @@
-"""Parameters and other values as JSON, and back: nothing that could run code."""
+"""Parameters of estimators as JSON, and back; nothing that could run code."""
 
 import math
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from sklearn_regkd.utils.json_codec import LONGEST, JsonCodec, unknown_value
 class NotSaved:
     """What stands in a loaded estimator for an object that its file does not hold.
 
-    A teacher, for example. It tells what was there; a fit with it is refused.
+    It describes a teacher, for example; a fit with it is refused.
 
     Parameters
     ----------
     text : str
-        How the object described itself.
+        Text by which the object was represented.
     """
 
     text: str

@@ -22,14 +22,14 @@ from sklearn_regkd.utils.files import FileError
 
 
 def student_to_plain(student: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return all that a fitted student has learned; its parameters are not among it.
+    """Return all that a fitted student has learned, without its parameters.
 
     Returns
     -------
     state : dict
-        What JSON can hold.
+        Values that JSON can hold.
     tensors : dict of Tensor
-        On the CPU.
+        Tensors on the CPU.
 
     Raises
     ------
@@ -63,9 +63,9 @@ def student_from_plain(
     Parameters
     ----------
     student : StudentRegressor
-        With the parameters that it had, but the device may be another one. Changed.
+        The student, with the parameters that it had; only the device may be another one.
     state, tensors : dict
-        As they were returned.
+        What was returned.
     module_given : callable or skorch.NeuralNet, default=None
         What was given to ``StudentRegressor(module=...)``, of which a file holds the name.
 
@@ -112,7 +112,7 @@ def student_from_plain(
     student.net_, student.history_, student.n_iter_ = net, net.history, len(net.history)
     student.n_parameters_ = sum(p.numel() for p in net.module_.parameters())
     student._output = output.to(device_of(net.module_))
-    student._folded = student._fold()
+    student._inference = student._inference_networks()
     _try(student, shape)
 
 
@@ -250,6 +250,6 @@ def _rebuild(student, shape, module, transform, n_columns):
 
 def _try(student: Any, shape: tuple[int, ...]) -> None:
     """Predict one row, so that a file in which something is missing is refused now."""
-    said = student._predict_columns(np.zeros((1, *shape), np.float32), "label")
-    if said.shape != (1, student.n_outputs_):
-        raise FileError(f"the network in the file returns {said.shape[1:]} for a row")
+    prediction = student._predict_columns(np.zeros((1, *shape), np.float32), "label")
+    if prediction.shape != (1, student.n_outputs_):
+        raise FileError(f"the network in the file returns {prediction.shape[1:]} for a row")

@@ -28,7 +28,7 @@ class Strategy(ConstrainedParams):
 
     It has nested parameters for grids (``revision__eta``), and short names: its
     own first parameter. A new method is one file: a subclass with :meth:`apply`, and a line in
-    :class:`~sklearn_regkd.supervision.methods.DistillationMethods`.
+    ``DistillationMethods`` of ``supervision/methods.py``.
     """
 
     argument: ClassVar[str]

@@ -47,7 +47,17 @@ class FittedTeacher:
     def hint_features(self, layer: str, n_components: int) -> np.ndarray:
         """Return what happens inside the teacher for each training row.
 
-        See :func:`~sklearn_regkd.teachers.hints.hint_features`.
+        Parameters
+        ----------
+        layer : str
+            ``"leaves"``, or the name of a layer of a torch teacher.
+        n_components : int
+            Values per row, at most.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_hints)
+            Hints, standardised.
         """
         data = self.data
         return hint_features(self.teacher, data.teacher_X, layer, n_components, data.random_state)

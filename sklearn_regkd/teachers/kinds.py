@@ -166,12 +166,12 @@ def weight_params(teacher: Any, weight: np.ndarray | None) -> dict[str, np.ndarr
     """
     if weight is None or is_fitted_teacher(teacher):
         return {}
-    name, target = "sample_weight", teacher
+    path, target = "", teacher
     if isinstance(teacher, MultiOutputRegressor):
         target = teacher.estimator
     while isinstance(target, Pipeline):
         step, target = target.steps[-1]
-        name = f"{step}__{name}"
+        path += f"{step}__"
     takes_any = any(
         p.kind is inspect.Parameter.VAR_KEYWORD
         for p in inspect.signature(target.fit).parameters.values()
@@ -183,4 +183,4 @@ def weight_params(teacher: Any, weight: np.ndarray | None) -> dict[str, np.ndarr
             f"teacher {type(target).__name__} does not take sample_weight; choose one that does, "
             "or leave the weights away"
         )
-    return {name: weight}
+    return {f"{path}sample_weight": weight}

@@ -1,4 +1,4 @@
-"""One training run: a skorch net, rows and their supervision in; a trained net out."""
+"""Train one skorch net on rows and their supervision."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -57,7 +57,7 @@ def use_criterion(net: NeuralNet, criterion: dict[str, Any]) -> None:
 
 
 def score_in_raw_units(net: NeuralNet, output: OutputScaling, scaling: Scaling) -> None:
-    """Let a net's `predict` and its scoring callbacks speak the user's units."""
+    """Let a net's `predict` and its scoring callbacks use the units of y."""
     net.set_params(predict_nonlinearity=output.forward)
     for callback in net.callbacks or ():
         scoring = callback[1] if isinstance(callback, tuple) else callback
@@ -86,9 +86,9 @@ def train(
     X : ndarray of shape (n_samples, ...)
         Raw inputs, not copied.
     supervision : Supervision
-        Of the same rows.
+        Supervision of the same rows.
     scaling : Scaling
-        Of the targets.
+        Scaling of the targets.
     n_heads : {1, 2}
         Heads that the criterion expects of the network.
     inputs : TransformedRows or InputTransform
@@ -96,7 +96,7 @@ def train(
     extra_callbacks : list of (str, Callback)
         Called after the net's own, and not kept with it.
     adapter_seed : int
-        Of the adapter between the network and the hints, if there are any.
+        Seed of the adapter between the network and the hints, if there are any.
     on_done : callable
         Called at the end, with the net in evaluation mode; if the training is deferred,
         now and once more when it is done.
@@ -110,40 +110,58 @@ def train(
         leave a half-trained model that looks like a trained one.
     """
     training = Training(
-        net, X, supervision, scaling, n_heads, inputs, extra_callbacks, adapter_seed, on_done
+        net=net,
+        X=X,
+        supervision=supervision,
+        scaling=scaling,
+        n_heads=n_heads,
+        inputs=inputs,
+        extra_callbacks=extra_callbacks,
+        adapter_seed=adapter_seed,
+        on_done=on_done,
     )
-    waiting = _WAITING.get()
-    if waiting is not None and training.can_wait():
-        waiting.append(training)
+    pending = _PENDING.get()
+    if pending is not None and training.can_be_deferred():
+        pending.append(training)
     else:
         with training.session():
             net.fit_loop(training.rows, epochs=net.max_epochs - len(net.history))
     on_done()
 
 
-# Trainings that somebody has asked to be put off in this context.
-_WAITING: ContextVar[list["Training"] | None] = ContextVar("waiting", default=None)
+# Where deferred trainings are collected in this context, if anywhere.
+_PENDING: ContextVar[list["Training"] | None] = ContextVar("pending", default=None)
 
 
 @contextmanager
-def defer_training(waiting: list["Training"]) -> Iterator[None]:
-    """Collect inside the trainings that can wait, instead of running them.
+def defer_training(pending: list["Training"]) -> Iterator[None]:
+    """Collect inside the trainings that can be deferred, instead of running them.
 
     The estimators that they belong to seem to be fitted, but their networks are
-    not, until :func:`~sklearn_regkd.training.deferred.train_deferred` has had them.
+    not, until :func:`~sklearn_regkd.training.deferred.train_deferred` has trained them.
     """
-    token = _WAITING.set(waiting)
+    token = _PENDING.set(pending)
     try:
         yield
     finally:
-        _WAITING.reset(token)
+        _PENDING.reset(token)
 
 
 class Training:
     """A net about to be trained; its parameters are those of :func:`train`."""
 
     def __init__(
-        self, net, X, supervision, scaling, n_heads, inputs, extra_callbacks, adapter_seed, on_done
+        self,
+        *,
+        net,
+        X,
+        supervision,
+        scaling,
+        n_heads,
+        inputs,
+        extra_callbacks,
+        adapter_seed,
+        on_done,
     ):
         self.net, self.extra_callbacks, self.on_done = net, extra_callbacks, on_done
         self.adapter: HintAdapter | None = None
@@ -156,16 +174,16 @@ class Training:
             net.initialize_optimizer()  # once more: the adapter is to be trained, too
         net.callbacks_ = [*net.callbacks_, *extra_callbacks]
         self.rows = Rows(X, supervision.packed())
-        if isinstance(inputs, TransformedRows) and ManualTraining.suits(net):
-            net.explicit_ = ManualTraining(net, inputs, self.rows.y)
+        if isinstance(inputs, TransformedRows) and ManualTraining.supports(net):
+            net.manual_ = ManualTraining(net, inputs, self.rows.y)
 
-    def can_wait(self) -> bool:
-        """Return whether it is an ordinary training of which nobody but us sees the epochs."""
+    def can_be_deferred(self) -> bool:
+        """Return whether it is an ordinary training, of which no callback sees the epochs."""
         net = self.net
         return (
             isinstance(net, StudentNet)
             and current_processes().size == 1
-            and net.explicit_ is not None
+            and net.manual_ is not None
             and net.train_split is None
             and net.batch_size > 0
             and [name for name, _ in net.callbacks or ()] == ["one_cycle"]
@@ -185,7 +203,7 @@ class Training:
                 current_processes().check_same(
                     **{
                         "rows": rows.X,
-                        "labels or teachers' answers": rows.y,
+                        "labels or teachers' predictions": rows.y,
                         "initial weights": [part.state_dict() for part in parts_of(net).values()],
                         "steps": (net.batch_size, net.max_epochs, net.order_.initial_seed()),
                     }
@@ -195,7 +213,7 @@ class Training:
         finally:
             net.callbacks_ = [c for c in net.callbacks_ if c not in self.extra_callbacks]
             if isinstance(net, StudentNet):
-                net.explicit_ = net.flat_ = net.order_ = None
+                net.manual_ = net.flat_ = net.order_ = None
             if self.adapter is not None:
                 _forget(net.optimizer_, self.adapter.drop())
         net.module_.eval()

@@ -17,6 +17,7 @@ from sklearn_regkd.supervision import validation_targets as rehearsal
 from sklearn_regkd.teachers.ensemble import TeacherEnsemble
 from sklearn_regkd.teachers.kinds import default_teacher, own_teacher, weight_params
 from sklearn_regkd.utils.cache import open_memory
+from tests.helpers import interleaved_folds
 
 N = 60
 N_FOLDS = 3
@@ -47,11 +48,6 @@ def log():
     return Recorder.log
 
 
-def folds(n=N):
-    fold = np.arange(n) % N_FOLDS
-    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(N_FOLDS)]
-
-
 def table(n=N, n_outputs=1, noise=0.1, seed=0):
     """A line, in units of their own; the first feature is the number of the row."""
     rng = np.random.default_rng(seed)
@@ -70,7 +66,7 @@ def council(X, y, teacher=None, prediction=None, is_default=False, epochs=None, 
         inputs = np.ascontiguousarray(X[:, 1:])
         rows = TransformedRows(inputs, fit_input_transform(inputs, weight, "quantile"))
         label = scaling.standardize(y)
-        peers = CrossFittedStudents(student, rows, label, weight, folds(len(X)), 0)
+        peers = CrossFittedStudents(student, rows, label, weight, interleaved_folds(len(X)), 0)
     teacher = own_teacher(teacher, y.shape[1], np.random.RandomState(0))
     return OutOfFoldModels(
         teacher,
@@ -82,7 +78,7 @@ def council(X, y, teacher=None, prediction=None, is_default=False, epochs=None, 
         weight_params(teacher, weight),
         prediction,
         peers,
-        folds(len(X)),
+        interleaved_folds(len(X)),
         is_default,
         None,
         np.random.RandomState(0),
@@ -101,7 +97,7 @@ class TestAskTeacherByFold:
         said, by_fold = asked.predict_teacher_by_fold()
         np.testing.assert_array_equal(said, asked.ask_teacher())
         assert by_fold.shape == (N_FOLDS, N, 2)
-        for (train, _), values in zip(folds(), by_fold, strict=True):
+        for (train, _), values in zip(interleaved_folds(), by_fold, strict=True):
             expected = LinearRegression().fit(X[train], y[train]).predict(X)
             np.testing.assert_allclose(values, asked.scaling.standardize(expected), atol=1e-9)
 
@@ -145,7 +141,7 @@ class TestAskTeacher:
         X, y = table()
         council(X, y, Recorder()).ask_teacher()
         assert len(log) == N_FOLDS
-        for (train, _), (rows, labels, weight) in zip(folds(), log, strict=True):
+        for (train, _), (rows, labels, weight) in zip(interleaved_folds(), log, strict=True):
             np.testing.assert_array_equal(rows, train)
             np.testing.assert_array_equal(labels, y[train, 0])
             np.testing.assert_array_equal(weight, np.ones(len(train)))
@@ -154,7 +150,7 @@ class TestAskTeacher:
         X, y = table()
         asked = council(X, y, Recorder())
         said = asked.ask_teacher()
-        for train, test in folds():
+        for train, test in interleaved_folds():
             expected = (y[train].mean() - asked.scaling.center) / asked.scaling.scale
             np.testing.assert_allclose(said[test, 0], expected[0], rtol=1e-9)
 
@@ -164,7 +160,7 @@ class TestAskTeacher:
         trust[:2] = [[0.5], [np.nextafter(0.5, 0)]]
         weight = np.arange(1.0, N + 1)
         council(X, y, Recorder(), weight=weight).ask_teacher(trust=trust)
-        for (train, _), (rows, labels, weights) in zip(folds(), log, strict=True):
+        for (train, _), (rows, labels, weights) in zip(interleaved_folds(), log, strict=True):
             expected = train[trust[train, 0] >= 0.5]
             np.testing.assert_array_equal(rows, expected)
             np.testing.assert_array_equal(labels, y[expected, 0])
@@ -178,7 +174,7 @@ class TestAskTeacher:
         trust = np.zeros(y.shape)
         trust[: round(share * N)] = 1
         council(X, y, Recorder()).ask_teacher(trust=trust)
-        for (train, _), (rows, *_) in zip(folds(), log, strict=True):
+        for (train, _), (rows, *_) in zip(interleaved_folds(), log, strict=True):
             np.testing.assert_array_equal(rows, train[train < share * N])
 
     def test_a_row_is_trusted_if_all_its_labels_are(self, log):
@@ -188,7 +184,7 @@ class TestAskTeacher:
         trust[20:30, 1] = 0
         council(X, y, Recorder()).ask_teacher(trust=trust)
         kept = trust.all(axis=1)
-        for (train, _), (rows, labels, _) in zip(folds(), log, strict=True):
+        for (train, _), (rows, labels, _) in zip(interleaved_folds(), log, strict=True):
             np.testing.assert_array_equal(rows, train[kept[train]])
             np.testing.assert_array_equal(labels, y[rows])
 
@@ -200,7 +196,7 @@ class TestAskTeacher:
         before = y.copy()
         council(X, y, Recorder()).ask_teacher(trust=trust)
         expected = np.where(trust >= 0.5, y, np.median(y, axis=0))
-        for (train, _), (rows, labels, _) in zip(folds(), log, strict=True):
+        for (train, _), (rows, labels, _) in zip(interleaved_folds(), log, strict=True):
             np.testing.assert_array_equal(rows, train)
             np.testing.assert_allclose(labels, expected[train], rtol=1e-12)
         np.testing.assert_array_equal(y, before)

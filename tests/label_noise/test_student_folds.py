@@ -7,15 +7,11 @@ import torch
 from sklearn_regkd import StudentRegressor
 from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
 from sklearn_regkd.networks.inputs import TransformedRows, fit_input_transform
+from tests.helpers import interleaved_folds
 
 N = 60
 N_FOLDS = 3
 LOSSES = ["squared_error", "absolute_error"]
-
-
-def folds(n=N, n_folds=N_FOLDS):
-    fold = np.arange(n) % n_folds
-    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_folds)]
 
 
 def student(**params):
@@ -32,7 +28,9 @@ def table(n=N, n_outputs=1, seed=0):
 def peers(X, label, weight=None, seed=0, n_folds=N_FOLDS, **params):
     weight = np.ones(len(X)) if weight is None else weight
     rows = TransformedRows(X, fit_input_transform(X, weight, "quantile"))
-    return CrossFittedStudents(student(**params), rows, label, weight, folds(len(X), n_folds), seed)
+    return CrossFittedStudents(
+        student(**params), rows, label, weight, interleaved_folds(len(X), n_folds), seed
+    )
 
 
 def one(asked, label, trust=None, loss="squared_error", **kwargs):
@@ -63,7 +61,7 @@ class TestHonesty:
         asked = peers(X, label)
         before = one(asked, label, loss=loss)
         changed = label.copy()
-        test = folds()[fold][1]
+        test = interleaved_folds()[fold][1]
         changed[test] = 50 - 3 * changed[test]
         after = one(asked, changed, loss=loss)
         np.testing.assert_array_equal(after[test], before[test])
@@ -77,13 +75,13 @@ class TestHonesty:
         changed[7] += 100
         before, after = one(asked, label), one(asked, changed)
         same = (before == after)[:, 0]
-        np.testing.assert_array_equal(np.flatnonzero(same), folds()[7 % N_FOLDS][1])
+        np.testing.assert_array_equal(np.flatnonzero(same), interleaved_folds()[7 % N_FOLDS][1])
 
     def test_whoever_answers_several_losses_at_once(self):
         X, label = table()
         asked = peers(X, label)
         changed = label.copy()
-        test = folds()[0][1]
+        test = interleaved_folds()[0][1]
         changed[test] = 9
         for before, after in zip(
             asked.ask(label, None, LOSSES), asked.ask(changed, None, LOSSES), strict=True

@@ -2,28 +2,25 @@
 
 import numpy as np
 import torch
-from torch import nn
 
 from sklearn_regkd.losses.criterion import SupervisionCriterion
 from sklearn_regkd.networks.features import last_linear
 from sklearn_regkd.networks.hints import ADAPTER, HintAdapter
-from tests.helpers import pure_distillation
-
-
-def network():
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(10, 48), nn.Tanh(), nn.Linear(48, 1))
+from tests.helpers import pure_distillation, tanh_network
 
 
 class TestAdapter:
     def adapted(self):
-        module, criterion = network(), SupervisionCriterion("squared_error", 1, hint_weight=1.0)
+        module, criterion = (
+            tanh_network(),
+            SupervisionCriterion("squared_error", 1, hint_weight=1.0),
+        )
         return module, criterion, HintAdapter(module, criterion, torch.zeros(2, 10), 5, seed=0)
 
     def test_output_is_wider_in_training_only(self):
         module, criterion, _ = self.adapted()
         rows = torch.randn(7, 10)
-        plain = network().eval()(rows)
+        plain = tanh_network().eval()(rows)
         assert torch.equal(module.eval()(rows), plain)
         said = module.train()(rows)
         assert said.shape == (7, 6)
@@ -34,7 +31,7 @@ class TestAdapter:
         module, criterion, adapter = self.adapted()
         adapter.drop()
         assert not list(criterion.parameters())
-        assert torch.equal(module.train()(torch.ones(7, 10)), network()(torch.ones(7, 10)))
+        assert torch.equal(module.train()(torch.ones(7, 10)), tanh_network()(torch.ones(7, 10)))
 
     def test_loss_by_hand(self):
         criterion = self.adapted()[1]

@@ -22,13 +22,13 @@ def every_kind(X, y):
     }
 
 
-class TestSource:
+class TestReader:
     @pytest.mark.parametrize("kind", every_kind(*linear_table()))
     def test_all_rows_block_by_block_more_than_once(self, kind):
         X, y = linear_table()
-        source = open_reader(*every_kind(X, y)[kind])
+        reader = open_reader(*every_kind(X, y)[kind])
         for _ in range(2):
-            blocks = [arrays for _, arrays in source.each(Block.arrays)]
+            blocks = [arrays for _, arrays in reader.each(Block.arrays)]
             assert len(blocks) == 5
             assert np.array_equal(np.concatenate([rows for rows, _ in blocks]), X)
             assert np.array_equal(np.concatenate([labels for _, labels in blocks])[:, 0], y)
@@ -37,9 +37,9 @@ class TestSource:
     @pytest.mark.parametrize("kind", every_kind(*linear_table()))
     def test_some_blocks_in_another_order(self, kind):
         X, y = linear_table()
-        source = open_reader(*every_kind(X, y)[kind])
-        visited = [index for index, _ in source.each(Block.arrays, order=[3, 1])]
-        assert visited == ([1, 3] if kind == "callable" else [3, 1])
+        reader = open_reader(*every_kind(X, y)[kind])
+        numbers = [index for index, _ in reader.each(Block.arrays, order=[3, 1])]
+        assert numbers == ([1, 3] if kind == "callable" else [3, 1])
 
     def test_never_more_than_a_few_blocks_on_the_way(self):
         under_way, most = set(), []
@@ -61,11 +61,11 @@ class TestSource:
             def cancel(self, futures):
                 under_way.difference_update(futures)
 
-        source = open_reader(in_blocks(*linear_table(1000)))
-        visits = source.each(Block.arrays, Cluster())
+        reader = open_reader(in_blocks(*linear_table(1000)))
+        blocks = reader.each(Block.arrays, Cluster())
         for _ in range(20):
-            next(visits)
-        visits.close()
+            next(blocks)
+        blocks.close()
         assert max(most) == 2 * AHEAD
         assert not under_way
 
@@ -73,7 +73,7 @@ class TestSource:
         X, y = linear_table()
         for given, error, match in (
             ((X, y), TypeError, "use the estimator's fit"),
-            ((iter(in_blocks(X, y)),), TypeError, "gone after one visit"),
+            ((iter(in_blocks(X, y)),), TypeError, "used up after one pass"),
             ((da.from_array(X), y), ValueError, "labels in a dask array"),
             ((every_kind(X, y)["frame"][0], "price"), ValueError, r"the columns \['a', 'b'"),
         ):

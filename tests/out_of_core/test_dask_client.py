@@ -16,8 +16,8 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_regkd import StudentRegressor, TORRegressor
+from sklearn_regkd.out_of_core import resilient_client
 from sklearn_regkd.out_of_core.block_reader import open_reader
-from sklearn_regkd.out_of_core.dask_client import resilient_client
 from sklearn_regkd.out_of_core.prediction_store import PredictionStore, predict_blocks
 from sklearn_regkd.out_of_core.sample import sample_blocks
 from sklearn_regkd.preprocessing.scaling import Scaling
@@ -87,7 +87,7 @@ def assert_same(one, other):
 
 
 @pytest.mark.parametrize(
-    "wraps", [resilient_client, lambda client: client], ids=["durable", "plain"]
+    "wraps", [resilient_client, lambda client: client], ids=["resilient", "plain"]
 )
 def test_a_worker_dies_in_the_middle(client, log, tmp_path, wraps):
     X, y = make_friedman1(300, noise=0.3, random_state=0)
@@ -129,13 +129,13 @@ def test_data_outlive_the_worker_that_held_them(client):
     assert client.submit(np.sum, future).result(timeout=30) == data.sum()
 
 
-def test_a_teacher_asked_on_the_cluster_survives_a_worker(client, tmp_path):
+def test_predictions_on_the_cluster_survive_a_worker(client, tmp_path):
     da = pytest.importorskip("dask.array")
     X, y = make_friedman1(3000, random_state=0)
     teacher = Ridge().fit(X, y)
-    source = open_reader(da.from_array(X, chunks=(100, -1)), da.from_array(y, chunks=100))
-    found = sample_blocks(source, 50, 0, client)
-    answers = PredictionStore(tmp_path, "ridge", found.fingerprints)
+    reader = open_reader(da.from_array(X, chunks=(100, -1)), da.from_array(y, chunks=100))
+    sample = sample_blocks(reader, 50, 0, client)
+    predictions = PredictionStore(tmp_path, "ridge", sample.fingerprints)
     scaling = Scaling(np.zeros(1), np.ones(1), np.zeros(1, bool))
     victim = next(iter(client.run(os.getpid).values()))
 
@@ -146,24 +146,24 @@ def test_a_teacher_asked_on_the_cluster_survives_a_worker(client, tmp_path):
 
     killer = threading.Thread(target=kill)
     killer.start()
-    assert predict_blocks(source, answers, teacher, scaling, client) == 30
+    assert predict_blocks(reader, predictions, teacher, scaling, client) == 30
     killer.join()
-    said = np.concatenate([answers.read(index) for index in range(30)])[:, 0]
-    np.testing.assert_allclose(said, teacher.predict(X), rtol=1e-5)
-    assert np.array_equal(found.X, sample_blocks(source, 50, 0).X)
+    prediction = np.concatenate([predictions.read(index) for index in range(30)])[:, 0]
+    np.testing.assert_allclose(prediction, teacher.predict(X), rtol=1e-5)
+    assert np.array_equal(sample.X, sample_blocks(reader, 50, 0).X)
 
 
 def _here():
     return os.getpid()
 
 
-def _ask_for_help():
+def _start_tasks():
     return call_all([_here] * 4, n_jobs=2), os.getpid()
 
 
 def test_no_task_of_a_task_waits_for_a_worker(client):
     # More of them than workers: each would wait for the others to get done.
-    for inside, outside in client.gather([client.submit(_ask_for_help, pure=False)] * 4):
+    for inside, outside in client.gather([client.submit(_start_tasks, pure=False)] * 4):
         assert set(inside) == {outside}
 
 

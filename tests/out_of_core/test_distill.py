@@ -50,10 +50,10 @@ class Linear(nn.Module):
         return self.layer(X)
 
 
-class Witness(RegressorMixin, BaseEstimator):
-    """A teacher that counts in which process it was fitted and asked, by class attributes."""
+class Counting(RegressorMixin, BaseEstimator):
+    """A teacher that counts its fits and predictions, by class attributes."""
 
-    fits = asked = 0
+    fits = predictions = 0
     fails_after = None
 
     def fit(self, X, y):
@@ -62,22 +62,22 @@ class Witness(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X):
-        if type(self).fails_after == type(self).asked:
+        if type(self).fails_after == type(self).predictions:
             raise KeyboardInterrupt
-        type(self).asked += 1
+        type(self).predictions += 1
         return self.trees_.predict(X)
 
 
 @pytest.fixture(autouse=True)
-def fresh_witness():
-    Witness.fits = Witness.asked = 0
-    Witness.fails_after = None
+def fresh_counts():
+    Counting.fits = Counting.predictions = 0
+    Counting.fails_after = None
 
 
 @pytest.fixture
 def model():
     student = StudentRegressor((16,), max_epochs=6, batch_size=64)
-    return DistilledRegressor(Witness(), student, outliers="mad", alpha=0.5, cv=3, random_state=0)
+    return DistilledRegressor(Counting(), student, outliers="mad", alpha=0.5, cv=3, random_state=0)
 
 
 def unseen():
@@ -85,37 +85,37 @@ def unseen():
 
 
 class TestDistilled:
-    def test_wrong_labels_of_all_blocks_are_judged(self, model, tmp_path):
+    def test_wrong_labels_of_all_blocks_are_found(self, model, tmp_path):
         X, y = spoiled(6000)
         params = {"folder": tmp_path, "sample_rows": 1000, "buffer_rows": 1500}
-        taught = distill_blocks(model, in_blocks(X, y, 500), **params)
+        distilled = distill_blocks(model, in_blocks(X, y, 500), **params)
         alone = distill_blocks(
             model.student.set_params(random_state=0), in_blocks(X, y, 500), **params
         )
-        assert taught.score(*unseen()) > 0.97
+        assert distilled.score(*unseen()) > 0.97
         assert alone.score(*unseen()) < 0.5
-        assert taught.n_iter_ == taught.student_.n_iter_ == 6 * 4
-        assert taught.inlier_probability_.shape == (1000,)
-        assert taught.predict(X[:3]).shape == (3,)
+        assert distilled.n_iter_ == distilled.student_.n_iter_ == 6 * 4
+        assert distilled.inlier_probability_.shape == (1000,)
+        assert distilled.predict(X[:3]).shape == (3,)
         assert not hasattr(model, "student_")
 
     def test_by_evidence(self, model, tmp_path):
         X, y = spoiled(3000)
         model.set_params(outliers="auto", alpha="auto", heads=2, predict_head="mean")
-        taught = distill_blocks(model, in_blocks(X, y, 500), folder=tmp_path, sample_rows=800)
-        assert taught.decisions_[0].rule != "none"
-        assert taught.score(*unseen()) > 0.9
+        distilled = distill_blocks(model, in_blocks(X, y, 500), folder=tmp_path, sample_rows=800)
+        assert distilled.decisions_[0].rule != "none"
+        assert distilled.score(*unseen()) > 0.9
 
     def test_resumed_where_it_was_stopped(self, model, tmp_path):
         X, y = spoiled(4000)
         params = {"folder": tmp_path / "stopped", "sample_rows": 600}
-        Witness.fails_after = 3 + 1 + 4  # folds, the sample itself, and half of the blocks
+        Counting.fails_after = 3 + 1 + 4  # folds, the sample itself, and half of the blocks
         with pytest.raises(KeyboardInterrupt):
             distill_blocks(model, in_blocks(X, y, 500), **params)
-        fits, asked = Witness.fits, Witness.asked
-        Witness.fails_after = None
+        fits, predictions = Counting.fits, Counting.predictions
+        Counting.fails_after = None
         resumed = distill_blocks(model, in_blocks(X, y, 500), **params)
-        assert (Witness.fits, Witness.asked) == (fits, asked + 4)
+        assert (Counting.fits, Counting.predictions) == (fits, predictions + 4)
         whole = distill_blocks(
             model, in_blocks(X, y, 500), **{**params, "folder": tmp_path / "whole"}
         )
@@ -124,32 +124,32 @@ class TestDistilled:
     def test_the_folder_of_other_data_is_no_shortcut(self, model, tmp_path):
         X, y = spoiled(2000)
         distill_blocks(model, in_blocks(X, y, 500), folder=tmp_path, sample_rows=400)
-        fits = Witness.fits
+        fits = Counting.fits
         model.set_params(cv=4)
         distill_blocks(model, in_blocks(X, y, 500), folder=tmp_path, sample_rows=400)
-        assert Witness.fits == fits + 4 + 1
+        assert Counting.fits == fits + 4 + 1
 
     def test_frames_keep_their_names(self, model, tmp_path):
         dd = pytest.importorskip("dask.dataframe")
         X, y = spoiled(2000)
         frame = pd.DataFrame(X, columns=list("abc"))
         lazy = dd.from_pandas(frame.assign(price=y), npartitions=4)
-        taught = distill_blocks(model, lazy, "price", folder=tmp_path, sample_rows=400)
-        assert list(taught.feature_names_in_) == ["a", "b", "c"]
-        assert taught.predict(frame).shape == (2000,)
+        distilled = distill_blocks(model, lazy, "price", folder=tmp_path, sample_rows=400)
+        assert list(distilled.feature_names_in_) == ["a", "b", "c"]
+        assert distilled.predict(frame).shape == (2000,)
         assert distill_blocks(model, lazy, ["price"], folder=tmp_path).predict(frame).ndim == 2
 
-    def test_judged_as_a_fit_would(self, model):
+    def test_supervised_as_a_fit_would(self, model):
         X, y = spoiled(900)
         model.set_params(teacher=Ridge()).fit(X, y)
         scaling = fit_target_scaling(y[:, None], np.ones(len(y)))
-        judge = BlockSupervisor(model, y[:, None], scaling)
-        said = scaling.standardize(model.teacher_prediction_[:, None])
-        told = judge.supervise(y[:, None], said)
-        assert np.array_equal(told.inlier[:, 0], ~model.outlier_mask_)
+        supervisor = BlockSupervisor(model, y[:, None], scaling)
+        prediction = scaling.standardize(model.teacher_prediction_[:, None])
+        supervision = supervisor.supervise(y[:, None], prediction)
+        assert np.array_equal(supervision.inlier[:, 0], ~model.outlier_mask_)
         label = scaling.standardize(y[:, None])
-        expected = np.where(told.inlier, (label + said) / 2, said)
-        np.testing.assert_allclose(told.label, expected)
+        expected = np.where(supervision.inlier, (label + prediction) / 2, prediction)
+        np.testing.assert_allclose(supervision.label, expected)
 
 
 class TestStudent:

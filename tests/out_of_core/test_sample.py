@@ -9,20 +9,20 @@ from tests.helpers import in_blocks, linear_table
 
 
 class TestSample:
-    def test_the_sample_does_not_depend_on_when_others_were_seen(self):
+    def test_the_sample_does_not_depend_on_the_order_of_blocks(self):
         X, y = linear_table(2000)
-        found = sample_blocks(open_reader(in_blocks(X, y, 100)), 150, seed=0)
-        assert found.n_rows == 2000
-        assert found.X.shape == (150, 3)
+        sample = sample_blocks(open_reader(in_blocks(X, y, 100)), 150, seed=0)
+        assert sample.n_rows == 2000
+        assert sample.X.shape == (150, 3)
         keys = np.concatenate([np.random.default_rng([0, i]).random(100) for i in range(20)])
         expected = np.argsort(keys)[:150]
-        assert np.array_equal(found.X, X[expected])
-        assert np.array_equal(found.y[:, 0], y[expected])
+        assert np.array_equal(sample.X, X[expected])
+        assert np.array_equal(sample.y[:, 0], y[expected])
 
     def test_all_rows_if_there_are_fewer(self):
         X, y = linear_table()
-        found = sample_blocks(open_reader(in_blocks(X, y)), 1000, seed=0)
-        assert np.array_equal(np.sort(found.X, axis=0), np.sort(X, axis=0))
+        sample = sample_blocks(open_reader(in_blocks(X, y)), 1000, seed=0)
+        assert np.array_equal(np.sort(sample.X, axis=0), np.sort(X, axis=0))
 
     def test_what_is_refused(self):
         X, y = linear_table()

@@ -123,8 +123,8 @@ def test_columns_of_two_values_stay_in_their_places(table, tmp_path):
     student = StudentRegressor((8,), max_epochs=3, weight_decay=0.1, random_state=0).fit(X, y)
     student.save(tmp_path / "student.regkd")
     probes = np.concatenate([X, X + 0.25])
-    said = load(tmp_path / "student.regkd").predict(probes)
-    np.testing.assert_array_equal(said, student.predict(probes))
+    prediction = load(tmp_path / "student.regkd").predict(probes)
+    np.testing.assert_array_equal(prediction, student.predict(probes))
 
 
 def test_frames_with_categories_and_missing_values(tmp_path):
@@ -244,9 +244,9 @@ def test_it_loads_where_the_modules_of_the_user_do_not_exist(table, tmp_path):
 @pytest.mark.parametrize("version", sorted(path.name for path in GOLDEN.iterdir()))
 def test_files_of_every_version_are_read(version, name):
     known = np.load(GOLDEN / version / f"{name}.npz")
-    said = load(GOLDEN / version / f"{name}.regkd").predict(known["X"])
+    prediction = load(GOLDEN / version / f"{name}.regkd").predict(known["X"])
     # Another processor may round otherwise.
-    np.testing.assert_allclose(said, known["said"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(prediction, known["said"], rtol=1e-5, atol=1e-6)
 
 
 def test_a_later_version_is_refused_by_name(tmp_path):

@@ -2,29 +2,17 @@
 
 import numpy as np
 import pytest
-import torch
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from skorch import NeuralNetRegressor
 from skorch.callbacks import EarlyStopping
-from torch import nn
 
 from sklearn_regkd import DistilledRegressor
 from sklearn_regkd.networks.features import last_linear, watch
 from sklearn_regkd.supervision.hints import Hints
 from sklearn_regkd.teachers.hints import hint_features
-from tests.helpers import pure_distillation, small_student
-
-
-def network():
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(10, 48), nn.Tanh(), nn.Linear(48, 1))
-
-
-def see(teacher, X, layer="leaves", n_components=32, seed=0):
-    hints = Hints(layer, n_components=n_components)
-    return hint_features(teacher, X, hints, np.random.RandomState(seed))
+from tests.helpers import pure_distillation, small_student, tanh_network
 
 
 class TestFit:
@@ -34,7 +22,11 @@ class TestFit:
         errors = {}
         for name, hints in {"without": None, "with": Hints(weight=3.0)}.items():
             model = pure_distillation(student=small_student(max_epochs=60), hints=hints).fit(X, y)
-            seen = see(model.teacher_, X) if seen is None else seen
+            seen = (
+                hint_features(model.teacher_, X, "leaves", 32, np.random.RandomState(0))
+                if seen is None
+                else seen
+            )
             module = model.student_.net_.module_
             hidden = watch(module, last_linear(module), X, before=True)
             errors[name] = 1 - LinearRegression().fit(hidden, seen).score(hidden, seen)
@@ -85,14 +77,14 @@ class TestRefusals:
         ("teacher", "hints", "error", "message"),
         [
             (LinearRegression(), "leaves", TypeError, "LinearRegression has no leaves; these have"),
-            (network(), "leaves", TypeError, "of a network name a layer instead"),
+            (tanh_network(), "leaves", TypeError, "of a network name a layer instead"),
             (
                 RandomForestRegressor(5),
                 "0",
                 TypeError,
                 "is not a network; of trees take 'leaves'",
             ),
-            (network(), "tail", ValueError, "Sequential has no layer 'tail'; it has: 0, 1, 2"),
+            (tanh_network(), "tail", ValueError, "Sequential has no layer 'tail'; it has: 0, 1, 2"),
         ],
     )
     def test_teachers_without(self, friedman, teacher, hints, error, message):
@@ -100,7 +92,7 @@ class TestRefusals:
             pure_distillation(teacher, hints=hints).fit(*friedman)
 
     def test_layer_of_a_net_that_is_fitted_here(self, friedman):
-        teacher = NeuralNetRegressor(network, max_epochs=1, train_split=None, verbose=0)
+        teacher = NeuralNetRegressor(tanh_network, max_epochs=1, train_split=None, verbose=0)
         X, y = friedman
         with pytest.raises(ValueError, match="has no layer 'tail'; it has: 0, 1, 2"):
             pure_distillation(teacher, hints="tail").fit(X, y)
@@ -130,15 +122,3 @@ class TestRefusals:
     def test_bad_parameters(self, friedman, hints):
         with pytest.raises(ValueError, match=r"unknown; known: None|must be"):
             pure_distillation(hints=hints).fit(*friedman)
-
-    def test_layer_that_is_run_twice(self):
-        class Twice(nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.inner = nn.Linear(10, 10)
-
-            def forward(self, X):
-                return self.inner(self.inner(X))
-
-        with pytest.raises(ValueError, match="it must be run once"):
-            see(Twice(), np.zeros((4, 10), np.float32), "inner")

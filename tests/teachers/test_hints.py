@@ -19,19 +19,12 @@ from skorch import NeuralNetRegressor
 from torch import nn
 
 from sklearn_regkd.networks.features import named_layer, watch
-from sklearn_regkd.supervision.hints import Hints
 from sklearn_regkd.teachers.hints import hint_features
-from tests.helpers import pure_distillation
-
-
-def network():
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(10, 48), nn.Tanh(), nn.Linear(48, 1))
+from tests.helpers import pure_distillation, tanh_network
 
 
 def see(teacher, X, layer="leaves", n_components=32, seed=0):
-    hints = Hints(layer, n_components=n_components)
-    return hint_features(teacher, X, hints, np.random.RandomState(seed))
+    return hint_features(teacher, X, layer, n_components, np.random.RandomState(seed))
 
 
 class TestLeaves:
@@ -90,7 +83,7 @@ class TestLeaves:
 class TestLayers:
     def test_value_of_a_named_layer(self, friedman):
         X = friedman[0].astype(np.float32)
-        net = network().eval()
+        net = tanh_network().eval()
         seen = watch(net, named_layer(net, "1"), X)
         with torch.no_grad():
             np.testing.assert_allclose(seen, net[:2](torch.from_numpy(X)).numpy(), rtol=1e-6)
@@ -98,7 +91,7 @@ class TestLayers:
         assert see(net, X, "1", n_components=20).shape == (len(X), 20)
 
     def test_more_rows_than_a_chunk(self):
-        net = network().eval()
+        net = tanh_network().eval()
         X = np.random.default_rng(0).normal(size=(9001, 10)).astype(np.float32)
         seen = see(net, X, "1", n_components=5)
         assert seen.shape == (9001, 5)
@@ -106,11 +99,25 @@ class TestLayers:
 
     def test_skorch_teacher(self, friedman):
         X, y = friedman
-        teacher = NeuralNetRegressor(network, max_epochs=3, lr=0.01, train_split=None, verbose=0)
+        teacher = NeuralNetRegressor(
+            tanh_network, max_epochs=3, lr=0.01, train_split=None, verbose=0
+        )
         model = pure_distillation(teacher, hints="1").fit(X, y)
         assert np.isfinite(model.predict(X)).all()
 
     def test_nothing_to_see(self, friedman):
         net = nn.Sequential(nn.Linear(10, 3), nn.Threshold(1e9, 0.0), nn.Linear(3, 1))
-        with pytest.raises(ValueError, match="say nothing: they are the same for all rows"):
+        with pytest.raises(ValueError, match="are the same for all rows, or not finite"):
             see(net, friedman[0], "1")
+
+    def test_layer_that_is_run_twice(self):
+        class Twice(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.inner = nn.Linear(10, 10)
+
+            def forward(self, X):
+                return self.inner(self.inner(X))
+
+        with pytest.raises(ValueError, match="it must be run once"):
+            see(Twice(), np.zeros((4, 10), np.float32), "inner")

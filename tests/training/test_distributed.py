@@ -326,7 +326,7 @@ class TestTwoProcesses:
             ("own_batch", "steps differ"),
             ("rows", "their rows"),
             ("file", "delete it, or give another path"),
-            ("labels", "their labels or teachers' answers differ"),
+            ("labels", "their labels or teachers' predictions differ"),
         ],
     )
     def test_refused_by_all(self, both, name, message):

@@ -7,7 +7,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from sklearn_regkd import StudentRegressor
-from sklearn_regkd.training.manual_backward import FlatOptimizer
+from sklearn_regkd.training.flat_adamw import FlatOptimizer
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 4)).astype(np.float32)
@@ -57,7 +57,7 @@ def numbers(student):
 @pytest.mark.parametrize("params", [{}, {"loss": "barron_learned"}, {"loss": "huber"}], ids=str)
 def test_the_result_is_that_of_the_optimizer(module, params, monkeypatch):
     flat = fit(module, **params)
-    monkeypatch.setattr(FlatOptimizer, "suits", staticmethod(lambda optimizer: False))
+    monkeypatch.setattr(FlatOptimizer, "supports", staticmethod(lambda optimizer: False))
     ordinary = fit(module, **params)
     for name, values in numbers(ordinary).items():
         np.testing.assert_allclose(numbers(flat)[name], values, rtol=1e-4, atol=1e-5, err_msg=name)

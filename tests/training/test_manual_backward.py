@@ -12,7 +12,8 @@ from sklearn_regkd import StudentRegressor
 from sklearn_regkd.networks import inputs as inputs_module
 from sklearn_regkd.networks.inputs import EmbeddedRows
 from sklearn_regkd.networks.mlp import ACTIVATIONS, MLP
-from sklearn_regkd.training.batched_layers import EXPLICIT, FlatAdamW, Layers
+from sklearn_regkd.training.batched_layers import ACTIVATION_KERNELS, Layers
+from sklearn_regkd.training.flat_adamw import FlatAdamW
 from sklearn_regkd.training.manual_backward import ManualTraining
 
 
@@ -65,7 +66,7 @@ class TestLayers:
                     torch.testing.assert_close(of_bias[net], layer.bias.grad)
 
     def test_every_activation_of_the_student(self):
-        assert set(EXPLICIT) == set(ACTIVATIONS)
+        assert set(ACTIVATION_KERNELS) == set(ACTIVATIONS)
 
 
 class TestFlatAdamW:
@@ -76,28 +77,48 @@ class TestFlatAdamW:
         theirs = [nn.Parameter(torch.randn(shape, generator=draw)) for shape in shapes]
         for value, parameter in zip(ours.values, theirs, strict=True):
             value.copy_(parameter.data)
-        settings = {"weight_decay": 0.3, "betas": (0.8, 0.95), "eps": 1e-5}
-        optimizer = torch.optim.AdamW(theirs, lr=0.1, **settings)
+        ours.betas, ours.eps = (0.8, 0.95), 1e-5
+        optimizer = torch.optim.AdamW(theirs, weight_decay=0.3, betas=ours.betas, eps=ours.eps)
         for step in range(5):
             optimizer.param_groups[0]["lr"] = lr = 0.1 / (step + 1)
             for gradient, parameter in zip(ours.gradients, theirs, strict=True):
                 gradient.copy_(torch.randn(gradient.shape, generator=draw))
                 parameter.grad = gradient.clone()
-            ours.step(lr, **settings)
+            ours.lr, ours.shrink = lr, (ours.values, [torch.tensor(1 - 0.3 * lr)] * 2)
+            ours.step()
             optimizer.step()
         for value, parameter in zip(ours.values, theirs, strict=True):
             torch.testing.assert_close(value, parameter.data)
 
+    def test_each_network_has_a_learning_rate_of_its_own(self):
+        draw = torch.Generator().manual_seed(0)
+        rates, shapes = (0.1, 0.003), [torch.Size((2, 3, 2)), torch.Size((2, 4))]
+        together = FlatAdamW(shapes)
+        alone = [FlatAdamW([shape[1:] for shape in shapes]) for _ in rates]
+        together.lr = [torch.tensor(rates).view(-1, 1, 1), torch.tensor(rates).view(-1, 1)]
+        for _ in range(5):
+            for place, gradient in enumerate(together.gradients):
+                gradient.copy_(torch.randn(gradient.shape, generator=draw))
+                for net, one in enumerate(alone):
+                    one.gradients[place].copy_(gradient[net])
+            together.step()
+            for lr, one in zip(rates, alone, strict=True):
+                one.lr = lr
+                one.step()
+        for place, value in enumerate(together.values):
+            for net, one in enumerate(alone):
+                torch.testing.assert_close(value[net], one.values[place], rtol=1e-4, atol=1e-6)
 
-class TestEntrance:
+
+class TestEmbeddedRows:
     @pytest.mark.parametrize("kept", [True, False])
-    def test_rows_are_what_enter_says(self, kept, monkeypatch):
+    def test_rows_are_what_the_embedding_returns(self, kept, monkeypatch):
         monkeypatch.setattr(inputs_module, "MOST_BYTES_KEPT", 2**20 if kept else 10)
         X = torch.arange(20.0).reshape(10, 2)
-        entrance = EmbeddedRows(X, lambda rows: rows.repeat(1, 2).square())
-        assert (entrance.kept is not None) == kept
-        rows = torch.tensor([3, 0, 3])
-        assert torch.equal(entrance[rows], X[rows].repeat(1, 2).square())
+        embedded = EmbeddedRows(X, lambda rows: rows.repeat(1, 2).square())
+        assert (embedded.kept is not None) == kept
+        for rows in (torch.tensor([3, 0, 3]), torch.tensor([[3, 0], [1, 1]])):
+            assert torch.equal(embedded[rows], X[rows].repeat(*[1] * rows.ndim, 2).square())
 
 
 @pytest.fixture
@@ -138,7 +159,7 @@ class TestTraining:
     def test_equals_autograd(self, table, loss, embedding, monkeypatch):
         explicit = fit(table, loss=loss, embedding=embedding, **spied())
         assert all(epochs_of(explicit))
-        monkeypatch.setattr(ManualTraining, "suits", staticmethod(lambda net: False))
+        monkeypatch.setattr(ManualTraining, "supports", staticmethod(lambda net: False))
         plain = fit(table, loss=loss, embedding=embedding, **spied())
         assert not any(epochs_of(plain))
         X = table[0]
@@ -157,7 +178,7 @@ class TestTraining:
     def test_early_stopping_keeps_the_best_epoch(self, table, monkeypatch):
         given = {"early_stopping": True, "max_epochs": 30, "n_iter_no_change": 3}
         explicit = fit(table, **given)
-        monkeypatch.setattr(ManualTraining, "suits", staticmethod(lambda net: False))
+        monkeypatch.setattr(ManualTraining, "supports", staticmethod(lambda net: False))
         plain = fit(table, **given)
         assert explicit.n_iter_ == plain.n_iter_
         X = table[0]
@@ -226,4 +247,4 @@ class TestTraining:
         assert student.score(*table) > 0.3
 
     def test_nothing_of_the_data_is_kept(self, table):
-        assert fit(table).net_.explicit_ is None
+        assert fit(table).net_.manual_ is None

@@ -25,8 +25,7 @@ BLOCKS = np.split(np.arange(len(X)), np.cumsum(SIZES)[:-1])
 def read(order):
     for index in order:
         label = SCALING.standardize(Y[BLOCKS[index]])
-        told = Supervision(label, label, np.ones(label.shape, bool), np.ones(len(label)))
-        yield X[BLOCKS[index]], told.packed()
+        yield X[BLOCKS[index]], Supervision.by_labels(label, np.ones(len(label))).packed()
 
 
 @pytest.fixture

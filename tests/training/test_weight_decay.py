@@ -9,10 +9,10 @@ from sklearn_regkd.training import weight_decay as pilot
 from sklearn_regkd.training.batched_mlp import MLPConfig, train_batched
 from sklearn_regkd.training.weight_decay import (
     DEFAULT_WEIGHT_DECAY,
-    FEWEST_ROWS,
+    FEWEST_ROWS_TRIED,
     SPLITS,
+    TEACHER_WEIGHT_DECAYS,
     WEIGHT_DECAYS,
-    WITH_TEACHER,
     choose_weight_decay,
 )
 
@@ -158,16 +158,16 @@ class TestWeights:
 
 
 class TestTrial:
-    @pytest.mark.parametrize("n", [1, 10, FEWEST_ROWS - 1])
+    @pytest.mark.parametrize("n", [1, 10, FEWEST_ROWS_TRIED - 1])
     def test_too_few_rows_are_not_tried(self, trials, n):
-        assert FEWEST_ROWS == 50
+        assert FEWEST_ROWS_TRIED == 50
         X, clean, _ = table(n)
         assert choose(X, clean, losses=["huber", "squared_error"]) == [0.3, 0.3]
         assert DEFAULT_WEIGHT_DECAY == 0.3
         assert trials == []
 
     def test_enough_rows_are(self, trials):
-        X, clean, _ = table(FEWEST_ROWS)
+        X, clean, _ = table(FEWEST_ROWS_TRIED)
         choose(X, clean, recipe=SHORT)
         assert len(trials) == 1
 
@@ -224,18 +224,18 @@ class TestRehearsal:
     def test_its_parts_are_held_out_and_its_labels_learned(self, trials, n_parts):
         X, clean, noise = table(100)
         told = np.stack([clean + k for k in range(n_parts)])
-        rehearsal = ValidationTargets(rehearse(clean, n_parts).part, told)
+        rehearsal = ValidationTargets(rehearse(clean, n_parts).fold, told)
         (chosen,) = choose(X, noise, recipe=SHORT, rehearsal=rehearsal)
-        assert chosen in WITH_TEACHER
+        assert chosen in TEACHER_WEIGHT_DECAYS
         ((_, scores, target, weight, _, decay, *_),) = trials
-        assert len(target) == len(decay) == n_parts * len(WITH_TEACHER)
+        assert len(target) == len(decay) == n_parts * len(TEACHER_WEIGHT_DECAYS)
         order = [int((row == X).all(dim=1).nonzero()) for row in scores]
         assert sorted(order) == list(range(100))
         for net in range(len(target)):
             left_out = np.array(order)[weight[net, :, 0].numpy() == 0]
-            assert sorted(left_out) == [*np.flatnonzero(rehearsal.part == net % n_parts)]
+            assert sorted(left_out) == [*np.flatnonzero(rehearsal.fold == net % n_parts)]
             np.testing.assert_allclose(target[net], told[net % n_parts][order], rtol=1e-6)
-        assert [round(float(d), 6) for d in decay[::n_parts]] == list(WITH_TEACHER)
+        assert [round(float(d), 6) for d in decay[::n_parts]] == list(TEACHER_WEIGHT_DECAYS)
 
     def test_held_out_rows_are_compared_with_their_labels(self, trials):
         X, clean, _ = table(300)
@@ -261,6 +261,6 @@ class TestRehearsal:
     def test_a_part_without_weight_is_no_trial(self, trials):
         X, clean, _ = table(100)
         rehearsal = rehearse(clean)
-        weight = (rehearsal.part == 0).astype(float)
+        weight = (rehearsal.fold == 0).astype(float)
         assert choose(X, clean, weight, rehearsal=rehearsal) == [DEFAULT_WEIGHT_DECAY]
         assert trials == []
