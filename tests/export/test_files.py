@@ -6,7 +6,6 @@ import os
 import stat
 import tempfile
 
-import numpy as np
 import pytest
 
 from sklearn_regkd import StudentRegressor
@@ -122,10 +121,11 @@ def test_what_is_no_binary_file_is_refused(export, tmp_path, monkeypatch):
     assert sorted(os.listdir()) == ["closed", "text"]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system with fork")
 @pytest.mark.parametrize("name", writers())
 def test_no_good_file_is_lost_when_a_writer_is_killed(name, tmp_path):
     """`make fuzz-writers` kills each of them a hundred times."""
-    counts = kill_writers(name, tmp_path, n_kills=3, seed=0)
+    counts = kill_writers(name, tmp_path, n_kills=4, seed=0)
+    assert counts["kills"] == 4
     assert counts["lost"] == 0
-    assert counts["kills"] == 3
-    np.testing.assert_array_equal(counts["leftovers at the end"], 0)
+    assert counts["leftovers of the next write"] == 0
