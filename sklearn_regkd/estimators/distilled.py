@@ -362,7 +362,7 @@ class DistilledRegressor(BaseDistiller):
                 lesson.weight,
                 lesson.folds,
                 draw_seed(lesson.random_state),
-                lesson.student._categorical if plain else (),
+                lesson.student._columns.categorical if plain else (),
                 lesson.memory,
             )
         return OutOfFoldModels(

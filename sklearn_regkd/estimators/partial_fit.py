@@ -92,7 +92,7 @@ def learn_block(student: Any, X: Any, y: Any, sample_weight: Any) -> Any:
             "partial_fit cannot go on with a student that was loaded from a file by load: the file "
             "does not hold the state of its training. Keep it with pickle, or fit it anew"
         )
-    X = student._encode_categories(X) if first else student._codes(X)
+    X = student._encode_categories(X) if first else student._columns.transform(X)
     X, y, y_ndim = check_fit_data(
         student,
         X,
@@ -138,7 +138,7 @@ def _start_by_block(student: Any, X: np.ndarray, y: np.ndarray, weight: np.ndarr
         scaling = fit_target_scaling(y, weight)
     scaling = Scaling(scaling.center, scaling.scale, np.zeros_like(scaling.constant))
     transform = student.input_transform if student.module is None else "standard"
-    inputs = fit_inputs(X, weight, transform, student._categorical)
+    inputs = fit_inputs(X, weight, transform, student._columns.categorical)
     start_student(
         student, X, inputs, scaling, {"loss": student.loss}, own_random_state(student.random_state)
     )

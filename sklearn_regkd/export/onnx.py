@@ -112,7 +112,11 @@ def student_of(estimator: BaseEstimator) -> tuple[StudentRegressor, str]:
 def model_rows(student: StudentRegressor, X: Any) -> np.ndarray:
     """Return rows in the form that a student's model takes: numbers in single precision."""
     return check_array(
-        student._codes(X), dtype=np.float32, allow_nd=True, ensure_all_finite=False, order="C"
+        student._columns.transform(X),
+        dtype=np.float32,
+        allow_nd=True,
+        ensure_all_finite=False,
+        order="C",
     )
 
 

@@ -221,14 +221,14 @@ def _stream(
                 told = Supervision(label, label, np.ones(y.shape, bool), np.ones(len(y)))
             else:
                 told = judge.supervise(y, answers.read(index))
-            if student._codes.names:
-                X = np.asarray(student._codes(framed(X, source.names)))
+            if student._columns.categories:
+                X = np.asarray(student._columns.transform(framed(X, source.names)))
             yield X, told.packed()
 
     coded = np.asarray(student._encode_categories(framed(found.X, source.names)))
     random_state = np.random.RandomState(plan.seed)
     transform = student.input_transform if student.module is None else "standard"
-    inputs = fit_inputs(coded, np.ones(len(coded)), transform, student._categorical)
+    inputs = fit_inputs(coded, np.ones(len(coded)), transform, student._columns.categorical)
     start_student(student, coded[:2], inputs, scaling, criterion, random_state)
     net = student.net_
     with around_training(student, net, random_state):

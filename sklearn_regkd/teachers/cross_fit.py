@@ -11,8 +11,7 @@ from sklearn.model_selection import KFold, check_cv
 from skorch import NeuralNet
 from torch.nn import Module
 
-from sklearn_regkd.preprocessing.categories import is_frame
-from sklearn_regkd.preprocessing.error_messages import columns_without_numbers, listed
+from sklearn_regkd.preprocessing.error_messages import hint_about_columns
 from sklearn_regkd.preprocessing.validation import as_columns
 from sklearn_regkd.teachers.kinds import is_fitted_teacher, is_torch
 from sklearn_regkd.training.distributed import alone
@@ -150,15 +149,8 @@ def fit_teacher(
 def _failure(teacher: Any, what: str, error: Exception, X: Any) -> str:
     """Return what to say of a teacher that failed."""
     words = f"teacher {type(teacher).__name__} failed {what}: {type(error).__name__}: {error}"
-    odd = columns_without_numbers(X) if is_frame(X) else {}
-    names = [name for columns in odd.values() for name in columns]
-    if not names:
-        return words
-    return (
-        f"{words.rstrip()} (a teacher gets the data frame as it is, here with text or dates in "
-        f"{listed(names)}: take a teacher that knows what to do with them, or a Pipeline that "
-        "encodes them before it)"
-    )
+    hint = hint_about_columns(X, error)
+    return words.rstrip() + hint if hint else words
 
 
 def _fit_and_ask(teacher, X, y, params, train, asked, seed, fold, n_folds):

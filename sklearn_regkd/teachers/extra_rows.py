@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_regkd.preprocessing.categories import is_frame
+from sklearn_regkd.preprocessing.frames import is_frame
 from sklearn_regkd.preprocessing.validation import check_predict_data
 from sklearn_regkd.supervision.synthetic import SyntheticRows
 from sklearn_regkd.teachers.cross_fit import ask, teacher_rows
@@ -46,15 +46,18 @@ def extra_rows(
     student, n_outputs = lesson.student, lesson.y.shape[1]
     rows, labels = [], []
     if X_unlabeled is not None:
+        student._columns.require_frame(X_unlabeled)
         shape, allow_nan = lesson.X.shape[1:], student._takes_missing()
-        checked = check_predict_data(distiller, student._codes(X_unlabeled), shape, allow_nan)
+        checked = check_predict_data(
+            distiller, student._columns.transform(X_unlabeled), shape, allow_nan
+        )
         rows.append(checked)
         labels.append(ask(teacher, teacher_rows(teacher, X_unlabeled, checked), n_outputs))
     if synthetic is not None:
-        if student._codes.names:
+        if student._columns.categorical:
             raise ValueError(
-                f"synthetic rows are made of numbers, and {student._codes.names} are columns of "
-                "categories: encode them in a Pipeline, or leave synthetic=None"
+                f"synthetic rows are made of numbers, and {student._columns.category_names} are "
+                "columns of categories: encode them in a Pipeline, or leave synthetic=None"
             )
         made = synthetic.draw(lesson.X[lesson.counted], lesson.random_state)
         named = made
