@@ -246,10 +246,10 @@ class TableColumns:
             raise ValueError(
                 "X is an array of numbers, but in fit it was a data frame, and "
                 f"{listed(self.category_names)} held categories: it cannot be told whether a "
-                "number means a category or its code. Pass a data frame with the columns of fit, such as pandas.DataFrame(X, "
-                "columns=...), or the values themselves in an array of objects. Where other code "
-                "makes the array, give it a function that makes the frame: "
-                "lambda rows: model.predict(pandas.DataFrame(rows, columns=...))"
+                "number means a category or its code. Pass a data frame with the columns of fit, "
+                "such as pandas.DataFrame(X, columns=...), or the values themselves in an array of "
+                "objects. Where other code makes the array, give it a function that makes the "
+                "frame: lambda rows: model.predict(pandas.DataFrame(rows, columns=...))"
             )
         coded = np.array(X, dtype=object)
         for k, position in enumerate(self.categorical):

@@ -111,7 +111,7 @@ def na_as_nan(X: Any) -> Any:
     """Return a frame, or an array or list of objects, with NaN in the place of each ``pandas.NA``.
 
     NumPy makes a number of None and NaN, but not of ``pandas.NA``. Anything else is returned as
-    it is, and what was given is not changed.
+    it is, and what was given is not changed. A column of categories stays one.
 
     Examples
     --------
@@ -126,13 +126,20 @@ def na_as_nan(X: Any) -> Any:
         return _na_as_nan(values) if values.dtype == object else X
     if not (is_frame(X) and hasattr(X, "iloc")):
         return X
-    new = {}
+    new, declared = {}, declared_categories(X)
     for position in columns_of_no_numbers(X):
-        values = np.asarray(column(X, position))
+        series = column(X, position)
+        values = np.asarray(series)
         without = _na_as_nan(values)
         if without is not values:
-            new[position] = without
+            new[position] = _of_objects(series) if position in declared else without
     return replace_columns(X, new)
+
+
+def _of_objects(series: Any) -> Any:
+    """Return the values of a categorical series of pandas, of which the missing ones are NaN."""
+    series = series.astype("category")  # from the dictionary of Arrow
+    return series.cat.rename_categories(series.cat.categories.astype(object)).array
 
 
 def _na_as_nan(values: np.ndarray) -> np.ndarray:

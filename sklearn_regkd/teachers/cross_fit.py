@@ -12,6 +12,7 @@ from skorch import NeuralNet
 from torch.nn import Module
 
 from sklearn_regkd.preprocessing.error_messages import hint_about_columns
+from sklearn_regkd.preprocessing.frames import na_as_nan
 from sklearn_regkd.preprocessing.validation import as_columns
 from sklearn_regkd.teachers.kinds import is_fitted_teacher, is_torch
 from sklearn_regkd.training.distributed import alone
@@ -52,7 +53,7 @@ def teacher_rows(teacher: Any, X: Any, X_array: np.ndarray) -> Any:
     """
     first = getattr(teacher, "estimator", teacher) if is_fitted_teacher(teacher) else teacher
     if hasattr(X, "columns") and not isinstance(first, NeuralNet | Module):
-        return X
+        return na_as_nan(X)
     if not is_torch(teacher) or (isinstance(teacher, Module) and X_array.dtype == np.uint8):
         return X_array
     return X_array.astype(np.float32, copy=False)
