@@ -138,7 +138,8 @@ def na_as_nan(X: Any) -> Any:
 
 def _of_objects(series: Any) -> Any:
     """Return the values of a categorical series of pandas, of which the missing ones are NaN."""
-    series = series.astype("category")  # from the dictionary of Arrow
+    if not hasattr(series, "cat"):  # a dictionary of Arrow
+        return series.astype(object).astype("category").array
     return series.cat.rename_categories(series.cat.categories.astype(object)).array
 
 
