@@ -21,6 +21,7 @@ from sklearn_regkd.estimators.distilled import DistilledRegressor
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.estimators.tor import TORRegressor
 from sklearn_regkd.networks.inference import InferenceNetwork
+from sklearn_regkd.networks.scaling import FARTHEST
 from sklearn_regkd.utils.sklearn_compat import check_fitted
 
 OPSET, IR_VERSION = 17, 8
@@ -200,8 +201,13 @@ def write_network(graph: Graph, network: InferenceNetwork, head: str, X: str) ->
 
 def _enter(graph: Graph, network: InferenceNetwork, X: str) -> str:
     if network.scores is None:
-        centred = graph.add("Sub", X, _array(network.input_center))
-        return graph.add("Div", centred, _array(network.input_scale))
+        center, scale = _array(network.input_center), _array(network.input_scale)
+        double = center.dtype == np.float64
+        wide = graph.add("Cast", X, to=11) if double else X
+        standard = graph.add("Div", graph.add("Sub", wide, center), scale)
+        bounds = [np.array(bound, center.dtype) for bound in (-FARTHEST, FARTHEST)]
+        standard = graph.add("Clip", standard, *bounds)
+        return graph.add("Cast", standard, to=1) if double else standard
     table = network.scores
     if network.only_numeric:
         return _scores(graph, table, X, missing=False)
@@ -223,6 +229,9 @@ def _enter(graph: Graph, network: InferenceNetwork, X: str) -> str:
 def _scores(graph: Graph, table: Any, X: str, missing: bool) -> str:
     """Add the lookup of normal scores: count the knots at or below a value, then a line."""
     n_features, n_knots = table.knots.shape
+    double = table.knots.dtype == torch.float64
+    if double:
+        X = graph.add("Cast", X, to=11)
     wide = graph.add("Unsqueeze", X, np.array([2], np.int64))
     knots = graph.constant(_array(table.knots))
     reached = graph.add("Cast", graph.add("GreaterOrEqual", wide, knots), to=6)  # int32
@@ -234,6 +243,8 @@ def _scores(graph: Graph, table: Any, X: str, missing: bool) -> str:
     slope, score = (_array(values).ravel() for values in (table.slope, table.score))
     base, rise, start = (graph.add("Gather", values, place) for values in (below, slope, score))
     found = graph.add("Add", graph.add("Mul", graph.add("Sub", X, base), rise), start)
+    if double:
+        found = graph.add("Cast", found, to=1)
     if not missing:
         return found
     return graph.add("Where", graph.add("IsNaN", X), _single(0.0), found)

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from sklearn_regkd.networks.embedding import PeriodicEmbedding
 from sklearn_regkd.networks.mlp import MLP
-from sklearn_regkd.networks.scaling import OutputScaling
+from sklearn_regkd.networks.scaling import OutputScaling, standardize
 from sklearn_regkd.networks.score_table import ScoreTable
+from sklearn_regkd.preprocessing.scaling import needs_double
 from sklearn_regkd.utils.tensor import as_tensor
 
 # Numbers in the widest layer of a chunk: it stays in the cache of one core, and
@@ -67,8 +68,10 @@ class InferenceNetwork:
     def _fold_inputs(self, tables: dict[str, Tensor], dtype: torch.dtype) -> None:
         self.scores = None
         if "input_center" in tables:
-            self.input_center = tables["input_center"].to(dtype)
-            self.input_scale = tables["input_scale"].to(dtype)
+            self.input_center, self.input_scale = tables["input_center"], tables["input_scale"]
+            if not needs_double(self.input_center.cpu().numpy(), self.input_scale.cpu().numpy()):
+                self.input_center = self.input_center.to(dtype)
+                self.input_scale = self.input_scale.to(dtype)
             return
         self.scores = ScoreTable(tables["input_knots"], tables["input_scores"], dtype)
         self.numeric, self.missing = tables["input_numeric"], tables["input_missing"]
@@ -111,7 +114,8 @@ class InferenceNetwork:
     def enter(self, X: Tensor) -> Tensor:
         """Return what the network sees of raw rows, (n_inputs, n_samples)."""
         if self.scores is None:
-            return (X - self.input_center).div_(self.input_scale).T
+            wide = X.to(self.input_center.dtype)
+            return standardize(wide, self.input_center, self.input_scale).to(X.dtype).T
         columns = X.T.contiguous()
         if self.only_numeric:
             return self.scores(columns)

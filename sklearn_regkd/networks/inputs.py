@@ -8,7 +8,7 @@ from sklearn.utils import gen_batches
 from torch import Tensor, nn
 
 from sklearn_regkd.networks.quantile import attach_input_quantiles, enter
-from sklearn_regkd.networks.scaling import attach_input_scaling
+from sklearn_regkd.networks.scaling import attach_input_scaling, standardize
 from sklearn_regkd.preprocessing.quantile import TABLES, Quantiles, fit_quantiles
 from sklearn_regkd.preprocessing.scaling import Scaling, fit_input_scaling
 from sklearn_regkd.utils.tensor import as_tensor
@@ -58,10 +58,11 @@ def count_inputs(inputs: Quantiles | Scaling) -> tuple[int, int]:
 def transform_inputs(inputs: Quantiles | Scaling, X: Tensor) -> Tensor:
     """Return what the network sees of rows of a table, float32 (n_samples, n_inputs)."""
     if isinstance(inputs, Scaling):
-        center, scale = (torch.from_numpy(v).to(X.dtype) for v in (inputs.center, inputs.scale))
-        return ((X - center) / scale).float()
+        center, divisor = torch.from_numpy(inputs.center), torch.from_numpy(inputs.divisor)
+        X = X.double() if inputs.needs_double else X
+        return standardize(X, center, divisor).float()
     tables = {name: torch.from_numpy(getattr(inputs, name)) for name in TABLES}
-    return enter(X, tables).float()
+    return enter(X, tables, inputs.needs_double).float()
 
 
 def transform_table(inputs: Quantiles | Scaling, X: np.ndarray) -> Tensor:

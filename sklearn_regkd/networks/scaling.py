@@ -1,21 +1,33 @@
 """Scalings of inputs and targets as parts of a network, which then takes and returns raw units."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from sklearn_regkd.preprocessing.scaling import Scaling
 
+# So many standard deviations from the mean an input is as absurd as at any greater distance,
+# of which the sine is noise and the products with weights overflow.
+FARTHEST = 1e3
 
-def _standardize_input(module: nn.Module, args: tuple) -> tuple:
+
+def standardize(X: Tensor, center: Tensor, divisor: Tensor) -> Tensor:
+    """Return ``(X - center) / divisor`` in the precision of X, at most 1,000 in size."""
+    return ((X - center.to(X.dtype)) / divisor.to(X.dtype)).clamp(-FARTHEST, FARTHEST)
+
+
+def _standardize_input(module: nn.Module, args: tuple, double: bool = False) -> tuple:
     """Scale the module's input in its own precision, then cast it to the weights'."""
     X, *rest = args
-    center, scale = module.input_center, module.input_scale
     dtype = next((p.dtype for p in module.parameters()), torch.get_default_dtype())
     X = X if X.is_floating_point() else X.to(dtype)
+    X = X.double() if double else X
     # A float64 column with a large offset (a time stamp) is centred before it
     # is cast: single precision would round it away.
-    return (((X - center.to(X.dtype)) / scale.to(X.dtype)).to(dtype), *rest)
+    center, divisor = module.get_buffer("input_center"), module.get_buffer("input_scale")
+    return (standardize(X, center, divisor).to(dtype), *rest)
 
 
 def attach_input_scaling(module: nn.Module, scaling: Scaling, n_dims: int) -> None:
@@ -37,9 +49,10 @@ def attach_input_scaling(module: nn.Module, scaling: Scaling, n_dims: int) -> No
     """
     shape = (-1, *[1] * (n_dims - 2))
     device = next((p.device for p in module.parameters()), None)
-    for name, values in (("input_center", scaling.center), ("input_scale", scaling.scale)):
+    for name, values in (("input_center", scaling.center), ("input_scale", scaling.divisor)):
         module.register_buffer(name, torch.tensor(values, device=device).reshape(shape))
-    module.register_forward_pre_hook(_standardize_input)
+    hook = partial(_standardize_input, double=scaling.needs_double)
+    module.register_forward_pre_hook(hook)
 
 
 class OutputScaling(nn.Module):
