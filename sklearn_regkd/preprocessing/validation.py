@@ -19,6 +19,9 @@ from sklearn_regkd.preprocessing.error_messages import (
 from sklearn_regkd.preprocessing.frames import as_floats, na_as_nan
 from sklearn_regkd.utils.sklearn_compat import check_sample_weight
 
+# Predictions leave the range of the labels, and float64 ends at 1.8e308.
+LARGEST_LABEL = 1e306
+
 
 def check_fit_data(
     estimator: BaseEstimator,
@@ -45,7 +48,8 @@ def check_fit_data(
     Raises
     ------
     ValueError
-        NaN, infinity, strings, dates, wrong lengths, fewer than two rows, sparse y.
+        NaN, infinity, strings, dates, numbers in X that single precision does not hold,
+        wrong lengths, fewer than two rows, sparse y.
     TypeError
         Sparse X.
     """
@@ -75,7 +79,19 @@ def check_fit_data(
         for one in given:
             refuse_dates(one)
         refuse_beyond_single(X)
+        _refuse_large(label)
     return X, label, y.ndim
+
+
+def _refuse_large(label: np.ndarray) -> None:
+    """Refuse labels so large that predictions near them are no float64."""
+    size = np.abs(label)
+    if size.max(initial=0) > LARGEST_LABEL:
+        row, output = np.argwhere(size > LARGEST_LABEL)[0]
+        raise ValueError(
+            f"y holds {label[row, output]:g} in row {row}, and labels go up to "
+            f"{LARGEST_LABEL:g}: take another unit"
+        )
 
 
 def _refuse_sparse(X: Any) -> None:
