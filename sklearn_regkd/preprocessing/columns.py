@@ -189,12 +189,12 @@ class TableColumns:
         names, positions = _names(X), list(range(len(self.names)))
         if names == self.names:
             return self._encode_frame(X)
-        has_text = [all(isinstance(name, str) for name in some) for some in (self.names, names)]
-        if all(has_text):
+        is_text = all(isinstance(name, str) for name in X.columns)
+        if is_text and all(isinstance(name, str) for name in self.names):
             validate_data(self, X, reset=False, skip_check_array=True)
         if names == positions:  # pandas has numbered them, who passed it an array
             return self._encode_array(np.asarray(X)) if self.categories else X
-        if self.names == positions and has_text[1] and not self.categories:
+        if self.names == positions and is_text and not self.categories:
             return X  # scikit-learn warns
         raise ValueError(
             f"the columns of X are called {names}, but in fit they were called {self.names}: pass "

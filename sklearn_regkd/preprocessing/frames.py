@@ -123,7 +123,8 @@ def na_as_nan(X: Any) -> Any:
     """
     if isinstance(X, np.ndarray | list | tuple):
         values = np.asarray(X)
-        return _na_as_nan(values) if values.dtype == object else X
+        without = _na_as_nan(values)
+        return X if without is values else without
     if not (is_frame(X) and hasattr(X, "iloc")):
         return X
     new, declared = {}, declared_categories(X)
