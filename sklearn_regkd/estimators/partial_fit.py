@@ -139,6 +139,8 @@ def _start_by_block(student: Any, X: np.ndarray, y: np.ndarray, weight: np.ndarr
     scaling = Scaling(scaling.center, scaling.scale, np.zeros_like(scaling.constant))
     transform = student.input_transform if student.module is None else "standard"
     inputs = fit_inputs(X, weight, transform, student._columns.categorical)
+    if isinstance(inputs, Scaling):  # nor does one of equal inputs
+        inputs = Scaling(inputs.center, inputs.scale, np.zeros_like(inputs.constant))
     start_student(
         student, X, inputs, scaling, {"loss": student.loss}, own_random_state(student.random_state)
     )

@@ -56,7 +56,7 @@ def check_fit_data(
     if issparse(y):
         raise ValueError("sparse y is not supported: pass y.toarray()")
     _refuse_sparse(X)
-    with explained(X, y, allow_nan=allow_nan, gaps=_gaps(estimator)):
+    with _sums_may_overflow(), explained(X, y, allow_nan=allow_nan, gaps=_gaps(estimator)):
         given = X, y
         X, y = validate_data(
             estimator,
@@ -81,6 +81,11 @@ def check_fit_data(
         refuse_beyond_single(X)
         _refuse_large(label)
     return X, label, y.ndim
+
+
+def _sums_may_overflow() -> np.errstate:
+    """Keep NumPy from warnings where a sum is taken to see whether all numbers are finite."""
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 def _refuse_large(label: np.ndarray) -> None:
@@ -119,7 +124,7 @@ def check_predict_data(
     if _is_beyond_doubt(estimator, X, input_shape):
         return X
     _refuse_sparse(X)
-    with explained(X, allow_nan=allow_nan, gaps=_gaps(estimator)):
+    with _sums_may_overflow(), explained(X, allow_nan=allow_nan, gaps=_gaps(estimator)):
         given = X
         X = validate_data(
             estimator,
@@ -162,7 +167,7 @@ def _is_beyond_doubt(estimator: BaseEstimator, X: Any, input_shape: tuple) -> bo
     ):
         return False
     flat = X.reshape(-1)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with _sums_may_overflow():
         if X.dtype == np.float32:
             return bool(np.isfinite(flat.sum()))
         return bool(flat @ flat < MOST_IN_SINGLE**2)  # so is each number
