@@ -2,8 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+OLDEST := .venv-oldest
+OLDEST_PYTHON ?= python3.11
 
-.PHONY: demo test golden lint format sinusoid papers tables accuracy ablation bench fuzz parquet digits gaze docs clean
+.PHONY: demo test quick test-oldest golden lint format sinusoid papers tables accuracy ablation bench fuzz parquet digits gaze docs clean
 
 demo: $(READY)
 	$(BIN)/python examples/1-start/concrete.py $(ARGS)
@@ -11,10 +13,23 @@ demo: $(READY)
 test: $(READY) lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 $(ARGS)  # one thread for each of two workers
 
+# For each save of a file: every room, without the tests marked as slow; half a minute.
+quick: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -m "not slow" $(ARGS)
+
+# The whole suite with the lower bounds of pyproject.toml on the lowest Python. Its environment is
+# made once: PyPI has torch 2.4 for x86 with CUDA only, so that 2.7 GB are downloaded and take 6 GB.
+# Old packages warn of newer ones: what `make test` takes for errors is shown as a warning here.
+test-oldest: $(OLDEST)/.ready
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -q -n 2 \
+		-W default::FutureWarning -W default::DeprecationWarning $(ARGS)
+
+# The last one holds the order of the rooms: which of them may import which.
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 # What the recipe decides on six small tables, compared with tests/golden/decisions.json: a minute.
 # ARGS=--write writes the file anew.
@@ -65,7 +80,7 @@ bench: $(READY)
 
 # Damaged and forged files, 10,000 of them: a few minutes.
 fuzz: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python tests/export/fuzz.py $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/persistence/fuzz.py $(ARGS)
 
 # 20,000,000 rows of Parquet distilled by two workers of 600 MB each, killed midway and resumed:
 # a quarter of an hour, 1.6 GB in the folder FOLDER.
@@ -86,6 +101,13 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
+$(OLDEST)/.ready: pyproject.toml tools/lower_bounds.py
+	$(OLDEST_PYTHON) -m venv $(OLDEST)
+	$(OLDEST_PYTHON) tools/lower_bounds.py test > $(OLDEST)/bounds.txt
+	$(OLDEST)/bin/python -m pip install -q --disable-pip-version-check -r $(OLDEST)/bounds.txt
+	$(OLDEST)/bin/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	touch $@
+
 clean:
-	rm -rf .venv build dist docs/_build docs/gallery docs/api/generated \
+	rm -rf .venv $(OLDEST) build dist docs/_build docs/gallery docs/api/generated \
 		.pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import make_friedman1
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,3 +35,11 @@ def wrong_labels(table):
 def two_outputs(table):
     X, y = table
     return X, np.column_stack([y, 100 * X[:, 2] - 5])
+
+
+@pytest.fixture(scope="session")
+def friedman():
+    """200 rows of ten features, of which five matter; nobody changes them."""
+    X, y = make_friedman1(200, noise=0.3, random_state=0)
+    X.flags.writeable = y.flags.writeable = False
+    return X, y

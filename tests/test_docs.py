@@ -25,8 +25,9 @@ def test_python_blocks_run(page, capsys, tmp_path, monkeypatch):
     printed = capsys.readouterr().out
     assert printed.count("\n") >= sum(block.count("print(") for block in blocks)
     if page.name == "README.md":  # which promises more than to run
-        alone, taught = (float(number) for number in re.findall(r": (-?\d+\.\d\d)$", printed, re.M))
-        assert taught > alone + 0.2
+        scores = re.findall(r": (-?\d+\.\d\d)$", printed, re.M)
+        alone, distilled = (float(score) for score in scores)
+        assert distilled > alone + 0.2
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -63,4 +64,4 @@ def test_the_api_reference_names_what_exists():
     for name in names:
         module, _, last = f"sklearn_regkd.{name}".rpartition(".")
         assert hasattr(import_module(module), last), name
-    assert set(import_module("sklearn_regkd").__all__) <= set(names)
+    assert set(import_module("sklearn_regkd").__all__) - {"__version__"} <= set(names)

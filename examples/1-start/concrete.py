@@ -9,7 +9,7 @@ predicts this strength from the recipe. 1,030 recipes with their measured streng
 
 In real life some labels are wrong: a typing error, two samples mixed up, a broken
 press. Here we spoil 30 % of the labels that are learned from, on purpose, so that we
-know which ones are wrong. The labels that the models are marked on stay clean.
+know which ones are wrong. The labels that the models are scored on stay clean.
 
 Two kinds of models meet:
 
@@ -17,11 +17,11 @@ Two kinds of models meet:
 - a *student*: a small neural network, quick and small enough for a tiny device, but
   easily led astray by wrong labels.
 
-In *distillation* the teacher helps the student to learn. Plain distillation tells the
-student the average of the given label and of what the teacher says. ``TORRegressor``
-and ``DistilledRegressor`` first ask the teacher about each recipe without having shown
-it that recipe's label: where label and teacher contradict each other strongly, the
-label is flagged as wrong, and the teacher's word is used in its place.
+In *distillation* the teacher helps the student to learn. In plain distillation the student
+learns the average of the given label and of the teacher's prediction. ``TORRegressor``
+and ``DistilledRegressor`` first let the teacher predict each recipe out-of-fold, that is
+without having seen its label: where label and teacher disagree strongly, the
+label is flagged as wrong, and the teacher's prediction is used in its place.
 
 Run it with ``make demo``, or with other errors in the labels::
 
@@ -57,7 +57,7 @@ TOR = "TORRegressor"
 DISTILLED = "DistilledRegressor"
 CEILING = "student, clean labels"
 
-# Okabe and Ito's colours, which the colour-blind can tell apart.
+# Okabe and Ito's colours, which the colour-blind can distinguish.
 BLUE, ORANGE, RED, GREEN, GREY = "#0072B2", "#E69F00", "#D55E00", "#009E73", "#7F7F7F"
 
 
@@ -73,8 +73,8 @@ def split_and_spoil(X, y, noise, share, seed):
     """Return training rows, clean and spoiled training labels, mask, test rows and labels."""
     rng = np.random.RandomState(seed)
     # Some recipes were measured more than once, and 25 rows are outright copies. A
-    # recipe on both sides would let a model recite its label instead of predicting
-    # it, so all copies of a recipe go to the same side.
+    # recipe on both sides would leak its label into the test rows, so all copies of
+    # a recipe go to the same side.
     recipe = np.unique(X, axis=0, return_inverse=True)[1].ravel()
     split = GroupShuffleSplit(n_splits=1, test_size=0.25, random_state=rng)
     train, test = next(split.split(X, y, groups=recipe))
@@ -88,8 +88,8 @@ def make_models(seed):
     def student(**params):
         return StudentRegressor(random_state=seed, **params)
 
-    # The absolute loss, because a teacher that is to judge labels must not run
-    # after the wrong ones itself.
+    # The absolute loss, because a teacher that is to find wrong labels must not
+    # follow them itself.
     teacher = HistGradientBoostingRegressor(loss="absolute_error", random_state=seed)
     return {
         TEACHER: teacher,
@@ -213,7 +213,7 @@ def print_table(runs, noise, share):
 
 
 def draw_labels(ax, given, predicted, mask, flagged):
-    """Draw what the student makes of every label that it was given."""
+    """Draw the student's prediction against every given label."""
     everything = np.concatenate([given, predicted])
     low, high = everything.min(), everything.max()
     ax.plot([low, high], [low, high], color="black", lw=1, zorder=1)

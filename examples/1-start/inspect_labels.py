@@ -1,6 +1,6 @@
 """
-See which labels are suspicious, and what became of them
-========================================================
+See which labels are suspicious, and what the student learned
+=============================================================
 
 Strength of concrete again, as in ``concrete.py``: 1,030 recipes, and 20 % of the training labels
 spoiled on purpose. Here we look into a fitted model: four pictures, a report in the terminal, the
@@ -32,9 +32,8 @@ from sklearn_regkd.inspection import (
 )
 
 
-def save(display, path, **options):
-    """Draw one display into a small file."""
-    display.plot(**options)
+def save(display, path):
+    """Save the picture of one display as a small file."""
     display.figure_.set_size_inches(5.6, 4.2)
     display.figure_.savefig(path, dpi=88, pil_kwargs={"optimize": True})
     plt.close(display.figure_)
@@ -42,7 +41,7 @@ def save(display, path, **options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Look into a model that doubts its labels.")
+    parser = argparse.ArgumentParser(description="Find wrong labels with a fitted model.")
     parser.add_argument("--noise", choices=["gross", "swap", "shift"], default="gross")
     parser.add_argument("--share", type=float, default=0.2, help="share of wrong labels")
     parser.add_argument("--output", default=".", help="folder of what is written")
@@ -66,10 +65,10 @@ def main():
     report.to_csv(folder / "labels_to_check.csv")
     print(f"\nPage: {folder / 'report.html'}\nTable: {folder / 'labels_to_check.csv'}")
 
-    noise = LabelNoiseDisplay.from_estimator(led, X, y)
-    save(noise, folder / "inspect_noise.png", unit="MPa")
-    agreement = TeacherAgreementDisplay.from_estimator(model, X, y)
-    save(agreement, folder / "inspect_agreement.png", unit="MPa")
+    noise = LabelNoiseDisplay.from_estimator(led, X, y, unit="MPa")
+    save(noise, folder / "inspect_noise.png")
+    agreement = TeacherAgreementDisplay.from_estimator(model, X, y, unit="MPa")
+    save(agreement, folder / "inspect_agreement.png")
     save(TrainingDisplay.from_estimator(alone), folder / "inspect_training.png")
     save(RouteDisplay.from_estimator(led), folder / "inspect_route.png")
 

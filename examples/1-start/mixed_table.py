@@ -102,7 +102,7 @@ def main():
     flagged = X.index[best.outlier_mask_]
     print(f"flagged: {len(flagged)}, of them wrong: {flagged.isin(wrong).sum()} of {len(wrong)}")
     report = distillation_report(search, X_test, y_test, X_train=X, y_train=typed, unit="EUR")
-    print(report.suspects.table(5))
+    print(report.suspicious_labels.table(5))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ A Parquet table that is larger than the memory of the workers, killed midway and
     python examples/2-practice/distill_parquet.py --folder work --prove    # 20,000,000 rows
 
 With --prove the script runs itself as another process, kills that one with SIGKILL when half of
-the teacher's answers are on disk, and runs it again. 20,000,000 rows take 1.7 GB in the folder.
+the teacher's predictions are on disk, and runs it again. 20,000,000 rows take 1.7 GB in the folder.
 """  # noqa: D205, D400  (the first line is the title of a page)
 
 import argparse
@@ -127,31 +127,35 @@ def distil(args):
 
 
 def prove(args):
-    """Run in another process, kill it in the middle of the teacher's answers, and run again."""
+    """Run in another process, kill it in the middle of the teacher's predictions, and run again."""
     n_files = -(-args.rows // ROWS_A_FILE)
-    answers = args.folder / "kept" / "answers"
+    predictions = args.folder / "kept" / "predictions"
     command = [sys.executable, __file__, "--folder", args.folder, "--rows", str(args.rows)]
     command += ["--memory-limit", args.memory_limit, "--workers", str(args.workers)]
     command += ["--sample-rows", str(args.sample_rows), "--epochs", str(args.epochs)]
     start = time.perf_counter()
     child = subprocess.Popen(command)
-    while len(list(answers.glob("*.safetensors"))) < n_files // 2:
+    while len(list(predictions.glob("*.safetensors"))) < n_files // 2:
         if child.poll() is not None:
             sys.exit("the first run ended before it could be killed: is the folder a new one?")
         time.sleep(0.2)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    there = {path.name: path.stat().st_mtime_ns for path in answers.glob("*.safetensors")}
-    print(f"killed after {time.perf_counter() - start:.0f} s, {len(there)} of {n_files} answers")
+    there = {path.name: path.stat().st_mtime_ns for path in predictions.glob("*.safetensors")}
+    print(
+        f"killed after {time.perf_counter() - start:.0f} s, {len(there)} of {n_files} predictions"
+    )
     start = time.perf_counter()
     subprocess.run(command, check=True)
-    kept = sum((answers / name).stat().st_mtime_ns == when for name, when in there.items())
-    print(f"resumed: {time.perf_counter() - start:.0f} s, {kept} of {len(there)} answers kept")
+    kept = sum((predictions / name).stat().st_mtime_ns == when for name, when in there.items())
+    print(f"resumed: {time.perf_counter() - start:.0f} s, {kept} of {len(there)} predictions kept")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-    parser.add_argument("--folder", type=pathlib.Path, required=True, help="for table and answers")
+    parser.add_argument(
+        "--folder", type=pathlib.Path, required=True, help="for table and predictions"
+    )
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--memory-limit", default="600MB", help="of each worker")
     parser.add_argument("--workers", type=int, default=2)

@@ -24,7 +24,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_regkd import StudentRegressor, TORRegressor
-from sklearn_regkd.out_of_core.dask_client import resilient_client
+from sklearn_regkd.out_of_core import resilient_client
 
 CANDIDATES = {
     "student__lr": [0.003, 0.01, 0.02, 0.03],
@@ -44,7 +44,7 @@ def search(memory):
 
 
 def kill_one(client, seconds):
-    """Kill the worker that holds most, without a chance to say farewell."""
+    """Kill the worker that holds most, by SIGKILL."""
     time.sleep(seconds)
     held = client.has_what()
     worker = max(held, key=lambda name: len(held[name]))

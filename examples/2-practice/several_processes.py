@@ -13,7 +13,7 @@ so the same step of one process is::
 
     OMP_NUM_THREADS=1 python examples/2-practice/several_processes.py --batch-size 2048
 
-A small student gains nothing: in the time in which two processes agree upon a gradient, one
+A small student gains nothing: in the time in which two processes exchange a gradient, one
 makes several steps of the default student. Try ``--width 64 --batch-size 64``.
 """  # noqa: D205, D400  (the first line is the title of a page)
 
@@ -54,15 +54,15 @@ def main():
     )
     # What is imported late is not to be counted.
     StudentRegressor((8,), max_epochs=1, random_state=0).fit(X[:100], y[:100])
-    with data_parallel() as team:
+    with data_parallel() as processes:
         start, worked = time.perf_counter(), time.process_time()
         student.fit(X[: args.rows], y[: args.rows])
         seconds, worked = time.perf_counter() - start, time.process_time() - worked
-    if team.rank == 0:  # all of them have the student; one of them says so
-        steps = student.n_iter_ * -(-args.rows // (args.batch_size * team.size))
-        print(f"{team.size} processes, {torch.get_num_threads()} threads each")
+    if processes.rank == 0:  # all of them have the student; one of them prints
+        steps = student.n_iter_ * -(-args.rows // (args.batch_size * processes.size))
+        print(f"{processes.size} processes, {torch.get_num_threads()} threads each")
         print(
-            f"{1e3 * seconds / steps:.1f} ms per step of {args.batch_size * team.size} rows, "
+            f"{1e3 * seconds / steps:.1f} ms per step of {args.batch_size * processes.size} rows, "
             f"{1e3 * worked / steps:.1f} ms of this processor"
         )
         print(f"loss of the last epoch: {student.history_[-1, 'train_loss']:.6f}")

@@ -42,22 +42,22 @@ def ship(folder):
     X = table.drop(columns=["rownames", "compressive_strength"]).to_numpy(np.float32)
     X, X_test, y, y_test = train_test_split(X, y, random_state=0)
     y, _ = corrupt_labels(y, "gross", 0.2, random_state=0)
-    taught = DistilledRegressor(random_state=0).fit(X, y)
+    distilled = DistilledRegressor(random_state=0).fit(X, y)
 
     # 1. For Python: numbers and JSON. Nothing in it can run, whoever sent it.
-    taught.save(folder / "student.regkd", training_rows=False)
+    distilled.save(folder / "student.regkd", training_rows=False)
     again = load(folder / "student.regkd")
-    same = (again.predict(X_test) == taught.predict(X_test)).all()
+    same = (again.predict(X_test) == distilled.predict(X_test)).all()
     size = (folder / "student.regkd").stat().st_size
     print(f"student.regkd: {size:,} bytes; the same predictions, bit for bit: {bool(same)}")
 
     # 2. For everything else: ONNX takes raw features and returns MPa.
-    model = to_onnx(taught, folder / "student.onnx")
-    print("student.onnx: ", onnx_report(model, taught, X_test, y_test))
+    model = to_onnx(distilled, folder / "student.onnx")
+    print("student.onnx: ", onnx_report(model, distilled, X_test, y_test))
 
     # 3. In eight bits; the ranges of values are read from the training rows.
-    small = to_int8_onnx(taught, X, folder / "student-int8.onnx")
-    print("student-int8: ", onnx_report(small, taught, X_test, y_test))
+    small = to_int8_onnx(distilled, X, folder / "student-int8.onnx")
+    print("student-int8: ", onnx_report(small, distilled, X_test, y_test))
 
     # 4. A whole Pipeline, by skl2onnx.
     student = StudentRegressor(loss="absolute_error", random_state=0)
@@ -66,8 +66,8 @@ def ship(folder):
     whole = skl2onnx.to_onnx(pipeline, X[:1]).SerializeToString()
     (folder / "pipeline.onnx").write_bytes(whole)
     session = onnxruntime.InferenceSession(whole, providers=["CPUExecutionProvider"])
-    said = session.run(None, {"X": X_test})[0].ravel()
-    gap = np.abs(said - pipeline.predict(X_test)).max()
+    exported = session.run(None, {"X": X_test})[0].ravel()
+    gap = np.abs(exported - pipeline.predict(X_test)).max()
     print(
         f"pipeline.onnx: {len(whole):,} bytes; at most {gap:.1e} MPa from the Pipeline's prediction"
     )

@@ -31,15 +31,14 @@ def fit_models(X, y, seed, teacher, student):
     """Return the fitted models by name.
 
     `teacher` and `student` are StudentRegressors, not fitted, the student with its seed. All
-    models hear of the same wrong labels; the teacher, too, is trained on them. Students are
-    trained with the absolute error unless their name says otherwise; TORRegressor has the loss
-    of its paper.
+    models are trained on the same wrong labels, the teacher too. Students are trained with the
+    absolute error unless another one is in their name; TORRegressor has the loss of its paper.
     """
     alone = clone(student).set_params(loss="absolute_error")
     # With mixed pictures there are as many more steps to train: let the other have them, too.
     longer = clone(alone).set_params(max_epochs=(1 + MADE) * student.max_epochs)
     with tempfile.TemporaryDirectory() as memory, warnings.catch_warnings():
-        # DistilledRegressor says that it gathers no evidence on images, but uses a fixed rule.
+        # DistilledRegressor warns that it gathers no evidence on images, but uses a fixed rule.
         warnings.filterwarnings("ignore", message="outliers='auto' needs a table")
         params = {"cv": 3, "memory": memory, "random_state": seed}
         tor = TORRegressor(teacher, student, **params).fit(X, y)
@@ -69,7 +68,7 @@ def show(scores, title, output):
     print_table(named, title, ABSOLUTE)  # the better of the two alone
     percent = {f"{share:.0%}": by for share, by in scores.items()}
     what = "mean error on clean test labels (degrees)"
-    # Logarithmic: a student that believes every label is off by several times as much.
+    # Logarithmic: a student that follows every label is off by several times as much.
     draw(percent, title, "wrong training labels", output, what=what, scale="log")
 
 

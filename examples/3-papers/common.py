@@ -10,7 +10,7 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupShuffleSplit
 from threadpoolctl import threadpool_limits
 
-# Okabe and Ito's colours, which the colour-blind can tell apart, with marks for those who
+# Okabe and Ito's colours, which the colour-blind can distinguish, with marks for those who
 # see none.
 LOOKS = (
     {"color": "#D55E00", "marker": "X", "ls": "-"},

@@ -5,8 +5,8 @@ How far is it turned? Rotated digits, for everybody to run
 The 1,797 handwritten digits that come with scikit-learn, 8 x 8 pixels, each turned by a random
 angle between -45 and 45 degrees; the angle is the label. A growing share of the training labels is
 wrong. The models are those of ``gaze.py``: a larger convolutional teacher, a small student with
-less than a tenth of its parameters alone (squared and absolute error), and the same student taught
-by ``TORRegressor`` and ``DistilledRegressor``, by the latter also with mixed pictures.
+less than a tenth of its parameters alone (squared and absolute error), and the same student
+distilled by ``TORRegressor`` and ``DistilledRegressor``, by the latter also with mixed pictures.
 
 The label is exact, but the task is not: people write at a slant, and a 0 looks the same from many
 sides. That is why a few degrees of error remain.

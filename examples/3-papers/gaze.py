@@ -1,16 +1,16 @@
 """
-Where do you look? A small network for gaze, taught by a larger one
-===================================================================
+Where do you look? A small network for gaze, distilled from a larger one
+========================================================================
 
 The direction of gaze (pitch and yaw) from a grey picture of an eye, 36 x 60 pixels, as in MPIIGaze
 (X. Zhang, Y. Sugano, M. Fritz, A. Bulling, CVPR 2015). A growing share of the training labels
 gets an annotation error (``--kind gross``: Gaussian, of three standard deviations of the labels).
-Compared are, by the mean angle between true and predicted gaze on clean labels that nobody saw:
+Compared are, by the mean angle between true and predicted gaze on clean labels of test rows:
 
 - a teacher with 187,442 parameters;
 - a student with less than a tenth of them, alone: with squared and with absolute error, and with
   the latter for four times as many epochs;
-- the same student, taught by ``TORRegressor`` and by ``DistilledRegressor``, by the latter also
+- the same student, distilled by ``TORRegressor`` and ``DistilledRegressor``, by the latter also
   with three mixed pictures for each of the training set, which the teacher labels.
 
 The teacher learns from the same wrong labels, with the absolute error. Nothing was tuned.
@@ -21,7 +21,7 @@ uint8, and ``y`` (n, 2), pitch and yaw in radians.
 
 **The split.** Frames that follow each other are nearly the same picture; were some of them among
 the training rows, all errors would look too small. Of a folder whole days are held out, each a
-block of frames in time. A file says nothing of time, and the evaluation lists of MPIIGaze are
+block of frames in time. A file holds no times, and the evaluation lists of MPIIGaze are
 drawn at random, so that a block of its rows would be no block of time: there pictures are sorted
 into 40 groups by their light (k-means of means over 6 x 6 pixels), and whole groups are held out.
 

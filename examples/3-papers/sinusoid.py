@@ -5,14 +5,14 @@ Teacher outlier rejection on a noisy sine
 The toy experiment of M. Takamoto, Y. Morishita, H. Imaoka, "An efficient method of
 training small models for regression problems with knowledge distillation", MIPR 2020,
 arXiv 2002.12597: a small student learns ``y = sin(2 pi x)`` from noisy labels, of which
-a growing share is wrong. Four ways of teaching it are compared:
+a growing share is wrong. Four ways of training it are compared:
 
 - the student alone, with squared error on the labels as they came;
 - the teacher only: the student imitates the teacher and never sees a label;
 - teacher outlier rejection (TOR) with one output;
 - TOR with two outputs, one for the label and one for the teacher.
 
-What is marked is the root mean squared error (RMSE) against the true sine.
+The score is the root mean squared error (RMSE) against the true sine.
 
 **What is ours.** Of the paper we could read the abstract, and two public
 implementations restate its loss. All of the following could not be read, is our choice,
@@ -24,8 +24,8 @@ the size of the student, and all training settings, the weight of the second out
 the output that predicts among them.
 
 **The teacher** is a wide network of the same family, as a large and a small network are
-the paper's subject. It is trained with the absolute error: a teacher that is to judge
-labels must not run after the wrong ones itself, and under ``shift`` a squared error
+the paper's subject. It is trained with the absolute error: a teacher that is to find
+wrong labels must not follow them itself, and under ``shift`` a squared error
 would move it by the share of wrong labels times their size. ``teacher itself`` is listed
 for comparison; it is no student.
 
@@ -60,7 +60,7 @@ TOR_1 = "TOR, one output"
 TOR_2 = "TOR, two outputs"
 TEACHER = "teacher itself"
 MODELS = (ALONE, ONLY, TOR_1, TOR_2, TEACHER)
-# Okabe and Ito's colours, which the colour-blind can tell apart, with marks and dashes
+# Okabe and Ito's colours, which the colour-blind can distinguish, with marks and dashes
 # for those who see none.
 LOOKS = {
     ALONE: {"color": "#D55E00", "marker": "X", "ls": "-"},
@@ -93,10 +93,10 @@ def make_teacher(seed):
 
 def fit_models(X, y, seed):
     """Return the fitted models by name."""
-    # TORRegressor(teacher) would ask the teacher about unseen rows by itself. Both TOR
-    # students hear the same teacher here, so it is asked once.
+    # TORRegressor(teacher) would cross-fit the teacher by itself. Both TOR students have
+    # the same teacher here, so it is cross-fitted once.
     folds = KFold(5, shuffle=True, random_state=seed)
-    unseen = cross_val_predict(make_teacher(seed), X, y, cv=folds)
+    oof_prediction = cross_val_predict(make_teacher(seed), X, y, cv=folds)
     teacher = make_teacher(seed).fit(X, y)
     student = make_student(seed)
     tor = {"student": student, "random_state": seed}
@@ -110,8 +110,8 @@ def fit_models(X, y, seed):
             loss="squared_error",
             random_state=seed,
         ).fit(X, y),
-        TOR_1: TORRegressor(heads=1, **tor).fit(X, y, teacher_prediction=unseen),
-        TOR_2: TORRegressor(heads=2, **tor).fit(X, y, teacher_prediction=unseen),
+        TOR_1: TORRegressor(heads=1, **tor).fit(X, y, teacher_prediction=oof_prediction),
+        TOR_2: TORRegressor(heads=2, **tor).fit(X, y, teacher_prediction=oof_prediction),
         TEACHER: teacher,
     }
 
@@ -161,7 +161,7 @@ def print_table(errors, seeds):
 
 def draw_errors(ax, errors, kind, shares):
     """Draw the error against the share of wrong labels."""
-    # Side by side, for the error bars of equal models to be told apart.
+    # Side by side, for the error bars of equal models to be seen.
     for offset, (name, look) in zip(np.linspace(-0.9, 0.9, len(LOOKS)), LOOKS.items(), strict=True):
         values = [errors[kind, share][name] for share in shares]
         ax.errorbar(
@@ -187,7 +187,7 @@ def draw_errors(ax, errors, kind, shares):
 
 
 def draw_example(ax, kind, share):
-    """Draw the data of one seed and what the models make of them."""
+    """Draw the data of one seed and the models' predictions."""
     X, y, _, mask = draw_data(kind, share, 0)
     ax.scatter(X[~mask], y[~mask], s=12, c="#8A8A8A", alpha=0.6, lw=0, label="good labels")
     ax.scatter(X[mask], y[mask], s=22, c="black", marker="x", lw=1, label="wrong labels")

@@ -73,7 +73,7 @@ def run_cell(cell, data, folder):
 
 
 def time_methods(path, n_rows, repeats=3):
-    """Return the seconds that each method takes, at its best, when the student only imitates."""
+    """Return the seconds that each method takes, at its best, in plain distillation."""
     X, _, y, _, _ = split(path, 0, n_rows)
     plain = {"outliers": None, "alpha": 0.5, "loss": "squared_error", "random_state": 0}
     seconds = {name: [] for name in METHODS}
@@ -85,8 +85,8 @@ def time_methods(path, n_rows, repeats=3):
     return {name: min(values) for name, values in seconds.items()}
 
 
-def verdict(gains):
-    """Say in a word what a row of differences shows."""
+def outcome(gains):
+    """Return in a word what a row of differences shows."""
     if len(gains) < 2:
         return ""
     error = gains.std(ddof=1) / np.sqrt(len(gains))
@@ -111,7 +111,7 @@ def summarise(found, seconds, command, n_seeds, timed):
         "R2 on clean test labels: the default recipe with a method switched on, minus the default "
         f"recipe, on the same rows with the same seeds. Mean over the sets {', '.join(sets)} and "
         f"{n_seeds} seed{'s' * (n_seeds > 1)}, with the standard error over these cells. Noises "
-        "as in [the page on accuracy](accuracy.md). *Helps* and *harms* are said where the "
+        "as in [the page on accuracy](accuracy.md). *Helps* and *harms* stand where the "
         "difference is more than two standard errors; among so many rows one or two will be so by "
         "chance.",
         "",
@@ -127,7 +127,7 @@ def summarise(found, seconds, command, n_seeds, timed):
         row = [name]
         for noise in noises:
             gains = scores(name, noise) - scores(BASE, noise)
-            row.append(f"{mean_and_error(gains)} {verdict(gains)}".strip())
+            row.append(f"{mean_and_error(gains)} {outcome(gains)}".strip())
         rows.append([*row, f"{seconds[name] / seconds[BASE]:.2f}"])
     blocks += [
         table(["method", *noises, "cost"], rows),
@@ -165,7 +165,7 @@ def main():
         done = {tuple(record[part] for part in CELL): record["r2"] for record in records}
     cells = [cell for cell in wanted if cell not in done]
     with (
-        tempfile.TemporaryDirectory() as folder,  # what the teacher said is the same for all
+        tempfile.TemporaryDirectory() as folder,  # teachers' predictions are the same for all
         ProcessPoolExecutor(args.jobs) as pool,
         args.records.open("a") as file,
     ):

@@ -1,4 +1,4 @@
-"""Whether an exported student says what `predict` says, on every table of a folder, and its cost.
+"""Whether an exported student predicts what `predict` does, on every table, and its cost.
 
     python examples/benchmarks/export.py --data folder
 

@@ -18,7 +18,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.preprocessing import OneHotEncoder
 
 ROWNAMES = "rownames"
-# Package, name, target, and columns left out: dates, and what says the target in other words.
+# Package, name, target, and columns left out: dates, and what is the target in other words.
 TABLES = (
     ("modeldata", "ames", "Sale_Price", []),
     ("modeldata", "car_prices", "Price", []),

@@ -96,12 +96,12 @@ def measure(n_repeats=11, n_features=8, rows=ROWS):
             typed = X.astype(dtype)
             models = fit_all(typed[:N_TRAIN], y[:N_TRAIN])
             for n_rows in rows:
-                asked = typed[N_TRAIN : N_TRAIN + n_rows]
+                rows_now = typed[N_TRAIN : N_TRAIN + n_rows]
                 predictions = {
-                    name: partial(model.predict, asked) for name, model in models.items()
+                    name: partial(model.predict, rows_now) for name, model in models.items()
                 }
                 for name in ("student", "plain student"):
-                    predictions[f"{name}: {BARE}"] = bare(models[name], asked)
+                    predictions[f"{name}: {BARE}"] = bare(models[name], rows_now)
                 for name, seconds in cpu_seconds(predictions, n_repeats).items():
                     times = (1e3 * seconds).tolist()
                     record = {"model": name, "rows": n_rows, "dtype": dtype, "milliseconds": times}
@@ -117,7 +117,7 @@ def spread(values):
 
 
 def table(records):
-    """Return milliseconds of all models, then the ratios that are asked for, as Markdown."""
+    """Return milliseconds of all models, then the ratios between them, as Markdown."""
     cells = {(r["dtype"], r["rows"], r["model"]): np.array(r["milliseconds"]) for r in records}
     names = list(dict.fromkeys(r["model"] for r in records))
     lines = ["| X | rows | " + " | ".join(names) + " |", "| --- " * (2 + len(names)) + "|"]

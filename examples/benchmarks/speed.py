@@ -3,7 +3,7 @@
     make bench                                            # all of it, about half an hour
     python examples/benchmarks/speed.py --only step --repeats 5
 
-The peers run beside it. All of it is single-threaded CPU time (wall time says the same on an idle
+Other libraries run beside it. All of it is single-threaded CPU time (which is wall time on an idle
 machine), each repeat runs all competitors one after the other, and a ratio is
 taken within a repeat. What a step costs is the slope between a short and a long
 fit, so that validation and set-up do not count.
@@ -29,9 +29,9 @@ from skorch import NeuralNet, NeuralNetRegressor
 from torch import nn
 
 from sklearn_regkd import DistilledRegressor, DistilledSearchCV, StudentRegressor, TORRegressor
+from sklearn_regkd.label_noise import student_folds
 from sklearn_regkd.networks.mlp import MLP
-from sklearn_regkd.teachers import peers
-from sklearn_regkd.training import checkpoint, pilot
+from sklearn_regkd.training import checkpoint, weight_decay
 from sklearn_regkd.training.checkpoint import Checkpoint
 
 N_FEATURES, N_ROWS, FEW, MANY = 16, 16384, 1, 4
@@ -66,8 +66,8 @@ def hand_written(module, X, y, batch_size, n_epochs):
         order = torch.randperm(len(X))
         X_now, y_now = X[order], y[order]
         for start in range(0, len(X), batch_size):
-            said = module(X_now[start : start + batch_size])
-            loss = (said - y_now[start : start + batch_size]).square().mean()
+            prediction = module(X_now[start : start + batch_size])
+            loss = (prediction - y_now[start : start + batch_size]).square().mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -201,8 +201,8 @@ def distillation(n_repeats, X, y):
         alone.append(seconds(lambda: StudentRegressor(random_state=0).fit(X, y)))
         with (
             Clock(HistGradientBoostingRegressor, "fit") as teacher,
-            Clock(peers, "train_batched") as copies,
-            Clock(pilot, "train_batched") as trials,
+            Clock(student_folds, "train_batched") as copies,
+            Clock(weight_decay, "train_batched") as trials,
             Clock(NeuralNet, "fit_loop") as loop,
         ):
             total = seconds(lambda: DistilledRegressor(random_state=0).fit(X, y))

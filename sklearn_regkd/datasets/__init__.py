@@ -1,4 +1,4 @@
-"""What distillation is tried on: spoiled labels, a toy problem, the papers' data, its measure."""
+"""Data for experiments: corrupted labels, a toy problem, and the data sets of the papers."""
 
 from sklearn_regkd.datasets.gaze import (
     angular_error,

@@ -10,8 +10,8 @@ def gaze_angles(direction: Any) -> np.ndarray:
 
     In camera coordinates (x to the right, y downwards, z away from the camera), as MPIIGaze has
     them, with ``pitch = asin(-y)`` and ``yaw = atan2(-x, -z)``: somebody who looks into the camera
-    looks along -z and has 0 and 0, who looks up has a positive pitch, who looks to the left side of
-    the picture (negative x) a positive yaw.
+    looks along -z and has 0 and 0; looking up is a positive pitch, looking to the left side of the
+    picture (negative x) a positive yaw.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def gaze_angles(direction: Any) -> np.ndarray:
 
 
 def gaze_directions(angles: Any) -> np.ndarray:
-    """Return the unit vectors of pitch and yaw: what :func:`gaze_angles` undoes.
+    """Return the unit vectors of pitch and yaw, the inverse of :func:`gaze_angles`.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def gaze_directions(angles: Any) -> np.ndarray:
 
 
 def angular_error(y_true: Any, y_pred: Any) -> np.ndarray:
-    """Return the angle between each two directions of gaze.
+    """Return the angle between true and predicted directions of gaze, row by row.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def angular_error(y_true: Any, y_pred: Any) -> np.ndarray:
 
     See Also
     --------
-    mean_angular_error : Their mean, for scorers.
+    mean_angular_error : The mean over all rows, for scorers.
 
     Examples
     --------

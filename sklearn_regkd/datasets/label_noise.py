@@ -1,4 +1,4 @@
-"""Labels made wrong on purpose, so that it is known which ones a method should reject."""
+"""Labels that are corrupted on purpose, so that it is known which ones a method should reject."""
 
 from collections.abc import Callable
 from numbers import Real
@@ -19,7 +19,7 @@ def corrupt_labels(
     magnitude: float = 3.0,
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Make a share of the labels wrong, and say which.
+    """Corrupt a share of the labels, and return which.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def corrupt_labels(
           rows. No label is wrong more than the others, so the mask is False
           everywhere.
     share : float, default=0.3
-        Share of the rows to spoil, in [0, 1]; ``round(share * n_samples)``
+        Share of the rows to corrupt, in [0, 1]; ``round(share * n_samples)``
         rows are chosen. For ``"gaussian"`` the size of the noise.
     magnitude : float, default=3.0
         Size of the error, in standard deviations of y. Not used by ``"swap"``
@@ -51,22 +51,22 @@ def corrupt_labels(
     Returns
     -------
     y_noisy : ndarray of the shape of y
-        The spoiled labels, of y's floating type (double precision if y holds
+        The corrupted labels, of y's floating type (double precision if y holds
         integers).
     mask : ndarray of bool of shape (n_samples,)
-        The chosen rows. All outputs of a chosen row are spoiled.
+        The chosen rows. All outputs of a chosen row are corrupted.
 
     Raises
     ------
     ValueError
         If y is empty, not finite, not numeric or of other than one or two
         dimensions, if `kind` is unknown, `share` outside [0, 1] or
-        `magnitude` not finite, or if a spoiled label overflows.
+        `magnitude` not finite, or if a corrupted label overflows.
 
     Notes
     -----
-    A spoiled label can be right by chance: a swap may hand over an equal
-    label, a single chosen row has nobody to swap with, and the labels of a
+    A corrupted label can be right by chance: a swap may hand over an equal
+    label, a single chosen row has no other to swap with, and the labels of a
     constant output have no standard deviation to be wrong by.
 
     Examples
@@ -103,7 +103,7 @@ def corrupt_labels(
             noisy[chosen] = CORRUPTIONS[kind](label, chosen, size, rng)
     if not np.isfinite(noisy).all():
         raise ValueError(
-            f"a spoiled label overflows {noisy.dtype}: y is too large for magnitude={magnitude}"
+            f"a corrupted label overflows {noisy.dtype}: y is too large for magnitude={magnitude}"
         )
     return noisy, mask
 
@@ -118,8 +118,8 @@ def _add_noise(
 def _swap(
     label: np.ndarray, chosen: np.ndarray, size: float, rng: np.random.RandomState
 ) -> np.ndarray:
-    # The chosen rows come in random order: handing labels round one circle
-    # leaves nobody with his own, which a plain permutation would.
+    # The chosen rows come in random order. Labels that are handed on by one row all
+    # change their rows; a plain permutation would leave some where they are.
     return label[np.roll(chosen, 1)]
 
 

@@ -1,4 +1,4 @@
-"""Images that stay on disk until somebody asks for them."""
+"""Images that stay on disk until they are indexed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class LazyImages:
-    """An array of images, of which an index reads those rows, and ``np.asarray`` all of them.
+    """An array of images on disk: an index reads its rows, ``np.asarray`` reads all of them.
 
     Parameters
     ----------
@@ -16,18 +16,18 @@ class LazyImages:
         (len(rows), *shape). Called once for each file that an index touches: ask for many rows at
         once, and for rows of the same file together.
     file : ndarray of int of shape (n_images,)
-        The file of each image.
+        Number of the file that holds each image.
     shape : tuple of int
         Shape of an image.
 
     Attributes
     ----------
     shape : tuple of int
-        (n_images, *shape of an image).
+        Number of images, and the shape of each.
     dtype : numpy.dtype
-        uint8.
+        Always uint8.
     ndim : int
-        Dimensions, the images' own and one more.
+        Number of dimensions: those of an image and one more.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""MPIIGaze: pictures of eyes, and where they look."""
+"""The data set MPIIGaze: images of eyes, and their directions of gaze."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.io import loadmat
 from scipy.spatial.transform import Rotation
 from sklearn.utils import Bunch
 
 from sklearn_regkd.datasets.gaze import gaze_angles
 from sklearn_regkd.datasets.lazy_images import LazyImages
+from sklearn_regkd.datasets.matlab import read_matlab
 
 SIDES = ("left", "right")
 SUBSETS = ("evaluation", "all")
@@ -28,16 +28,16 @@ SOURCE = (
 
 @dataclass(frozen=True)
 class Day:
-    """What one file holds: the frames of a day, with both eyes each.
+    """The content of one file: the frames of a day, with both eyes each.
 
     Parameters
     ----------
     frames : ndarray of str of shape (n_frames,)
         File names of the original pictures.
     gaze, pose : dict of ndarray of shape (n_frames, 3)
-        By side: direction of gaze, rotation vector of the head.
+        Direction of gaze and rotation vector of the head, by side.
     images : dict of ndarray of shape (n_frames, height, width), uint8
-        By side.
+        Images of the eyes, by side.
     """
 
     frames: np.ndarray
@@ -54,7 +54,7 @@ def load_mpiigaze(
 ) -> Bunch:
     """Read the normalised eyes of MPIIGaze from a folder.
 
-    The data set is that of [1]_. Right eyes are mirrored, as everybody does: the picture is turned
+    The data set is that of [1]_. Right eyes are mirrored, as is usual: the picture is flipped from
     left to right, and the signs of both yaw angles change. They then look like left eyes.
 
     Parameters
@@ -174,13 +174,7 @@ def read_day(path: Path) -> Day:
     ValueError
         If the file is damaged, or something in it is missing or of another shape.
     """
-    try:
-        content = loadmat(path, variable_names=["data", "filenames"])
-    except Exception as error:  # scipy raises whatever the damage makes of its reader
-        raise ValueError(
-            f"{path} cannot be read as a MATLAB file ({type(error).__name__}: {error}): it is "
-            "damaged or incomplete; unpack or download it again"
-        ) from error
+    content = read_matlab(path, ["data", "filenames"])
     try:
         frames = np.array([_text(one) for one in np.ravel(content["filenames"])])
         sides = {side: content["data"][side].item() for side in SIDES}
@@ -243,7 +237,7 @@ def _persons(root: Path, persons: Sequence[str | int] | None) -> list[str]:
         if name not in there:
             raise FileNotFoundError(f"{base} has no person {name}; there are: {', '.join(there)}")
     if len(set(names)) < len(names):
-        raise ValueError(f"persons names somebody twice: {persons!r}")
+        raise ValueError(f"persons names a person twice: {persons!r}")
     return names
 
 

@@ -1,4 +1,4 @@
-"""CMU Multi-PIE: pictures of faces, and where their landmarks are."""
+"""The data set CMU Multi-PIE: images of faces, and their landmarks."""
 
 import re
 import warnings
@@ -8,10 +8,10 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat
 from sklearn.utils import Bunch
 
 from sklearn_regkd.datasets.lazy_images import LazyImages
+from sklearn_regkd.datasets.matlab import read_matlab
 
 # Where the labels and the pictures of a release are, below the folder that holds both.
 LABELS = (Path("MPie_Labels", "labels"), Path("labels"))
@@ -34,9 +34,9 @@ def load_multipie(
 ) -> Bunch:
     """Read the faces and landmarks of CMU Multi-PIE from a folder.
 
-    The data set is that of [1]_. Somebody marked one picture of each session, subject, recording
-    and camera. Nobody moved while the flashes went off, so that its landmarks hold for the pictures
-    in all other lights as well: each of them is a row here.
+    The data set is that of [1]_. One picture of each session, subject, recording and camera was
+    marked. Nobody moved while the flashes went off, so that its landmarks hold for the pictures in
+    all other lights as well: each of them is a row here.
 
     Parameters
     ----------
@@ -156,15 +156,10 @@ def _first(root: Path, places: tuple[Path, ...]) -> Path:
 
 def _read_points(path: Path) -> np.ndarray:
     """Return the landmarks of a label file, (n_points, 2)."""
-    try:
-        points = loadmat(path, variable_names=["pts"])["pts"]
-    except KeyError as error:
-        raise ValueError(f"{path} holds no landmarks: it has no variable 'pts'") from error
-    except Exception as error:  # scipy raises whatever the damage makes of its reader
-        raise ValueError(
-            f"{path} cannot be read as a MATLAB file ({type(error).__name__}: {error}): it is "
-            "damaged or incomplete; unpack it again"
-        ) from error
+    content = read_matlab(path, ["pts"])
+    if "pts" not in content:
+        raise ValueError(f"{path} holds no landmarks: it has no variable 'pts'")
+    points = content["pts"]
     if (
         not isinstance(points, np.ndarray)
         or points.dtype.kind not in "fiu"

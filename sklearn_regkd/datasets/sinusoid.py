@@ -1,4 +1,4 @@
-"""One period of a sine with noise and outliers: the smallest problem with wrong labels."""
+"""One period of a sine with noise and outliers, the smallest problem with wrong labels."""
 
 from numbers import Integral, Real
 

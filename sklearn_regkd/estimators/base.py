@@ -1,56 +1,42 @@
 """What the distillation estimators share: from (X, y) and a teacher to a trained student."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn import get_config
 from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from skorch import NeuralNet
 from torch import Tensor
 
+from sklearn_regkd.estimators.check_data import check_data, check_methods
 from sklearn_regkd.estimators.diagram import teacher_and_student
 from sklearn_regkd.estimators.nested import NestedParamsMixin
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.label_noise.verdict import Verdict
-from sklearn_regkd.persistence.estimator_file import decode_params, encode_params
-from sklearn_regkd.persistence.json_params import decode, encode
+from sklearn_regkd.networks.inputs import TransformedRows
+from sklearn_regkd.persistence.estimator_file import params_codec
+from sklearn_regkd.persistence.json_params import PLAIN
 from sklearn_regkd.persistence.mixin import SaveMixin
-from sklearn_regkd.preprocessing.scaling import fit_target_scaling
+from sklearn_regkd.persistence.verdict_file import verdict_from_plain, verdict_to_plain
 from sklearn_regkd.preprocessing.validation import (
-    as_columns,
-    check_fit_data,
     check_predict_data,
-    check_weight,
     like_y,
 )
+from sklearn_regkd.supervision.methods import DistillationMethods
 from sklearn_regkd.supervision.supervision import Supervision
-from sklearn_regkd.supervision.validation_targets import ValidationTargets
 from sklearn_regkd.teachers.cross_fit import (
     CrossFitResult,
-    make_folds,
-    predict_teacher_cached,
-    teacher_rows,
 )
-from sklearn_regkd.teachers.ensemble import TeacherEnsemble, as_ensemble, cross_fit_teacher
+from sklearn_regkd.teachers.ensemble import as_ensemble, cross_fit_teacher
 from sklearn_regkd.teachers.fit_data import FitData
 from sklearn_regkd.teachers.kinds import (
-    check_default_rows,
-    check_teacher,
     default_teacher,
-    is_fitted_teacher,
-    own_teacher,
-    weight_params,
 )
-from sklearn_regkd.teachers.route import as_route
-from sklearn_regkd.training.curriculum import Curriculum
-from sklearn_regkd.utils.cache import open_memory
 from sklearn_regkd.utils.files import FileError
-from sklearn_regkd.utils.random import draw_seed, fill_random_states, own_random_state
+from sklearn_regkd.utils.random import draw_seed
 from sklearn_regkd.utils.sklearn_compat import (
     CallbackSupportMixin,
     HasMethods,
@@ -64,7 +50,7 @@ from sklearn_regkd.utils.sklearn_compat import (
     with_callbacks,
 )
 
-# What says something of single training rows, and what is the student's as well.
+# Attributes of single training rows, and attributes that the student has as well.
 OF_ROWS = ("teacher_prediction_", "inlier_probability_", "outlier_mask_")
 OF_STUDENT = (
     "history_",
@@ -77,62 +63,40 @@ OF_STUDENT = (
 )
 
 
-@dataclass(frozen=True)
-class Instruction:
-    """What a distillation estimator has decided to tell its student.
-
-    Parameters
-    ----------
-    label, teacher : ndarray of shape (n_samples, n_outputs)
-        What the student's heads are to say, in standard units.
-    verdict : Verdict
-        Which labels are trusted.
-    opinion : ndarray of shape (n_samples, n_outputs)
-        What the teacher said of rows that it had not seen, in raw units.
-    fitted_teacher : object or None
-        The teacher after all of its fits.
-    judged : ndarray of shape (n_samples, n_outputs), default=None
-        See :class:`~sklearn_regkd.supervision.supervision.Supervision`.
-    curriculum : Curriculum or None, default=None
-        Earlier stages of `label` and `teacher`.
-    hints : ndarray of shape (n_samples, n_hints), default=None
-        What the teacher sees in each row.
-    rehearsal : ValidationTargets or None, default=None
-        See :class:`~sklearn_regkd.supervision.supervision.Supervision`.
-    """
-
-    label: np.ndarray
-    teacher: np.ndarray
-    verdict: Verdict
-    opinion: np.ndarray
-    fitted_teacher: Any
-    judged: np.ndarray | None = None
-    curriculum: Curriculum | None = None
-    hints: np.ndarray | None = None
-    rehearsal: ValidationTargets | None = None
-
-
 class BaseDistiller(
     NestedParamsMixin, SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC
 ):
     """Base of the estimators in which a teacher supervises a student.
 
-    A subclass says what the student is told (:meth:`_supervise`) and under
+    A subclass decides what the student is told (:meth:`_supervise`) and under
     which loss (:meth:`_criterion`).
     """
 
     @abstractmethod
-    def _supervise(self, lesson: FitData) -> Instruction:
-        """Ask the teacher and decide what the student is told."""
+    def _supervise(
+        self, data: FitData, methods: DistillationMethods
+    ) -> tuple[Supervision, dict[str, Any]]:
+        """Find wrong labels, fit the teacher, and decide what the student is told.
+
+        Returns
+        -------
+        supervision : Supervision
+            What the student is told about each training row, and about extra ones.
+        fitted : dict
+            Fitted attributes: ``teacher_``, ``teacher_prediction_`` and ``verdict_`` (both
+            with a column for each output) at least.
+        """
 
     @abstractmethod
-    def _criterion(self, verdict: Verdict) -> dict[str, Any]:
+    def _criterion(
+        self, verdict: Verdict, alpha: np.ndarray | None, methods: DistillationMethods
+    ) -> dict[str, Any]:
         """Return the arguments of the student's criterion."""
 
     @all_or_nothing
     @with_callbacks
     def fit(self, X, y, sample_weight=None, teacher_prediction=None):
-        """Ask the teacher, decide which labels to trust, train the student.
+        """Fit the teacher, decide which labels to trust, train the student.
 
         Parameters
         ----------
@@ -143,7 +107,7 @@ class BaseDistiller(
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row, in the teacher's fit and in every loss.
         teacher_prediction : array-like of the shape of y, default=None
-            What a teacher says about these rows, if that is known already, in
+            Predictions of a teacher for these rows, if they are known already, in
             the units of y. Best out-of-fold. Goes with ``teacher=None``.
 
         Returns
@@ -162,119 +126,57 @@ class BaseDistiller(
         return self._fit(X, y, sample_weight, teacher_prediction)
 
     def _fit(self, X, y, sample_weight, teacher_prediction, X_unlabeled=None, teacher_route=None):
-        self._validate_params_now()
-        teacher = as_ensemble(self.teacher)
-        if isinstance(teacher, TeacherEnsemble):
-            teacher.check()
-        check_teacher(teacher)
-        if teacher_prediction is not None and self.teacher is not None:
-            raise ValueError(
-                "both teacher and teacher_prediction were given: set teacher=None to use the "
-                "predictions, or leave teacher_prediction away"
-            )
+        methods = self._validate_params_now()
         student = self._own_student()
-        if student.checkpoint is not None and self.random_state is None:
-            raise ValueError(
-                f"the student has checkpoint={student.checkpoint!r}, and random_state=None draws "
-                "other folds and seeds for each fit, so that none can go on where another was "
-                f"killed; set random_state of {type(self).__name__} to an integer"
-            )
-        X_array, y, self._y_ndim = check_fit_data(
-            self,
-            student._encode_categories(X),
-            y,
-            allow_nd=student.module is not None,
-            allow_nan=student._takes_missing(),
+        data = check_data(
+            self, student, X, y, sample_weight, teacher_prediction, teacher_route, X_unlabeled
         )
-        weight = check_weight(sample_weight, X_array)
-        everywhere = np.ones(len(y)) if weight is None else weight
-        counted = everywhere > 0
-        positive = everywhere[counted]
-        scaling = fit_target_scaling(y[counted], positive)
-        random_state = own_random_state(self.random_state)
-        fill_random_states(student, random_state)
-        memory = open_memory(self.memory)
+        check_methods(data, methods)
         context = self._init_callback_context(max_subtasks=2)
         with fit_task(context, self):
             with fit_task(context.subcontext(task_name="teacher"), self):
-                if teacher_prediction is None:
-                    if teacher is None:
-                        check_default_rows(X, X_array.shape)
-                    teacher = own_teacher(teacher, y.shape[1], random_state, len(y))
-                    params = self._teacher_params(teacher, weight)
-                    rows, given = teacher_rows(teacher, X, X_array), None
-                    if is_fitted_teacher(teacher):
-                        given = predict_teacher_cached(memory, teacher, rows, y.shape[1])
-                else:
-                    given = as_columns(teacher_prediction, len(y), y.shape[1], "teacher_prediction")
-                    teacher, params, rows = None, {}, X
-                lesson = FitData(
-                    X_array,
-                    y,
-                    everywhere,
-                    scaling,
-                    student,
-                    teacher,
-                    rows,
-                    params,
-                    given,
-                    make_folds(self.cv, len(y), random_state),
-                    random_state,
-                    memory,
-                    None if teacher_route is None else as_route(teacher_route, y.shape),
-                )
-                told = self._supervise(lesson)
-                more = self._extra_rows(lesson, told, X_unlabeled)
-            supervision = Supervision(
-                told.label[counted],
-                told.teacher[counted],
-                told.verdict.inlier[counted],
-                positive / positive.mean(),
-                None if told.judged is None else told.judged[counted],
-                None if told.hints is None else told.hints[counted],
-                None if told.rehearsal is None else told.rehearsal.of(counted),
-            )
-            seen = X_array if counted.all() else X_array[counted]
-            if more is not None:
-                supervision = supervision.joined_by(scaling.standardize(more[1]))
-                # Single precision stays so; but fractions do not become bytes.
-                further = more[0] if seen.dtype == np.uint8 else more[0].astype(seen.dtype)
-                seen = np.concatenate([seen, further])
+                supervision, fitted = self._supervise(data, methods)
+            X_seen, rows, supervision = _rows_of_student(data, supervision)
             task = context.subcontext(task_name="student")
             with task.propagate_callback_context(student), fit_task(task, self):
-                criterion = self._criterion(told.verdict)
-                route = None if told.curriculum is None else told.curriculum.of(counted)
-                student._learn_from_teacher(self, seen, supervision, scaling, criterion, route)
+                criterion = self._criterion(fitted["verdict_"], fitted.get("alpha_"), methods)
+                student._learn_from_teacher(
+                    self, X_seen, supervision, data.scaling, criterion, rows
+                )
+        self._set_fitted(data, student, fitted)
+        return self
 
-        self.teacher_ = told.fitted_teacher
+    def _set_fitted(self, data: FitData, student: StudentRegressor, fitted: dict[str, Any]) -> None:
+        """Set all fitted attributes."""
+        verdict = fitted["verdict_"].scaled(data.scaling.scale)
+        columns = {
+            "teacher_prediction_": fitted["teacher_prediction_"],
+            "inlier_probability_": verdict.inlier_probability,
+            "outlier_mask_": ~verdict.inlier,
+        }
+        like = {name: like_y(values, self._y_ndim) for name, values in columns.items()}
+        for name, value in {**fitted, "verdict_": verdict, **like}.items():
+            setattr(self, name, value)
         self.student_ = student
         self.history_ = student.history_
         self.n_iter_ = student.n_iter_
-        self.n_outputs_ = y.shape[1]
-        self.teacher_prediction_ = like_y(told.opinion, self._y_ndim)
-        self.inlier_probability_ = like_y(told.verdict.inlier_probability, self._y_ndim)
-        self.outlier_mask_ = like_y(~told.verdict.inlier, self._y_ndim)
-        self._input_shape = X_array.shape[1:]
-        return self
+        self.n_outputs_ = data.n_outputs
+        self._input_shape = data.X.shape[1:]
 
-    def _extra_rows(self, lesson: FitData, told: Instruction, X_unlabeled: Any):
-        """Return further rows and what the teacher says of them in raw units, or None."""
-        return None
-
-    def _consult(self, lesson: FitData, refit: bool) -> CrossFitResult:
-        """Ask the teacher of a lesson; fit it on all rows as well where `refit`."""
-        if lesson.prediction is not None:
-            return CrossFitResult(lesson.prediction, lesson.teacher)
+    def _cross_fit(self, data: FitData) -> CrossFitResult:
+        """Return out-of-fold predictions of the teacher, and the teacher fitted on all rows."""
+        if data.teacher_prediction is not None:
+            return CrossFitResult(data.teacher_prediction, data.teacher)
         return cross_fit_teacher(
-            lesson.teacher,
-            lesson.rows,
-            lesson.y,
-            params=lesson.teacher_params,
-            folds=lesson.folds,
-            refit=refit,
-            n_jobs=self.n_jobs,
-            seed=draw_seed(lesson.random_state),
-            memory=lesson.memory,
+            data.teacher,
+            data.teacher_X,
+            data.y,
+            params=data.teacher_params,
+            folds=data.folds,
+            refit=True,
+            n_jobs=data.n_jobs,
+            seed=draw_seed(data.random_state),
+            cache=data.cache,
         )
 
     def predict(self, X):
@@ -303,22 +205,22 @@ class BaseDistiller(
             return StudentRegressor(verbose=self.verbose)
         if isinstance(self.student, NeuralNet):
             return StudentRegressor(module=clone(self.student), verbose=self.verbose)
-        if isinstance(self.student, StudentRegressor):
-            return clone(self.student)
-        raise TypeError(
-            f"student must be None, a StudentRegressor or a skorch NeuralNet, got "
-            f"{self.student!r}; for a network of your own use StudentRegressor(module=...)"
-        )
-
-    def _teacher_params(self, teacher: Any, weight: np.ndarray | None) -> dict[str, np.ndarray]:
-        if weight is None or is_fitted_teacher(teacher):
-            return {}
-        if get_config()["enable_metadata_routing"]:
-            return dict(process_routing(self, "fit", sample_weight=weight).teacher.fit)
-        return weight_params(teacher, weight)
+        if not isinstance(self.student, StudentRegressor):
+            raise TypeError(
+                f"student must be None, a StudentRegressor or a skorch NeuralNet, got "
+                f"{self.student!r}; for a network of your own use StudentRegressor(module=...)"
+            )
+        student = clone(self.student)
+        if student.checkpoint is not None and self.random_state is None:
+            raise ValueError(
+                f"the student has checkpoint={student.checkpoint!r}, and random_state=None draws "
+                "other folds and seeds for each fit, so that none can go on where another was "
+                f"killed; set random_state of {type(self).__name__} to an integer"
+            )
+        return student
 
     def get_metadata_routing(self):
-        """Say which metadata `fit` takes for itself and which it hands to the teacher.
+        """Return which metadata `fit` takes for itself and which it hands to the teacher.
 
         Returns
         -------
@@ -337,7 +239,8 @@ class BaseDistiller(
         """Let scikit-learn's diagram show teacher and student, also where they are defaults."""
         return teacher_and_student(self)
 
-    def _validate_params_now(self) -> None:
+    def _validate_params_now(self) -> DistillationMethods:
+        """Raise an error if a parameter makes no sense; return the methods that are on."""
         validate_parameters(
             self,
             {
@@ -356,6 +259,7 @@ class BaseDistiller(
                 f"predict_head={self.predict_head!r} needs heads=2: a student with one head "
                 "predicts with it"
             )
+        return DistillationMethods()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -373,26 +277,53 @@ class BaseDistiller(
         check_fitted(self, "student_")
         learned, tensors = self.student_._learned_state(training_rows)
         state = {
-            "student": encode_params(self.student_),
+            "student": params_codec().encode(self.student_),
             **learned,
-            "teacher": encode(self.teacher_, {}),
+            "teacher": PLAIN.encode(self.teacher_),
         }
         if training_rows:
             for name in OF_ROWS:
                 tensors[name] = torch.from_numpy(np.array(getattr(self, name)))
+            if "verdict_" in vars(self):  # not where it came from a file of before there was one
+                state["verdict"], of_verdict = verdict_to_plain(self.verdict_)
+                tensors |= of_verdict
         return state, tensors
 
     def _take_learned_state(self, state: dict[str, Any], tensors: dict[str, Tensor], module):
-        student = decode_params(state["student"])
+        student = params_codec().decode(state["student"])
         if not isinstance(student, StudentRegressor):
             raise FileError(f"the file's student is {student!r}")
         student._take_learned_state(state, tensors, module)
         if isinstance(self.student, StudentRegressor):
             self.student.module = module
-        self.student_, self.teacher_ = student, decode(state["teacher"], {})
+        self.student_, self.teacher_ = student, PLAIN.decode(state["teacher"])
         for name in OF_STUDENT:
             if hasattr(student, name):
                 setattr(self, name, getattr(student, name))
         for name in OF_ROWS:
             if name in tensors:
                 setattr(self, name, tensors[name].numpy())
+        if "verdict" in state:
+            shape = (-1, self.n_outputs_)
+            probability = self.inlier_probability_.reshape(shape)
+            inlier = ~self.outlier_mask_.reshape(shape)
+            self.verdict_ = verdict_from_plain(state["verdict"], tensors, inlier, probability)
+
+
+def _rows_of_student(
+    data: FitData, supervision: Supervision
+) -> tuple[np.ndarray, TransformedRows | None, Supervision]:
+    """Return what the student learns from: rows of positive weight, and the extra ones.
+
+    Rows are transformed already where the built-in network learns from training rows alone.
+    """
+    used = data.used_rows
+    every = bool(used.all())
+    X = data.X if every else data.X[used]
+    supervision = supervision.of(used)
+    if supervision.extra_rows:
+        X, supervision = supervision.joined(X)
+        return X, None, supervision
+    if data.student.module is not None:
+        return X, None, supervision
+    return X, data.network_rows if every else data.network_rows.take(used), supervision

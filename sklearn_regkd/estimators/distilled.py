@@ -1,6 +1,6 @@
 """The default recipe: a repaired teacher and repaired labels for a small student."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from numbers import Real
 from typing import Any
 
@@ -8,22 +8,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sklearn_regkd.estimators.base import BaseDistiller, Instruction
+from sklearn_regkd.estimators.base import BaseDistiller
 from sklearn_regkd.estimators.student import StudentRegressor
-from sklearn_regkd.label_noise.detect import Decision, detect_by_evidence, detect_by_rule
+from sklearn_regkd.label_noise.detect import (
+    Decision,
+    LabelNoise,
+    detect_by_evidence,
+    detect_by_rule,
+)
 from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels
 from sklearn_regkd.label_noise.rules import resolve_rule
 from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
-from sklearn_regkd.losses.modules import LOSSES, WITH_TEACHER
+from sklearn_regkd.losses.modules import LOSSES, TEACHER_LOSSES
 from sklearn_regkd.persistence.estimator_file import saveable
-from sklearn_regkd.persistence.json_params import decode, encode
-from sklearn_regkd.supervision.methods import DistillationMethods, hint_params
+from sklearn_regkd.persistence.json_params import PLAIN
+from sklearn_regkd.supervision.methods import DistillationMethods
 from sklearn_regkd.supervision.mixing import mix
+from sklearn_regkd.supervision.targets import Targets
 from sklearn_regkd.supervision.validation_targets import ValidationTargets
-from sklearn_regkd.teachers.extra_rows import extra_rows
-from sklearn_regkd.teachers.hints import check_hints, hint_features
-from sklearn_regkd.teachers.refit import teach
-from sklearn_regkd.training.curriculum import Curriculum
+from sklearn_regkd.teachers.interface import FittedTeacher
+from sklearn_regkd.teachers.refit import refit_teacher
 from sklearn_regkd.utils.random import draw_seed
 from sklearn_regkd.utils.sklearn_compat import (
     Interval,
@@ -36,13 +40,13 @@ from sklearn_regkd.utils.sklearn_compat import (
 
 @saveable
 class DistilledRegressor(BaseDistiller):
-    """A small student taught by a teacher, with labels that are believed as far as they deserve.
+    """A small student that learns from a teacher and from labels, of which some may be wrong.
 
-    1. The student's peers and boosted trees are asked about each row
-       out-of-fold. If those that believe every label predict left-out labels
-       no worse than those that doubt, all labels are trusted. If they do, the
+    1. Cross-fitted students and boosted trees predict each row out-of-fold, with the squared
+       and with the absolute error. If the models of the squared error, which follow every
+       label, predict left-out labels no worse, all labels are trusted. If they do, the
        rule that leads to the best predictions decides which labels are wrong.
-    2. Wrong labels are replaced by what the models that never saw them say, and
+    2. Wrong labels are replaced by out-of-fold predictions, and
        the teacher is fitted on all rows with these repaired labels.
     3. The student learns a mixture of the repaired label and the teacher, in
        which a teacher that knows no more than the student has no weight.
@@ -69,7 +73,7 @@ class DistilledRegressor(BaseDistiller):
     alpha : "auto" or float, default="auto"
         Weight of the teacher in what the student learns; 0 is the repaired
         labels alone, 1 the teacher alone. Values outside [0, 1] are allowed.
-        ``"auto"`` takes the weight by which teacher and peers together predict
+        ``"auto"`` takes the weight by which teacher and cross-fitted students together predict
         left-out labels best (least squares on trusted labels), but at least one
         half where labels turned out to be wrong.
     loss : "auto", name or callable, default="auto"
@@ -110,13 +114,13 @@ class DistilledRegressor(BaseDistiller):
     cv : int, splitter or iterable, default=5
         Folds of the out-of-fold teacher; an integer means shuffled folds.
     memory : str or joblib.Memory, default=None
-        Folder in which to keep teachers and what they said, for the next fit with the same
+        Folder in which to keep teachers and their predictions, for the next fit with the same
         teacher, rows, labels, weights, folds and seeds: the other candidates of a grid over
         the student, for example. Processes may share it: those that need the same answer
         wait for the first. It needs an integer `random_state`: with None each fit draws
         folds and seeds of its own, and nothing is shared. A teacher counts as another one if
         its parameters, the version of its package or, in a script, the code of its class
-        have changed. Like any pickle, a folder is to be read only if you trust who wrote it.
+        have changed. Like any pickle, a folder is to be read only if you trust its author.
     n_jobs : int, default=None
         Fits of the teacher at a time, but no more than there are cores, of which each gets its
         share for threads. Inside another parallel loop, such as
@@ -135,12 +139,15 @@ class DistilledRegressor(BaseDistiller):
     student_ : StudentRegressor
         The fitted student.
     teacher_prediction_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        What the teacher says about the training rows, out-of-fold if it was
+        Predictions of the teacher for the training rows, out-of-fold if it was
         fitted here, in the units of y.
     inlier_probability_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         How much each label is to be trusted; below one half it was rejected.
     outlier_mask_ : ndarray of bool of shape (n_samples,) or (n_samples, n_outputs)
         The rejected labels.
+    verdict_ : Verdict
+        The rule of each output with its scale and threshold in units of y, see
+        :class:`~sklearn_regkd.label_noise.verdict.Verdict`.
     decisions_ : list of Decision
         For each output: the rule that was chosen, the share of labels that it
         rejected, the weight of the teacher, and why; ``print(decisions_[0])``.
@@ -161,19 +168,19 @@ class DistilledRegressor(BaseDistiller):
     -----
     Wrong labels and odd clean ones cannot always be told apart: a target with a
     second hump at a constant distance looks exactly like labels that were
-    shifted. ``outliers="auto"`` asks for two kinds of evidence: models of the
+    shifted. ``outliers="auto"`` takes two kinds of evidence: models of the
     squared error must predict left-out labels clearly worse, in absolute error,
     than models of the absolute error; and the worse, the better one can predict
     from X where the large errors are. Then it refits both models under each rule
     and compares them on all labels. It costs about six fits of the student if
     nothing is found, and about fifteen if something is.
 
-    On inputs of more than two dimensions there are no peers to ask: labels beyond
+    On inputs of more than two dimensions no students are cross-fitted: labels beyond
     3 robust standard deviations of the teacher's errors are rejected, and alpha
     is one half.
 
-    A frozen teacher, a module and `teacher_prediction` are not refitted: what
-    they say decides about the labels and is what the student imitates.
+    A frozen teacher, a module and `teacher_prediction` are not refitted: their predictions
+    decide about the labels, and the student imitates them.
 
     Examples
     --------
@@ -245,7 +252,7 @@ class DistilledRegressor(BaseDistiller):
         X_unlabeled=None,
         teacher_route=None,
     ):
-        """Find wrong labels, teach the teacher without them, and the student by both.
+        """Find wrong labels, fit the teacher without them, and train the student on both.
 
         Parameters
         ----------
@@ -256,14 +263,14 @@ class DistilledRegressor(BaseDistiller):
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row, in the teacher's fit and in every loss.
         teacher_prediction : array-like of the shape of y, default=None
-            What a teacher says about these rows, if that is known already, in
+            Predictions of a teacher for these rows, if they are known already, in
             the units of y. Best out-of-fold. Goes with ``teacher=None``.
         X_unlabeled : array-like of shape (n_more, n_features), default=None
             Rows without labels, from which the student learns what the teacher
-            says about them. In cross-validation all of them go into each fit.
+            predicts for them. In cross-validation all of them go into each fit.
         teacher_route : array-like of shape (n_samples, n_stages) or \
                 (n_samples, n_stages, n_outputs), default=None
-            What a teacher said about these rows at stages of its training, the
+            Predictions of a teacher for these rows at stages of its training, the
             last one in the end. Goes with ``teacher=None`` and `route`.
 
         Returns
@@ -285,104 +292,64 @@ class DistilledRegressor(BaseDistiller):
             X, y, sample_weight, teacher_prediction, X_unlabeled, teacher_route=teacher_route
         )
 
-    def _supervise(self, lesson):
-        methods = DistillationMethods.of(self)
-        hints, revision = methods.hints, methods.revision
-        if hints is not None:
-            check_hints(lesson.teacher, hints)
-        council = self._council(lesson)
+    def _supervise(self, data, methods):
+        noise = self._detect_label_noise(data)
+        label = mix(noise.replacement, data.label, noise.trust)
+        teacher, stages = refit_teacher(data, noise.unfitted, label, methods.route)
+        alpha = noise.alpha if self.alpha == "auto" else self.alpha
+        alpha = np.broadcast_to(alpha, noise.alpha.shape).copy()
+        targets = Targets(
+            label=label,
+            teacher=mix(stages, noise.replacement, noise.oof_share),
+            oof_prediction=data.scaling.standardize(noise.teacher_prediction),
+            inlier=noise.verdict.inlier,
+            alpha=np.zeros_like(alpha) if self._weighs_by_itself() else alpha,
+        )
+        fitted_teacher = FittedTeacher(teacher, data)
+        if data.X_unlabeled is not None:
+            targets = targets.with_rows(data.X_unlabeled, fitted_teacher.predict_unlabeled())
+        for method in methods:
+            targets = method.apply(targets, data, fitted_teacher)
+        supervision = targets.supervision(data.weight)
+        if noise.by_fold is not None and targets.alpha.any() and not methods.change_targets:
+            by_fold = mix(targets.label, noise.by_fold, targets.alpha)
+            validation_targets = ValidationTargets.by_folds(data.folds, by_fold)
+            supervision = replace(supervision, validation_targets=validation_targets)
+        return supervision, {
+            "teacher_": teacher,
+            "teacher_prediction_": noise.teacher_prediction,
+            "verdict_": noise.verdict,
+            "alpha_": alpha,
+            "decisions_": noise.decisions,
+        }
+
+    def _detect_label_noise(self, data) -> LabelNoise:
+        """Find wrong labels, by evidence or by the rule that was named."""
+        models = OutOfFoldModels(data, self._cross_fitted_students(data))
         if isinstance(self.outliers, str) and self.outliers == "auto":
-            finding = detect_by_evidence(council)
-        else:
-            rule = resolve_rule(self.outliers)
-            finding = detect_by_rule(rule, council, self.alpha == "auto")
-        scaling = lesson.scaling
-        repaired = mix(finding.opinion, scaling.standardize(lesson.y), finding.trust)
-        teacher, stages = teach(lesson, finding.unfitted, repaired, methods.route, self.n_jobs)
-        imitated = mix(stages, finding.opinion, finding.second)
-        if revision is not None and revision.revises == "label":
-            # A teacher that was fitted on a label defends it.
-            repaired = revision.apply(repaired, finding.teacher)[0]
-        elif revision is not None:
-            imitated = revision.apply(repaired, imitated[-1])[1][None]
-        if methods.selection is not None:
-            chosen = methods.selection.select(
-                lesson.student,
-                lesson.X,
-                repaired,
-                imitated[-1],
-                np.asarray(finding.verdict.inlier.all(axis=1)),
-                lesson.weight,
-                lesson.random_state,
-            )
-            imitated = np.where(chosen, imitated, repaired)
-        alpha = finding.alpha if self.alpha == "auto" else self.alpha
-        self.alpha_ = np.broadcast_to(alpha, finding.alpha.shape).copy()
-        self.decisions_ = finding.decisions
-        alpha = 0 if self._weighs_by_itself() else alpha
-        told = mix(repaired, imitated, alpha)
-        rehearsal = None
-        if finding.by_fold is not None and np.any(alpha) and not (revision or methods.selection):
-            rehearsal = ValidationTargets.by_folds(
-                lesson.folds, mix(repaired, finding.by_fold, alpha)
-            )
-        return Instruction(
-            told[-1],
-            imitated[-1],
-            finding.verdict,
-            scaling.restore(finding.teacher),
-            teacher,
-            repaired,
-            methods.route
-            and Curriculum(told.astype(np.float32), imitated.astype(np.float32), methods.route),
-            hints and hint_features(teacher, lesson.rows, hints, lesson.random_state),
-            rehearsal,
+            return detect_by_evidence(models)
+        return detect_by_rule(resolve_rule(self.outliers), models, self.alpha == "auto")
+
+    def _cross_fitted_students(self, data) -> CrossFittedStudents | None:
+        if data.X.ndim > 2:
+            return None
+        return CrossFittedStudents(
+            data.student if data.student.module is None else StudentRegressor(),
+            data.network_rows,
+            data.label,
+            data.weight,
+            data.folds,
+            draw_seed(data.random_state),
+            data.cache,
         )
 
     def _weighs_by_itself(self) -> bool:
         """Whether the loss decides about label and teacher, so that they must not be mixed."""
-        return not isinstance(self.loss, str) or (self.loss in WITH_TEACHER and self.loss != "tor")
-
-    def _extra_rows(self, lesson, told, X_unlabeled):
-        methods = DistillationMethods.of(self)
-        if X_unlabeled is None and methods.synthetic is None:
-            return None
-        methods.refuse_further_rows("X_unlabeled")
-        teacher = told.fitted_teacher
-        return extra_rows(self, lesson, teacher, methods.synthetic, X_unlabeled)
-
-    def _council(self, lesson) -> OutOfFoldModels:
-        peers = None
-        if lesson.X.ndim == 2:
-            plain = lesson.student.module is None
-            peers = CrossFittedStudents(
-                lesson.student if plain else StudentRegressor(),
-                lesson.X,
-                lesson.scaling.standardize(lesson.y),
-                lesson.weight,
-                lesson.folds,
-                draw_seed(lesson.random_state),
-                lesson.student._columns.categorical if plain else (),
-                lesson.memory,
-            )
-        return OutOfFoldModels(
-            lesson.teacher,
-            lesson.rows,
-            lesson.X,
-            lesson.y,
-            lesson.weight,
-            lesson.scaling,
-            lesson.teacher_params,
-            lesson.prediction,
-            peers,
-            lesson.folds,
-            self.teacher is None and lesson.prediction is None,
-            self.n_jobs,
-            lesson.random_state,
-            lesson.memory,
+        return not isinstance(self.loss, str) or (
+            self.loss in TEACHER_LOSSES and self.loss != "tor"
         )
 
-    def _criterion(self, verdict) -> dict[str, Any]:
+    def _criterion(self, verdict, alpha, methods) -> dict[str, Any]:
         loss = self.loss
         if loss == "auto":
             loss = getattr(self.student, "loss", "squared_error")
@@ -393,11 +360,11 @@ class DistilledRegressor(BaseDistiller):
             "loss": loss,
             "n_heads": self.heads,
             "teacher_weight": self.teacher_weight,
-            "alpha": self.alpha_.tolist(),
-            **hint_params(DistillationMethods.of(self).hints),
+            "alpha": alpha.tolist(),
+            **methods.criterion_params(),
         }
 
-    def _validate_params_now(self) -> None:
+    def _validate_params_now(self) -> DistillationMethods:
         super()._validate_params_now()
         validate_parameters(
             self,
@@ -408,17 +375,17 @@ class DistilledRegressor(BaseDistiller):
         )
         if not (isinstance(self.outliers, str) and self.outliers == "auto"):
             resolve_rule(self.outliers)
-        DistillationMethods.of(self)
+        return DistillationMethods.of(self)
 
     # What a file holds of it.
 
     def _learned_state(self, training_rows: bool) -> tuple[dict[str, Any], dict[str, Tensor]]:
         state, tensors = super()._learned_state(training_rows)
-        state["decisions"] = [encode(asdict(one), {}) for one in self.decisions_]
+        state["decisions"] = [PLAIN.encode(asdict(one)) for one in self.decisions_]
         tensors["alpha_"] = torch.from_numpy(np.array(self.alpha_))
         return state, tensors
 
     def _take_learned_state(self, state: dict[str, Any], tensors: dict[str, Tensor], module):
         super()._take_learned_state(state, tensors, module)
-        self.decisions_ = [Decision(**decode(one, {})) for one in state["decisions"]]
+        self.decisions_ = [Decision(**PLAIN.decode(one)) for one in state["decisions"]]
         self.alpha_ = tensors["alpha_"].numpy()

@@ -10,7 +10,7 @@ from sklearn_regkd.estimators.student import StudentRegressor
 class NestedParamsMixin(BaseEstimator):
     """Let ``student__lr`` be set where no student was given, and say why ``teacher__...`` cannot.
 
-    scikit-learn asks the object itself to set its parameters, and None can set none.
+    scikit-learn lets the object itself set its parameters, and None can set none.
     """
 
     teacher: Any

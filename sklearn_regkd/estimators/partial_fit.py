@@ -1,27 +1,25 @@
 """`partial_fit` of the student: rows that come one block after the other."""
 
 import warnings
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
 import numpy as np
-from skorch import NeuralNet
 
-from sklearn_regkd.networks.inputs import fit_inputs
+from sklearn_regkd.estimators.student_training import around_training, new_net
+from sklearn_regkd.networks.inputs import InputTransform, StandardTransform, fit_input_transform
 from sklearn_regkd.networks.scaling import OutputScaling
-from sklearn_regkd.preprocessing.quantile import Quantiles
 from sklearn_regkd.preprocessing.scaling import Scaling, fit_target_scaling
 from sklearn_regkd.preprocessing.validation import check_fit_data, check_weight
 from sklearn_regkd.supervision.supervision import Supervision
-from sklearn_regkd.training.device import one_thread
 from sklearn_regkd.training.incremental import IncrementalTrainer
-from sklearn_regkd.training.randomness import torch_seeded
 from sklearn_regkd.training.train import start_net
 from sklearn_regkd.utils.random import draw_seed, own_random_state
 from sklearn_regkd.utils.sklearn_compat import all_or_nothing
 
-# Without held-out rows to choose it on: the least of those that fit tries. Who has more rows
-# than fit into memory has many, and many rows want little.
+# Without held-out rows to choose it on: the least of those that fit tries. A table that
+# does not fit into memory has many rows, and many rows want little.
 STREAM_WEIGHT_DECAY = 0.03
 # The peak of a schedule is too much for a rate that never falls: the first pass after fit took R2
 # from 0.9999 to -0.12; with a quarter it stayed where it was.
@@ -79,7 +77,7 @@ class PartialFitMixin:
 
 
 def learn_block(student: Any, X: Any, y: Any, sample_weight: Any) -> Any:
-    """Do what :meth:`PartialFitMixin.partial_fit` says."""
+    """Make the pass of :meth:`PartialFitMixin.partial_fit`."""
     student._validate_params_now()
     if student.early_stopping:
         raise ValueError(
@@ -103,15 +101,15 @@ def learn_block(student: Any, X: Any, y: Any, sample_weight: Any) -> Any:
     )
     weight = check_weight(sample_weight, X)
     weight = np.ones(len(y)) if weight is None else weight
-    counted = weight > 0
-    if not counted.all():
-        X, y, weight = X[counted], y[counted], weight[counted]
+    used = weight > 0
+    if not used.all():
+        X, y, weight = X[used], y[used], weight[used]
     if first:
         student._y_ndim = y_ndim
         _start_by_block(student, X, y, weight)
     _check_like_first(student, X, y, y_ndim)
     label = _scaling_of(student._output).standardize(y)
-    packed = Supervision(label, label, np.ones(y.shape, bool), weight).packed()
+    packed = Supervision.by_labels(label, weight).packed()
     random_state = _random_state_of(student)
     net = student.net_
     with around_training(student, net, random_state):
@@ -122,28 +120,19 @@ def learn_block(student: Any, X: Any, y: Any, sample_weight: Any) -> Any:
     return student
 
 
-def around_training(student: Any, net: NeuralNet, random_state: np.random.RandomState) -> Any:
-    """Return the context in which a student's net is initialised or trained."""
-    return (
-        one_thread()
-        if student.module is None
-        else torch_seeded(draw_seed(random_state), net.device)
-    )
-
-
 def _start_by_block(student: Any, X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> None:
     """Build the network, scaled by the first block."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # one block of equal labels proves nothing
         scaling = fit_target_scaling(y, weight)
     scaling = Scaling(scaling.center, scaling.scale, np.zeros_like(scaling.constant))
-    transform = student.input_transform if student.module is None else "standard"
-    inputs = fit_inputs(X, weight, transform, student._columns.categorical)
-    if isinstance(inputs, Scaling):  # nor does one of equal inputs
-        inputs = Scaling(inputs.center, inputs.scale, np.zeros_like(inputs.constant))
-    start_student(
-        student, X, inputs, scaling, {"loss": student.loss}, own_random_state(student.random_state)
-    )
+    kind = student.input_transform if student.module is None else "standard"
+    transform = fit_input_transform(X, weight, kind, student._columns.categorical)
+    if isinstance(transform, StandardTransform):  # nor does one of equal inputs
+        varies = np.zeros_like(transform.scaling.constant)
+        transform = StandardTransform(replace(transform.scaling, constant=varies))
+    random_state = own_random_state(student.random_state)
+    start_student(student, X, transform, scaling, {"loss": student.loss}, random_state)
 
 
 def _random_state_of(student: Any) -> np.random.RandomState:
@@ -166,7 +155,7 @@ def _check_like_first(student: Any, X: np.ndarray, y: np.ndarray, y_ndim: int) -
 def start_student(
     student: Any,
     X: np.ndarray,
-    inputs: Quantiles | Scaling,
+    transform: InputTransform,
     scaling: Scaling,
     criterion: dict[str, Any],
     random_state: np.random.RandomState,
@@ -179,10 +168,10 @@ def start_student(
         Changed in place; its parameters are valid and its data attributes are set.
     X : ndarray of shape (n_samples, ...)
         Rows like those to come.
-    inputs : Quantiles or Scaling
-        How they enter the network.
+    transform : InputTransform
+        The transform by which they enter the network.
     scaling : Scaling
-        Of the targets.
+        The scaling of the targets.
     criterion : dict
         Arguments of the student's criterion.
     random_state : RandomState
@@ -191,9 +180,11 @@ def start_student(
     weight_decay = student.weight_decay
     if weight_decay == "auto":
         weight_decay = STREAM_WEIGHT_DECAY
-    net, output = student._new_net(X.shape, inputs, scaling, criterion, weight_decay, random_state)
+    net, output = new_net(
+        student, X.shape, transform, scaling, criterion, weight_decay, random_state
+    )
     with around_training(student, net, random_state):
-        start_net(net, X, inputs, output.n_outputs, output.n_heads)
+        start_net(net, X, transform, output.n_outputs, output.n_heads)
     student._take(net, output, weight_decay, X.shape[1:])
 
 

@@ -35,7 +35,7 @@ class DistilledSearchCV(GridSearchCV):
     stand side by side (other layers, early stopping, callbacks, a module of your own, a
     GPU) is fitted one after the other.
 
-    The teacher of a fold is asked once for all candidates that ask the same of it,
+    The teacher of a fold is fitted once for all candidates that want the same of it,
     provided that `random_state` of the estimator is an integer: without one each
     fit draws folds of its own.
 

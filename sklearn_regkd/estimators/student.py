@@ -1,19 +1,17 @@
 """A small neural network as a scikit-learn regressor: the baseline, and the student."""
 
 import copy
-from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
-from skorch.callbacks import Callback
 from torch import Tensor
 
 from sklearn_regkd.estimators.params import check_student_params
 from sklearn_regkd.estimators.partial_fit import PartialFitMixin
+from sklearn_regkd.estimators.student_training import train_student
 from sklearn_regkd.networks.inference import InferenceNetwork, fold
-from sklearn_regkd.networks.inputs import count_inputs, fit_inputs
-from sklearn_regkd.networks.scaling import OutputScaling
+from sklearn_regkd.networks.inputs import TransformedRows
 from sklearn_regkd.persistence.estimator_file import saveable
 from sklearn_regkd.persistence.mixin import SaveMixin
 from sklearn_regkd.persistence.student_file import student_from_plain, student_to_plain
@@ -26,20 +24,12 @@ from sklearn_regkd.preprocessing.validation import (
     like_y,
 )
 from sklearn_regkd.supervision.supervision import Supervision
-from sklearn_regkd.training.build import build_net
-from sklearn_regkd.training.callbacks import ReportProgress, StopOnDivergence, repeat_cycles
-from sklearn_regkd.training.checkpoint import Checkpoint
-from sklearn_regkd.training.curriculum import Curriculum, FollowRoute
-from sklearn_regkd.training.device import device_of, one_thread
-from sklearn_regkd.training.randomness import torch_seeded
-from sklearn_regkd.training.train import forward, score_in_raw_units, train, use_criterion
-from sklearn_regkd.training.weight_decay import try_weight_decays
-from sklearn_regkd.utils.random import draw_seed, own_random_state
+from sklearn_regkd.training.device import device_of
+from sklearn_regkd.training.train import forward
 from sklearn_regkd.utils.sklearn_compat import (
     CallbackSupportMixin,
     all_or_nothing,
     check_fitted,
-    fit_task,
     with_callbacks,
 )
 
@@ -283,14 +273,13 @@ class StudentRegressor(
         )
         weight = check_weight(sample_weight, X)
         weight = np.ones(len(y)) if weight is None else weight
-        counted = weight > 0
-        if not counted.all():
-            X, y, weight = X[counted], y[counted], weight[counted]
+        used = weight > 0
+        if not used.all():
+            X, y, weight = X[used], y[used], weight[used]
         scaling = fit_target_scaling(y, weight)
         label = scaling.standardize(y)
-        trusted = np.ones(y.shape, bool)
-        supervision = Supervision(label, label, trusted, weight / weight.mean())
-        self._learn(X, supervision, scaling, {"loss": self.loss})
+        supervision = Supervision.by_labels(label, weight / weight.mean())
+        train_student(self, X, supervision, scaling, {"loss": self.loss})
         return self
 
     def predict(self, X):
@@ -307,9 +296,8 @@ class StudentRegressor(
             Predictions in the units of y, of the floating type of X.
         """
         check_fitted(self, "net_")
-        X = check_predict_data(
-            self, self._columns.transform(X), self._input_shape, self._takes_missing()
-        )
+        X = self._columns.transform(X)
+        X = check_predict_data(self, X, self._input_shape, self._takes_missing())
         return like_y(self._predict_columns(X, "label"), self._y_ndim)
 
     def _encode_categories(self, X):
@@ -329,67 +317,14 @@ class StudentRegressor(
         supervision: Supervision,
         scaling: Scaling,
         criterion: dict[str, Any],
-        curriculum: Curriculum | None = None,
+        rows: TransformedRows | None,
     ) -> None:
         """Be fitted as the student of a distillation estimator, which has validated X."""
         self._validate_params_now()
         for name in ("n_features_in_", "feature_names_in_", "_y_ndim"):
             if hasattr(distiller, name):
                 setattr(self, name, getattr(distiller, name))
-        self._learn(X, supervision, scaling, criterion, curriculum)
-
-    def _learn(
-        self,
-        X: np.ndarray,
-        supervision: Supervision,
-        scaling: Scaling,
-        criterion: dict[str, Any],
-        curriculum: Curriculum | None = None,
-    ) -> None:
-        """Train on validated rows under any supervision and set all fitted attributes."""
-        random_state = own_random_state(self.random_state)
-        transform = self.input_transform if self.module is None else "standard"
-        inputs = fit_inputs(X, supervision.weight, transform, self._columns.categorical)
-        weight_decay = self.weight_decay
-        if weight_decay == "auto":
-            weight_decay = try_weight_decays(self, X, inputs, supervision, criterion, random_state)
-        net, output = self._new_net(X.shape, inputs, scaling, criterion, weight_decay, random_state)
-        if curriculum is not None:
-            repeat_cycles(net, curriculum.n_cycles)
-        context = self._init_callback_context(max_subtasks=net.max_epochs)
-        extra: list[tuple[str, Callback]] = [
-            ("divergence", StopOnDivergence()),
-            ("progress", ReportProgress(self, context, bar=self.verbose == 1)),
-        ]
-        if curriculum is not None:
-            extra.append(("route", FollowRoute(curriculum)))
-        if self.checkpoint is not None:
-            about = self._decisive(), criterion, curriculum, net.batch_size, net.max_epochs
-            extra.append(("checkpoint", Checkpoint(self.checkpoint, about)))
-        if self.module is None:
-            around = one_thread()
-        else:
-            around = torch_seeded(draw_seed(random_state), net.device)
-        with fit_task(context, self), around:
-            seed = 0 if supervision.hints is None else draw_seed(random_state)
-            take = partial(self._take, net, output, weight_decay, X.shape[1:])
-            train(net, X, supervision, scaling, output.n_heads, inputs, extra, seed, take)
-
-    def _new_net(self, shape, inputs, scaling, criterion, weight_decay, random_state):
-        """Return a net for rows like those of an array of that shape, and its output's units."""
-        output = OutputScaling(scaling, criterion.get("n_heads", 1))
-        n_numeric, n_plain = count_inputs(inputs)
-        seen = (shape[0], n_numeric + n_plain) if self.module is None else shape
-        n_columns = output.n_outputs * output.n_heads
-        net = build_net(self, seen, n_plain, n_columns, weight_decay, random_state)
-        use_criterion(net, {"n_outputs": output.n_outputs, **criterion})
-        score_in_raw_units(net, output, scaling)
-        return net, output
-
-    def _decisive(self) -> dict[str, Any]:
-        """Return the parameters that decide a fit, but for its seed."""
-        others = {"checkpoint", "random_state", "verbose"}
-        return {k: v for k, v in self.get_params(deep=False).items() if k not in others}
+        train_student(self, X, supervision, scaling, criterion, rows)
 
     def _take(self, net, output, weight_decay, input_shape) -> None:
         """Set all fitted attributes."""

@@ -2,16 +2,20 @@
 
 from typing import Any
 
-from sklearn_regkd.estimators.base import BaseDistiller, Instruction
+import numpy as np
+
+from sklearn_regkd.estimators.base import BaseDistiller
 from sklearn_regkd.label_noise.threshold import ThresholdRule
 from sklearn_regkd.persistence.estimator_file import saveable
+from sklearn_regkd.supervision.methods import DistillationMethods
+from sklearn_regkd.supervision.supervision import Supervision
 
 
 @saveable
 class TORRegressor(BaseDistiller):
     """A small student whose teacher rejects wrong labels, after Takamoto et al.
 
-    The teacher is asked about each row without having seen it. Where label
+    The teacher predicts each row without having seen it. Where label
     and teacher are closer than a threshold, the student learns the label with
     squared error; elsewhere the label is ignored and the student is pulled
     to the teacher by ``sqrt(|s - t|)``, see
@@ -51,13 +55,13 @@ class TORRegressor(BaseDistiller):
     cv : int, splitter or iterable, default=5
         Folds of the out-of-fold teacher; an integer means shuffled folds.
     memory : str or joblib.Memory, default=None
-        Folder in which to keep teachers and what they said, for the next fit with the same
+        Folder in which to keep teachers and their predictions, for the next fit with the same
         teacher, rows, labels, weights, folds and seeds: the other candidates of a grid over
         the student, for example. Processes may share it: those that need the same answer
         wait for the first. It needs an integer `random_state`: with None each fit draws
         folds and seeds of its own, and nothing is shared. A teacher counts as another one if
         its parameters, the version of its package or, in a script, the code of its class
-        have changed. Like any pickle, a folder is to be read only if you trust who wrote it.
+        have changed. Like any pickle, a folder is to be read only if you trust its author.
     n_jobs : int, default=None
         Fits of the teacher at a time, but no more than there are cores, of which each gets its
         share for threads. Inside another parallel loop, such as
@@ -75,12 +79,15 @@ class TORRegressor(BaseDistiller):
     student_ : StudentRegressor
         The fitted student.
     teacher_prediction_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        What the teacher says about the training rows, out-of-fold if it was
+        Predictions of the teacher for the training rows, out-of-fold if it was
         fitted here, in the units of y.
     inlier_probability_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         How much each label is to be trusted; below one half it was rejected.
     outlier_mask_ : ndarray of bool of shape (n_samples,) or (n_samples, n_outputs)
         The rejected labels.
+    verdict_ : Verdict
+        The rule of each output with its scale and threshold in units of y, see
+        :class:`~sklearn_regkd.label_noise.verdict.Verdict`.
     history_ : skorch.history.History
         One record per epoch of the student.
     n_iter_ : int
@@ -148,23 +155,30 @@ class TORRegressor(BaseDistiller):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _supervise(self, lesson):
+    def _supervise(self, data, methods):
         # The teacher is fitted once on the labels as they came.
-        signal = self._consult(lesson, refit=True)
-        label = lesson.scaling.standardize(lesson.y)
-        teacher = lesson.scaling.standardize(signal.prediction)
-        verdict = self._rule().judge(label - teacher, lesson.counted)
+        result = self._cross_fit(data)
+        teacher = data.scaling.standardize(result.prediction)
+        verdict = self._rule().detect(data.label - teacher, data.used_rows)
         # A rejected label never enters the loss, but a huge one would not fit
         # into single precision.
-        kept = verdict.keep(label, teacher)
-        return Instruction(kept, teacher, verdict, signal.prediction, signal.teacher)
+        label = np.where(verdict.inlier, data.label, teacher)
+        supervision = Supervision(
+            label=label, teacher=teacher, inlier=verdict.inlier, weight=data.weight
+        )
+        return supervision, {
+            "teacher_": result.teacher,
+            "teacher_prediction_": result.prediction,
+            "verdict_": verdict,
+        }
 
     def _rule(self) -> ThresholdRule:
         return ThresholdRule(self.threshold, self.expected_outliers)
 
-    def _criterion(self, verdict) -> dict[str, Any]:
+    def _criterion(self, verdict, alpha, methods) -> dict[str, Any]:
         return {"loss": "tor", "n_heads": self.heads, "teacher_weight": self.teacher_weight}
 
-    def _validate_params_now(self) -> None:
-        super()._validate_params_now()
+    def _validate_params_now(self) -> DistillationMethods:
+        methods = super()._validate_params_now()
         self._rule().validate()
+        return methods

@@ -23,6 +23,7 @@ from sklearn_regkd.estimators.tor import TORRegressor
 from sklearn_regkd.networks.inference import InferenceNetwork
 from sklearn_regkd.networks.scaling import FARTHEST
 from sklearn_regkd.utils.sklearn_compat import check_fitted
+from sklearn_regkd.utils.unwrap import layers
 
 OPSET, IR_VERSION = 17, 8
 INPUT, OUTPUT = "X", "y"
@@ -90,14 +91,13 @@ def to_onnx(estimator: BaseEstimator, path: str | Path | None = None) -> Any:
 
 def student_of(estimator: BaseEstimator) -> tuple[StudentRegressor, str]:
     """Return the fitted student inside an estimator, and the head that it predicts with."""
-    if isinstance(estimator, Pipeline):
+    *wrappers, estimator = layers(estimator)
+    if any(isinstance(wrapper, Pipeline) for wrapper in wrappers):
         raise TypeError(
             "a Pipeline has other steps, which skl2onnx knows: call "
             "sklearn_regkd.export.register_converters(), then "
             "skl2onnx.to_onnx(pipeline, X[:1].astype('float32'))"
         )
-    if hasattr(estimator, "best_estimator_"):
-        return student_of(estimator.best_estimator_)
     if isinstance(estimator, BaseDistiller):
         check_fitted(estimator, "student_")
         return estimator.student_, estimator.predict_head

@@ -1,6 +1,5 @@
 """What an exported student costs, and what it is worth."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,11 @@ from sklearn.metrics import r2_score
 
 from sklearn_regkd.export.onnx import model_rows, student_of
 from sklearn_regkd.persistence.json_params import NotSaved
-from sklearn_regkd.teachers.cross_fit import ask, teacher_rows
+from sklearn_regkd.teachers.cross_fit import predict_teacher, teacher_rows
+from sklearn_regkd.utils.timing import microseconds
 
-# The best of so many blocks of so many calls: what other programs take is not the model's.
-BLOCKS, CALLS = 30, 50
+# One row takes so little time that so many calls are timed together.
+CALLS = 50
 
 
 @dataclass(frozen=True)
@@ -104,24 +104,14 @@ def onnx_report(model: Any, estimator: BaseEstimator, X: Any, y: Any = None) -> 
     teacher = getattr(estimator, "teacher_", None)
     opinion = None
     if teacher is not None and not isinstance(teacher, NotSaved):
-        opinion = ask(teacher, teacher_rows(teacher, X, rows), student.n_outputs_)
+        opinion = predict_teacher(teacher, teacher_rows(teacher, X, rows), student.n_outputs_)
         opinion = opinion.reshape(expected.shape)
     return OnnxReport(
         len(data),
         student.n_parameters_,
-        _microseconds(session, {name: rows[:1].copy()}, CALLS),
-        _microseconds(session, {name: rows}, 1) / len(rows),
+        microseconds(session.run, None, {name: rows[:1].copy()}, n_calls=CALLS),
+        microseconds(session.run, None, {name: rows}) / len(rows),
         float(r2_score(expected, said)),
         None if opinion is None else float(r2_score(opinion, said)),
         None if y is None else float(r2_score(np.asarray(y).reshape(expected.shape), said)),
     )
-
-
-def _microseconds(session: Any, rows: dict[str, np.ndarray], calls: int) -> float:
-    times = []
-    for _ in range(BLOCKS):
-        start = time.perf_counter()
-        for _ in range(calls):
-            session.run(None, rows)
-        times.append((time.perf_counter() - start) / calls)
-    return 1e6 * min(times)

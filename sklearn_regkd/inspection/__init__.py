@@ -2,7 +2,8 @@
 
 from sklearn_regkd.inspection.agreement import TeacherAgreementDisplay
 from sklearn_regkd.inspection.label_noise import LabelNoiseDisplay
-from sklearn_regkd.inspection.report import DistillationReport, distillation_report
+from sklearn_regkd.inspection.make_report import distillation_report
+from sklearn_regkd.inspection.report import DistillationReport
 from sklearn_regkd.inspection.route import RouteDisplay
 from sklearn_regkd.inspection.training import TrainingDisplay
 

@@ -1,4 +1,4 @@
-"""Whom the student follows where label and teacher contradict each other."""
+"""Whether the student follows its teacher where teacher and label differ."""
 
 from typing import Any
 
@@ -8,32 +8,40 @@ from sklearn_regkd.inspection.style import BLUE, DARK, GREY, RED, legend_above, 
 from sklearn_regkd.inspection.training_rows import (
     TrainingRows,
     check_output,
+    check_shapes,
     columns_of,
     fitted_distiller,
 )
 
-# Of the values; what lies beyond is drawn at the edge.
+# Quantiles of the values that bound the axes; what lies beyond is drawn at the edge.
 SHOWN = (0.002, 0.998)
 
 
 class TeacherAgreementDisplay:
-    """Student against teacher against label, which shows whom the student follows.
+    """Student against label, both as differences to the teacher.
 
-    To the right lies a label above the teacher's value, upwards a student above it. On the
-    horizontal line the student says what the teacher says, on the diagonal it repeats the
-    label. Flagged labels belong near the horizontal line, far out.
+    The horizontal axis is the label minus the teacher's prediction, the vertical axis the
+    student's prediction minus the teacher's. On the horizontal line the student equals the
+    teacher, on the diagonal it equals the label. Flagged labels belong near the horizontal
+    line, far out.
 
     Parameters
     ----------
-    label, teacher, student : ndarray of shape (n_samples, n_outputs)
-        The label of each row and what the two say of it, in units of y.
+    label : ndarray of shape (n_samples, n_outputs)
+        Labels, in units of y.
+    teacher_prediction : ndarray of shape (n_samples, n_outputs)
+        Predictions of the teacher, in units of y.
+    student_prediction : ndarray of shape (n_samples, n_outputs)
+        Predictions of the student, in units of y.
     flagged : ndarray of bool of shape (n_samples, n_outputs)
-        Labels that were rejected.
+        Mask of the labels that were rejected.
 
     Attributes
     ----------
-    ax_, figure_ : matplotlib Axes and Figure
-        What was drawn on, set by `plot`.
+    ax_ : matplotlib Axes
+        Axes that the picture was drawn on.
+    figure_ : matplotlib Figure
+        Figure of these axes.
 
     See Also
     --------
@@ -43,71 +51,122 @@ class TeacherAgreementDisplay:
     --------
     >>> from sklearn_regkd.inspection import TeacherAgreementDisplay
     >>> display = TeacherAgreementDisplay.from_predictions(
-    ...     [1.0, 2.0, 9.0], teacher=[1.1, 1.9, 3.0], student=[1.0, 2.0, 3.1]
+    ...     [1.0, 2.0, 9.0],
+    ...     teacher_prediction=[1.1, 1.9, 3.0],
+    ...     student_prediction=[1.0, 2.0, 3.1],
+    ...     unit="m",
     ... )
-    >>> display.label.shape
-    (3, 1)
+    >>> display.ax_.get_ylabel()
+    'student minus teacher (m)'
     """
 
     def __init__(
-        self, label: np.ndarray, teacher: np.ndarray, student: np.ndarray, flagged: np.ndarray
+        self,
+        label: np.ndarray,
+        teacher_prediction: np.ndarray,
+        student_prediction: np.ndarray,
+        flagged: np.ndarray,
     ):
         self.label = label
-        self.teacher = teacher
-        self.student = student
+        self.teacher_prediction = teacher_prediction
+        self.student_prediction = student_prediction
         self.flagged = flagged
 
     @classmethod
-    def from_estimator(cls, estimator: Any, X: Any, y: Any) -> "TeacherAgreementDisplay":
-        """Compare what is known of the training rows.
+    def from_estimator(
+        cls, estimator: Any, X: Any, y: Any, *, output: int = 0, unit: str = "", ax: Any = None
+    ) -> "TeacherAgreementDisplay":
+        """Compare student, teacher and label of the training rows, and draw them.
 
         Parameters
         ----------
-        estimator : TORRegressor, DistilledRegressor, Pipeline or a search over one
-            Fitted. A Pipeline ends with one of the two.
+        estimator : TORRegressor, DistilledRegressor, Pipeline or search
+            A fitted distillation estimator, a Pipeline that ends with one, or a search over
+            them.
         X : array-like of shape (n_samples, n_features)
-            The rows that were given to `fit`: it is of these that the teacher spoke
-            out-of-fold, and these whose labels were flagged. For other rows there is
-            `from_predictions`.
+            Rows that were given to `fit`: out-of-fold predictions of the teacher and flags
+            are known of these only. For other rows there is `from_predictions`.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            The labels that were given to `fit`.
+            Labels that were given to `fit`.
+        output : int, default=0
+            Column of y that is drawn.
+        unit : str, default=""
+            Unit of y, shown on the axes.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None opens a new figure.
 
         Returns
         -------
         TeacherAgreementDisplay
-            Call its `plot`.
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If y has another length than the labels of `fit`.
         """
-        distiller, (X,) = fitted_distiller(estimator, cls.__name__, X)
-        rows = TrainingRows.of(distiller, y)
-        return cls.from_predictions(
-            y, teacher=rows.teacher, student=distiller.predict(X), flagged=rows.flagged
-        )
+        return cls._of_estimator(estimator, X, y).plot(ax, output=output, unit=unit)
 
     @classmethod
     def from_predictions(
-        cls, y: Any, *, teacher: Any, student: Any, flagged: Any = None
+        cls,
+        y: Any,
+        *,
+        teacher_prediction: Any,
+        student_prediction: Any,
+        flagged: Any = None,
+        output: int = 0,
+        unit: str = "",
+        ax: Any = None,
     ) -> "TeacherAgreementDisplay":
-        """Compare labels and predictions of any rows.
+        """Compare labels and predictions of any rows, and draw them.
 
         Parameters
         ----------
-        y, teacher, student : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Labels and predictions.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels.
+        teacher_prediction, student_prediction : array-like of the same shape
+            Predictions of the teacher and of the student.
         flagged : array-like of bool of the same shape, default=None
-            Which labels were rejected; None means none.
+            Mask of the labels that were rejected; None means none.
+        output : int, default=0
+            Column of y that is drawn.
+        unit : str, default=""
+            Unit of y, shown on the axes.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None opens a new figure.
 
         Returns
         -------
         TeacherAgreementDisplay
-            Call its `plot`.
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If the arrays differ in shape.
         """
-        label = columns_of(y)
+        display = cls._of_predictions(y, teacher_prediction, student_prediction, flagged)
+        return display.plot(ax, output=output, unit=unit)
+
+    @classmethod
+    def _of_estimator(cls, estimator: Any, X: Any, y: Any) -> "TeacherAgreementDisplay":
+        """Return the display without drawing it."""
+        distiller, (X,) = fitted_distiller(estimator, cls.__name__, X)
+        rows = TrainingRows.of(distiller, y)
+        return cls._of_predictions(y, rows.teacher_prediction, distiller.predict(X), rows.flagged)
+
+    @classmethod
+    def _of_predictions(
+        cls, y: Any, teacher_prediction: Any, student_prediction: Any, flagged: Any = None
+    ) -> "TeacherAgreementDisplay":
+        """Return the display without drawing it."""
+        label, teacher, student = map(columns_of, (y, teacher_prediction, student_prediction))
         mask = np.zeros(label.shape, bool) if flagged is None else columns_of(flagged).astype(bool)
-        others = {"teacher": columns_of(teacher), "student": columns_of(student), "flagged": mask}
-        for name, values in others.items():
-            if values.shape != label.shape:
-                raise ValueError(f"{name} has shape {values.shape}, expected {label.shape}, like y")
-        return cls(label, others["teacher"], others["student"], mask)
+        check_shapes(
+            label.shape, teacher_prediction=teacher, student_prediction=student, flagged=mask
+        )
+        return cls(label, teacher, student, mask)
 
     def plot(self, ax: Any = None, *, output: int = 0, unit: str = "") -> "TeacherAgreementDisplay":
         """Draw all rows.
@@ -115,22 +174,22 @@ class TeacherAgreementDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to; None opens a new figure.
+            Axes to draw on; None opens a new figure.
         output : int, default=0
-            Which column of y.
+            Column of y that is drawn.
         unit : str, default=""
-            Of y, for the axes.
+            Unit of y, shown on the axes.
 
         Returns
         -------
         TeacherAgreementDisplay
-            Itself.
+            The display itself.
         """
         check_output(output, self.label.shape[1])
         self.figure_, self.ax_ = new_axes(ax)
         ax = self.ax_
-        x = (self.label - self.teacher)[:, output]
-        y = (self.student - self.teacher)[:, output]
+        x = (self.label - self.teacher_prediction)[:, output]
+        y = (self.student_prediction - self.teacher_prediction)[:, output]
         flagged = self.flagged[:, output]
         ax.axhline(0, color=BLUE, lw=1.5, zorder=1)
         x_low, x_high = _limits(x)
@@ -153,7 +212,7 @@ class TeacherAgreementDisplay:
             ylabel=with_unit("student minus teacher", unit),
         )
         self._name_lines(ax, (x_low, x_high), (y_low, y_high))
-        legend_above(ax, "Whom does the student follow?")
+        legend_above(ax, "Does the student follow its teacher?")
         return self
 
     @staticmethod
@@ -166,7 +225,7 @@ class TeacherAgreementDisplay:
             "bbox": {"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1},
         }
         ax.annotate(
-            "says what the teacher says",
+            "student = teacher",
             (across[1] if right else across[0], 0),
             xytext=(0, -5 if right else 5),
             ha="right" if right else "left",
@@ -179,7 +238,7 @@ class TeacherAgreementDisplay:
         beside = end != across[int(right)]
         below = right == beside
         ax.annotate(
-            "repeats the label",
+            "student = label",
             (end, end),
             xytext=((7 if right else -7) * beside, (-3 if below else 3) if beside else 0),
             ha="left" if below else "right",

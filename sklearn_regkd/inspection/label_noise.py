@@ -1,13 +1,11 @@
 """Which labels are suspicious: the teacher's out-of-fold errors."""
 
-import warnings
 from textwrap import wrap
 from typing import Any
 
 import numpy as np
 from scipy.stats import norm, t
 
-from sklearn_regkd.estimators.tor import TORRegressor
 from sklearn_regkd.inspection.style import (
     BLUE,
     DARK,
@@ -21,18 +19,14 @@ from sklearn_regkd.inspection.style import (
 from sklearn_regkd.inspection.training_rows import (
     TrainingRows,
     check_output,
+    check_shapes,
     columns_of,
     fitted_distiller,
     ranked,
 )
-from sklearn_regkd.label_noise.mixture import (
-    DEGREES_OF_FREEDOM,
-    Mixture,
-    MixtureRule,
-    fit_mixture,
-)
-from sklearn_regkd.label_noise.rules import resolve_rule
+from sklearn_regkd.label_noise.mixture import DEGREES_OF_FREEDOM, Mixture
 
+# Quantiles of the residuals that bound the axis; what lies beyond is counted at the edge.
 SHOWN = (0.002, 0.998)
 BINS = 50
 # Letters in a line of the legend: numbers of rows can have many digits.
@@ -45,32 +39,35 @@ class LabelNoiseDisplay:
     Parameters
     ----------
     residual : ndarray of shape (n_samples, n_outputs)
-        Label minus teacher, in units of y.
+        Label minus out-of-fold prediction of the teacher, in units of y.
     flagged : ndarray of bool of shape (n_samples, n_outputs)
-        Labels that were rejected.
+        Mask of the labels that were rejected.
     probability : ndarray of shape (n_samples, n_outputs)
-        Of being wrong.
+        Probability that a label is wrong.
     threshold : ndarray of shape (n_outputs,), default=None
-        Distance from which a label was rejected, in units of y. NaN, as None, where the
-        rule has none: a mixture, or evidence that counts each row by its own.
+        Distance from which a label was rejected, in units of y. It is not finite where no
+        single distance decided; None means that of all outputs.
     mixtures : list of (Mixture or None), default=None
-        The two kinds of errors, in units of y, where such a mixture decided.
+        The two kinds of errors of each output, in units of y, where such a mixture decided;
+        None means that of no output.
 
     Attributes
     ----------
-    ax_, figure_ : matplotlib Axes and Figure
-        What was drawn on, set by `plot`.
+    ax_ : matplotlib Axes
+        Axes that the picture was drawn on.
+    figure_ : matplotlib Figure
+        Figure of these axes.
 
     See Also
     --------
-    TeacherAgreementDisplay : Whom the student follows there.
+    TeacherAgreementDisplay : Whether the student follows its teacher there.
     distillation_report : The suspicious labels as a table.
 
     Examples
     --------
     >>> from sklearn_regkd.inspection import LabelNoiseDisplay
     >>> display = LabelNoiseDisplay.from_predictions(
-    ...     [1.0, 2.0, 9.0], teacher=[1.1, 1.9, 3.0], probability=[0.0, 0.1, 0.9]
+    ...     [1.0, 2.0, 9.0], teacher_prediction=[1.1, 1.9, 3.0], probability=[0.0, 0.1, 0.9]
     ... )
     >>> display.suspicious().tolist()
     [2, 1, 0]
@@ -91,64 +88,114 @@ class LabelNoiseDisplay:
         self.mixtures = mixtures
 
     @classmethod
-    def from_estimator(cls, estimator: Any, X: Any, y: Any) -> "LabelNoiseDisplay":
-        """Look at the labels that an estimator was fitted with.
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        output: int = 0,
+        unit: str = "",
+        n_marked: int = 5,
+        ax: Any = None,
+    ) -> "LabelNoiseDisplay":
+        """Draw the residuals of the labels that an estimator was fitted with.
 
         Parameters
         ----------
-        estimator : TORRegressor, DistilledRegressor, Pipeline or a search over one
-            Fitted. A Pipeline ends with one of the two.
+        estimator : TORRegressor, DistilledRegressor, Pipeline or search
+            A fitted distillation estimator, a Pipeline that ends with one, or a search over
+            them. It holds the out-of-fold predictions of its teacher.
         X : ignored
-            So that all displays are called alike: what the teacher said out-of-fold
-            is kept in the estimator.
+            Not used, present for consistency with the other displays.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            The labels that were given to `fit`.
+            Labels that were given to `fit`.
+        output : int, default=0
+            Column of y that is drawn.
+        unit : str, default=""
+            Unit of y, shown on the axis.
+        n_marked : int, default=5
+            Number of the most suspicious rows that are marked and named.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None opens a new figure.
 
         Returns
         -------
         LabelNoiseDisplay
-            Call its `plot`.
+            The display, drawn.
 
         Raises
         ------
         ValueError
             If y has another length than the labels of `fit`.
         """
-        distiller, _ = fitted_distiller(estimator, cls.__name__)
-        rows = TrainingRows.of(distiller, y)
-        if rows.label is None:
-            raise ValueError("y=None was given: pass the labels that were given to fit")
-        residual = rows.label - rows.teacher
-        threshold, mixtures = _limits_of(distiller, residual, rows.flagged)
-        return cls(residual, rows.flagged, rows.probability, threshold, mixtures)
+        display = cls._of_estimator(estimator, y)
+        return display.plot(ax, output=output, unit=unit, n_marked=n_marked)
 
     @classmethod
     def from_predictions(
-        cls, y: Any, *, teacher: Any, probability: Any, flagged: Any = None
+        cls,
+        y: Any,
+        *,
+        teacher_prediction: Any,
+        probability: Any,
+        flagged: Any = None,
+        output: int = 0,
+        unit: str = "",
+        n_marked: int = 5,
+        ax: Any = None,
     ) -> "LabelNoiseDisplay":
-        """Look at labels of which somebody else has judged.
+        """Draw the residuals of labels whose probabilities come from elsewhere.
 
         Parameters
         ----------
-        y, teacher : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Labels and predictions, best out-of-fold.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels.
+        teacher_prediction : array-like of the same shape
+            Predictions of the teacher, best out-of-fold.
         probability : array-like of the same shape
-            That the label is wrong.
+            Probability that the label is wrong.
         flagged : array-like of bool of the same shape, default=None
-            Which labels were rejected; None means those of a probability above one half.
+            Mask of the labels that were rejected; None means those of a probability above
+            one half.
+        output : int, default=0
+            Column of y that is drawn.
+        unit : str, default=""
+            Unit of y, shown on the axis.
+        n_marked : int, default=5
+            Number of the most suspicious rows that are marked and named.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None opens a new figure.
 
         Returns
         -------
         LabelNoiseDisplay
-            Call its `plot`.
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If the arrays differ in shape.
         """
-        label, wrong = columns_of(y), columns_of(probability)
+        label, teacher, wrong = map(columns_of, (y, teacher_prediction, probability))
         mask = wrong > 0.5 if flagged is None else columns_of(flagged).astype(bool)
-        others = {"teacher": columns_of(teacher), "probability": wrong, "flagged": mask}
-        for name, values in others.items():
-            if values.shape != label.shape:
-                raise ValueError(f"{name} has shape {values.shape}, expected {label.shape}, like y")
-        return cls(label - others["teacher"], mask, wrong)
+        check_shapes(label.shape, teacher_prediction=teacher, probability=wrong, flagged=mask)
+        display = cls(label - teacher, mask, wrong)
+        return display.plot(ax, output=output, unit=unit, n_marked=n_marked)
+
+    @classmethod
+    def _of_estimator(cls, estimator: Any, y: Any) -> "LabelNoiseDisplay":
+        """Return the display without drawing it."""
+        distiller, _ = fitted_distiller(estimator, cls.__name__)
+        rows = TrainingRows.of(distiller, y)
+        if rows.label is None:
+            raise ValueError("y=None was given: pass the labels that were given to fit")
+        residual = rows.label - rows.teacher_prediction
+        # Files of an earlier version hold no verdict.
+        verdict = getattr(distiller, "verdict_", None)
+        if verdict is None:
+            return cls(residual, rows.flagged, rows.probability)
+        return cls(residual, rows.flagged, rows.probability, verdict.threshold, verdict.mixtures)
 
     def suspicious(self, output: int = 0) -> np.ndarray:
         """Return the numbers of all rows, the most suspicious first.
@@ -156,7 +203,7 @@ class LabelNoiseDisplay:
         Parameters
         ----------
         output : int, default=0
-            Which column of y.
+            Column of y.
         """
         check_output(output, self.residual.shape[1])
         return ranked(self.probability[:, output], np.abs(self.residual[:, output]))
@@ -169,18 +216,18 @@ class LabelNoiseDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to; None opens a new figure.
+            Axes to draw on; None opens a new figure.
         output : int, default=0
-            Which column of y.
+            Column of y that is drawn.
         unit : str, default=""
-            Of y, for the axis.
+            Unit of y, shown on the axis.
         n_marked : int, default=5
-            How many of the most suspicious rows are marked and named.
+            Number of the most suspicious rows that are marked and named.
 
         Returns
         -------
         LabelNoiseDisplay
-            Itself.
+            The display itself.
         """
         order = self.suspicious(output)
         self.figure_, self.ax_ = new_axes(ax)
@@ -193,7 +240,6 @@ class LabelNoiseDisplay:
         if not high > low:
             low, high = low - 1, high + 1
         edges = np.linspace(low, high, BINS + 1)
-        # What lies beyond is counted at the edge.
         inside = residual.clip(low, high)
         bars = {"bins": edges, "stacked": True, "edgecolor": "white", "linewidth": 0.4}
         _, _, drawn = ax.hist(
@@ -202,9 +248,12 @@ class LabelNoiseDisplay:
             label=[f"kept: {np.sum(~flagged):,}", f"flagged: {np.sum(flagged):,}"],
             **bars,
         )
-        for bar in drawn[1]:  # told apart without colour as well
+        for bar in drawn[1]:  # distinguished without colour as well
             bar.set_hatch("////")
-        self._draw_rule(ax, output, edges, threshold)
+        if np.isfinite(threshold):
+            self._draw_threshold(ax, threshold)
+        if self.mixtures is not None and self.mixtures[output] is not None:
+            self._draw_mixture(ax, self.mixtures[output], edges)
         if n_marked:
             marked = order[:n_marked]
             names = "most suspicious: rows " + ", ".join(str(row) for row in marked)
@@ -226,21 +275,18 @@ class LabelNoiseDisplay:
         ax.yaxis.set_major_locator(_square_ticks(ax.get_ylim()[1]))
         ax.set_xlim(low - 0.02 * (high - low), high + 0.02 * (high - low))
         ax.set(
-            xlabel=with_unit("label minus teacher, which had not seen it", unit),
+            xlabel=with_unit("label minus out-of-fold teacher prediction", unit),
             ylabel="number of labels (square-root scale)",
         )
         legend_above(ax, "Which labels are suspicious?")
         return self
 
-    def _draw_rule(self, ax: Any, output: int, edges: np.ndarray, threshold: float) -> None:
-        if np.isfinite(threshold):
-            for side in (-threshold, threshold):
-                ax.axvline(
-                    side, color=BLUE, lw=1.8, ls="--", label=None if side > 0 else "threshold"
-                )
-        mixture = None if self.mixtures is None else self.mixtures[output]
-        if mixture is None:
-            return
+    @staticmethod
+    def _draw_threshold(ax: Any, threshold: float) -> None:
+        for side in (-threshold, threshold):
+            ax.axvline(side, color=BLUE, lw=1.8, ls="--", label=None if side > 0 else "threshold")
+
+    def _draw_mixture(self, ax: Any, mixture: Any, edges: np.ndarray) -> None:
         grid = np.linspace(edges[0], edges[-1], 400)
         n_per_bar = len(self.residual) * (edges[1] - edges[0])
         good = t.pdf(grid, DEGREES_OF_FREEDOM, mixture.location, mixture.scale)
@@ -250,41 +296,6 @@ class LabelNoiseDisplay:
             ax.plot(
                 grid, n_per_bar * curve, color=color, ls=style, lw=2, label=f"{kind} labels, fitted"
             )
-
-
-def _limits_of(
-    distiller: Any, residual: np.ndarray, flagged: np.ndarray
-) -> tuple[np.ndarray, list[Mixture | None]]:
-    """Return threshold and mixture of each output, in units of y, where they decided.
-
-    A fit keeps its verdict alone. The rule is applied once more, and its threshold is shown
-    only if it gives that very verdict.
-    """
-    n_outputs = residual.shape[1]
-    thresholds = np.full(n_outputs, np.nan)
-    mixtures: list[Mixture | None] = [None] * n_outputs
-    if isinstance(distiller, TORRegressor):
-        rule = distiller._rule()
-    elif isinstance(distiller.outliers, str) and distiller.outliers == "auto":
-        rule = None
-        for output, decision in enumerate(distiller.decisions_):
-            if decision.rule.startswith("mixture"):
-                mixtures[output] = fit_mixture(residual[:, output])
-    else:
-        rule = resolve_rule(distiller.outliers)
-    if isinstance(rule, MixtureRule):
-        mixtures = [fit_mixture(column) for column in residual.T]
-    elif rule is not None:
-        # The paper's threshold depends on the units: the student's hold in fit.
-        scale = distiller.student_._output.scale.cpu().numpy().astype(np.float64)
-        scale = np.where(scale > 0, scale, 1.0)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # fit has warned
-            verdict = rule.judge(residual / scale)
-        same = np.mean(verdict.inlier == ~flagged, axis=0) > 0.999
-        known = same & np.isfinite(verdict.threshold)
-        thresholds[known] = (verdict.threshold * scale)[known]
-    return thresholds, mixtures
 
 
 def _square_ticks(top: float) -> Any:

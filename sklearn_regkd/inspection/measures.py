@@ -1,6 +1,5 @@
-"""What teacher and student are worth on some rows, and what they cost."""
+"""Quality and cost of teacher and student: errors on some rows, size and speed."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,24 +12,24 @@ from torch.nn import Module
 from sklearn_regkd.estimators.base import BaseDistiller
 from sklearn_regkd.persistence.json_params import NotSaved
 from sklearn_regkd.preprocessing.validation import check_predict_data
-from sklearn_regkd.teachers.cross_fit import ask, teacher_rows
-from sklearn_regkd.teachers.kinds import unwrap
+from sklearn_regkd.teachers.cross_fit import predict_teacher, teacher_rows
 from sklearn_regkd.utils.sklearn_compat import count_tree_nodes, safe_indexing
-
-# One row is asked for again and again, for so many seconds and calls at most.
-SECONDS, CALLS = 0.2, 30
+from sklearn_regkd.utils.timing import microseconds
+from sklearn_regkd.utils.unwrap import layers
 
 
 @dataclass(frozen=True)
 class Quality:
-    """How far predictions of one output are from what they are compared with.
+    """How far predictions of one output are from the values that they are compared with.
 
     Parameters
     ----------
     r2 : float
-        1 is perfect, 0 is what the mean would reach; NaN for fewer than two rows.
-    mean_error, squared_error : float
-        Mean absolute error and root of the mean squared error, in units of y.
+        Coefficient of determination; NaN for fewer than two rows.
+    mean_error : float
+        Mean absolute error, in units of y.
+    squared_error : float
+        Root of the mean squared error, in units of y.
     """
 
     r2: float
@@ -49,46 +48,34 @@ class Quality:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a model costs.
+    """Size and speed of a model.
 
     Parameters
     ----------
     size : int or None
         Trained numbers of a network or a linear model, nodes of trees; None if unknown.
-    counted : str
-        What `size` counts.
-    one_row, per_row : float
-        Microseconds for a single row, and for each of many.
+    size_unit : str
+        What `size` counts, ``"parameters"`` or ``"nodes of trees"``; empty if unknown.
+    one_row : float
+        Microseconds that the prediction of a single row takes.
+    per_row : float
+        Microseconds that each row takes when many are predicted at once.
     """
 
     size: int | None
-    counted: str
+    size_unit: str
     one_row: float
     per_row: float
 
     @classmethod
     def of(cls, model: Any, predict: Callable[[Any], Any], X: Any) -> "Cost":
         """Count a model's numbers and take the time of its predictions."""
-        size, counted = size_of(model)
-        return cls(
-            size, counted, microseconds(predict, safe_indexing(X, [0])), microseconds(predict, X)
-        )
-
-
-def microseconds(predict: Callable[[Any], Any], X: Any) -> float:
-    """Return the time per row of the fastest of some calls: others may use the machine."""
-    predict(X)  # the first call pays for thread pools and caches
-    times: list[float] = []
-    until = time.perf_counter() + SECONDS
-    while len(times) < 3 or (len(times) < CALLS and time.perf_counter() < until):
-        start = time.perf_counter()
-        predict(X)
-        times.append(time.perf_counter() - start)
-    return 1e6 * min(times) / len(X)
+        one_row = microseconds(predict, safe_indexing(X, [0]))
+        return cls(*size_of(model), one_row, microseconds(predict, X) / len(X))
 
 
 def size_of(model: Any) -> tuple[int | None, str]:
-    """Return how many numbers or nodes a fitted model has, and which of them it is.
+    """Return how many parameters or nodes of trees a fitted model has, and which it is.
 
     Examples
     --------
@@ -97,7 +84,7 @@ def size_of(model: Any) -> tuple[int | None, str]:
     >>> size_of(Ridge().fit([[0.0, 1.0], [1.0, 3.0]], [0.0, 1.0]))
     (3, 'parameters')
     """
-    model, _ = unwrap(model)
+    model = layers(model)[-1]
     model = getattr(model, "module_", model) if isinstance(model, NeuralNet) else model
     if isinstance(model, Module):
         return sum(p.numel() for p in model.parameters()), "parameters"
@@ -110,10 +97,10 @@ def size_of(model: Any) -> tuple[int | None, str]:
     if parts is not None:
         members = parts.ravel() if isinstance(parts, np.ndarray) else parts
         sizes = [size_of(part) for part in members]
-        kinds = {counted for _, counted in sizes}
+        units = {unit for _, unit in sizes}
         known = [size for size, _ in sizes if size is not None]
-        if len(kinds) == 1 and known:
-            return sum(known), kinds.pop()
+        if len(units) == 1 and known:
+            return sum(known), units.pop()
         return None, ""
     for weights, bias in (("coefs_", "intercepts_"), ("coef_", "intercept_")):
         if hasattr(model, weights):
@@ -134,10 +121,10 @@ def rows_for_teacher(distiller: BaseDistiller, X: Any) -> Any:
 
 
 def has_teacher(distiller: BaseDistiller) -> bool:
-    """Whether the teacher is there to be asked: not if only predictions were given, or in files."""
+    """Return whether there is a teacher: not if predictions were given, or after loading."""
     return distiller.teacher_ is not None and not isinstance(distiller.teacher_, NotSaved)
 
 
-def ask_teacher(distiller: BaseDistiller, rows: Any) -> np.ndarray:
-    """Return what the teacher says of rows in its form, shape (n_samples, n_outputs)."""
-    return ask(distiller.teacher_, rows, distiller.n_outputs_)
+def predict_with_teacher(distiller: BaseDistiller, rows: Any) -> np.ndarray:
+    """Return the teacher's predictions of rows in its form, shape (n_samples, n_outputs)."""
+    return predict_teacher(distiller.teacher_, rows, distiller.n_outputs_)

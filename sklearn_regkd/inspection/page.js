@@ -17,14 +17,14 @@
     });
   };
   // #sort=difference or #sort=difference-down: the order can be part of a link.
-  const asked = /^#sort=([a-z]+)(-down)?$/.exec(location.hash);
+  const wanted = /^#sort=([a-z]+)(-down)?$/.exec(location.hash);
   for (const table of document.querySelectorAll("table.regkd-sortable:not([data-bound])")) {
     table.dataset.bound = "";
     Array.from(table.tHead.rows[0].cells).forEach((head, column) => {
       head.querySelector("button").addEventListener("click", () => {
         sort(table, column, head.getAttribute("aria-sort") === "ascending");
       });
-      if (asked && head.dataset.key === asked[1]) sort(table, column, Boolean(asked[2]));
+      if (wanted && head.dataset.key === wanted[1]) sort(table, column, Boolean(wanted[2]));
     });
   }
 })();

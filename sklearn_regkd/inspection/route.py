@@ -19,12 +19,14 @@ class RouteDisplay:
         Mean squared distance to each stage at the end of an epoch, in units of the
         variance of the finished teacher.
     stage : ndarray of int of shape (n_epochs,)
-        To which stage, from 0, the student was led in each epoch: the anchors.
+        Number of the anchor, from 0, to which the student was led in each epoch.
 
     Attributes
     ----------
-    ax_, figure_ : matplotlib Axes and Figure
-        What was drawn on, set by `plot`.
+    ax_ : matplotlib Axes
+        Axes that the picture was drawn on.
+    figure_ : matplotlib Figure
+        Figure of these axes.
 
     See Also
     --------
@@ -51,26 +53,36 @@ class RouteDisplay:
         self.stage = stage
 
     @classmethod
-    def from_estimator(cls, estimator: Any, X: Any = None, y: Any = None) -> "RouteDisplay":
-        """Read the distances from the history of a fit with `route`.
+    def from_estimator(
+        cls, estimator: Any, X: Any = None, y: Any = None, *, ax: Any = None
+    ) -> "RouteDisplay":
+        """Read the distances from the history of a fit with `route`, and draw them.
 
         Parameters
         ----------
-        estimator : DistilledRegressor or a search over one
-            Fitted with `route`.
+        estimator : DistilledRegressor, Pipeline or search
+            A DistilledRegressor that was fitted with `route`, a Pipeline that ends with one,
+            or a search over them.
         X, y : ignored
-            So that all displays are called alike.
+            Not used, present for consistency with the other displays.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None opens a new figure.
 
         Returns
         -------
         RouteDisplay
-            Call its `plot`.
+            The display, drawn.
 
         Raises
         ------
         ValueError
             If it was fitted without `route`.
         """
+        return cls._of_estimator(estimator).plot(ax)
+
+    @classmethod
+    def _of_estimator(cls, estimator: Any) -> "RouteDisplay":
+        """Return the display without drawing it."""
         epochs = fitted_history(estimator, cls.__name__)
         if not epochs or "route_distance" not in epochs[0]:
             raise ValueError(
@@ -86,12 +98,12 @@ class RouteDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to; None opens a new figure.
+            Axes to draw on; None opens a new figure.
 
         Returns
         -------
         RouteDisplay
-            Itself.
+            The display itself.
         """
         self.figure_, self.ax_ = new_axes(ax)
         ax = self.ax_
@@ -105,7 +117,7 @@ class RouteDisplay:
             name = "finished teacher" if final else f"stage {anchor + 1} of {last + 1}"
             here = self.stage == anchor
             ax.plot(epochs, shown[:, anchor], color=color, lw=1.5, label=name)
-            # From the end of the epoch before: there the student was told to go here.
+            # From the end of the epoch before: from there on the student was led here.
             led = here | np.append(here[1:], False)
             thick = np.where(led, shown[:, anchor], np.nan)
             ax.plot(epochs, thick, color=color, lw=4, zorder=3, solid_capstyle="round")

@@ -40,7 +40,7 @@ def with_unit(text: str, unit: str) -> str:
 
 
 def legend_above(ax: Any, title: str, columns: int = 2) -> None:
-    """Say above the axes what is seen, where no point can hide behind it."""
+    """Put title and legend above the axes, where they hide no point."""
     ax.legend(
         loc="lower left",
         bbox_to_anchor=(-0.01, 1.0),

@@ -12,10 +12,10 @@ from sklearn_regkd.inspection.training_rows import TrainingRows, ranked
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 from sklearn_regkd.utils.sklearn_compat import safe_indexing
 
-# Where fewer were rejected, the next ones are shown as well.
+# Number of labels that are listed at least, rejected or not.
 FEWEST = 20
 PROBABILITY = "probability"
-# What the columns are called where people read them.
+# Names of the columns where people read them.
 HEADS = {
     "row": "row",
     "index": "index",
@@ -37,17 +37,17 @@ class SuspiciousLabels:
     Parameters
     ----------
     columns : dict of str to ndarray
-        ``"row"`` counts from 0 in the order of `fit`; ``"index"``, ``"output"``, ``"label"``,
-        ``"student"`` and ``"difference"`` are there if known.
+        Columns by their names. ``"row"`` counts from 0 in the order of `fit`; ``"index"``,
+        ``"output"``, ``"label"``, ``"student"`` and ``"difference"`` are there if known.
     unit : str
-        Of y.
-    n_judged : int
+        Unit of y.
+    n_labels : int
         Number of labels among which these were found.
     """
 
     columns: dict[str, np.ndarray]
     unit: str
-    n_judged: int
+    n_labels: int
 
     def __len__(self) -> int:
         return len(self.columns["row"])
@@ -67,7 +67,7 @@ class SuspiciousLabels:
         n_rejected = int(self.columns["rejected"].sum())
         shown = len(rows)
         note = f"The first {shown:,} of {len(self):,}. " if shown < len(self) else ""
-        if not n_rejected and self.n_judged:
+        if not n_rejected and self.n_labels:
             note += "No label was rejected: these are the least likely ones."
         return Table("Labels to check first", head, rows, note.strip())
 
@@ -93,20 +93,21 @@ def find_suspicious_labels(
     Parameters
     ----------
     training : TrainingRows
-        What is known of them.
+        Labels and what the fit found out about them.
     predict : callable
-        The student's.
+        Method `predict` of the student.
     X_train : array-like of shape (n_samples, n_features) or None
-        What was given to `fit`.
+        Rows that were given to `fit`.
     outputs : list of str or None
-        Names of the columns of y, None if there is only one.
+        Names of the columns of y; None if there is only one.
     index : array-like of shape (n_samples,) or None
-        What the user calls the rows.
+        The user's names of the rows.
     unit : str
-        Of y.
+        Unit of y.
     """
-    n_rows, n_outputs = training.teacher.shape
-    residual = None if training.label is None else training.label - training.teacher
+    teacher_prediction = training.teacher_prediction
+    n_rows, n_outputs = teacher_prediction.shape
+    residual = None if training.label is None else training.label - teacher_prediction
     if residual is None or not n_rows:
         distance = np.zeros((n_rows, n_outputs))
     else:
@@ -124,10 +125,10 @@ def find_suspicious_labels(
         columns["output"] = np.asarray(outputs, dtype=object)[output]
     if training.label is not None:
         columns["label"] = training.label[row, output]
-    columns["teacher"] = training.teacher[row, output]
+    columns["teacher"] = teacher_prediction[row, output]
     if X_train is not None and len(row):
-        said = predict(safe_indexing(X_train, row)).reshape(len(row), n_outputs)
-        columns["student"] = said[np.arange(len(row)), output].astype(np.float64)
+        student_prediction = predict(safe_indexing(X_train, row)).reshape(len(row), n_outputs)
+        columns["student"] = student_prediction[np.arange(len(row)), output].astype(np.float64)
     if residual is not None:
         columns["difference"] = residual[row, output]
     columns[PROBABILITY] = training.probability[row, output]

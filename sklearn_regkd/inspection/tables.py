@@ -10,7 +10,7 @@ import numpy as np
 from sklearn_regkd.inspection.measures import Cost, Quality
 from sklearn_regkd.inspection.style import with_unit
 
-# In a terminal longer names of columns are broken.
+# Letters after which the name of a column is broken in a terminal.
 HEAD_WIDTH = 14
 
 
@@ -21,13 +21,13 @@ class Table:
     Parameters
     ----------
     title : str
-        What it is about.
+        Title of the table.
     head : list of str
         Names of the columns.
     rows : list of list of str
-        Cells.
+        Cells of each row.
     note : str, default=""
-        Below the table.
+        Text below the table.
     """
 
     title: str
@@ -58,30 +58,11 @@ class Table:
         return "\n".join([*body, *([self.note] if self.note else [])])
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A display that is drawn when somebody wants to see it.
-
-    Parameters
-    ----------
-    display : object
-        With a method `plot`.
-    caption : str
-        What it shows.
-    options : dict
-        Of `plot`.
-    """
-
-    display: Any
-    caption: str
-    options: dict[str, Any]
-
-
 NUMBER = re.compile(r"-|-?[\d,]+(\.\d+)?(e[+-]\d+)?")
 
 
 def is_number(cells: Any) -> bool:
-    """Whether all cells of a column are numbers as :func:`numbers` and its like write them."""
+    """Return whether all cells of a column are numbers, as :func:`numbers` writes them."""
     return all(NUMBER.fullmatch(cell) for cell in cells)
 
 
@@ -106,16 +87,16 @@ def numbers(values: Any) -> list[str]:
 
 
 def numbers_by(group: Any, values: np.ndarray) -> list[list[str]]:
-    """Return columns of numbers, of which all rows of a group have the same decimals.
+    """Return columns of numbers, with the same decimals in all rows of a group.
 
-    Outputs may have units of their own.
+    Each output may have a unit of its own, and is a group then.
 
     Parameters
     ----------
     group : array-like of shape (n_rows,)
-        To which output each row belongs.
+        Group of each row.
     values : ndarray of shape (n_columns, n_rows)
-        What is to be shown.
+        Numbers to be shown.
     """
     text = np.empty(values.shape, dtype=object)
     group = np.asarray(group)
@@ -127,7 +108,7 @@ def numbers_by(group: Any, values: np.ndarray) -> list[list[str]]:
 
 
 def amount(value: float) -> str:
-    """Return a number of two digits, of which nobody asks for more."""
+    """Return a positive number with two digits."""
     return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}"
 
 
@@ -156,13 +137,13 @@ def cost_table(cost: dict[str, Cost]) -> Table:
         [
             model,
             "-" if c.size is None else f"{c.size:,}",
-            c.counted or "unknown",
+            c.size_unit or "unknown",
             amount(c.one_row),
             amount(c.per_row),
         ]
         for model, c in cost.items()
     ]
-    head = ["model", "size", "counted", "us for one row", "us a row of many"]
+    head = ["model", "size", "unit of size", "us for one row", "us a row of many"]
     return Table(
         "Size and speed", head, rows, "us: microseconds, the fastest of some calls, here and now."
     )

@@ -14,17 +14,19 @@ class TrainingDisplay:
     Parameters
     ----------
     train_loss : ndarray of shape (n_epochs,)
-        Mean loss of the epochs' batches, standardised units.
+        Mean loss of the batches of each epoch, in standardised units.
     valid_loss : ndarray of shape (n_epochs,), default=None
-        Loss of held-out rows after each epoch, where rows were held out.
+        Loss of the held-out rows after each epoch; None where no rows were held out.
 
     Attributes
     ----------
+    ax_ : matplotlib Axes
+        Axes that the picture was drawn on.
+    figure_ : matplotlib Figure
+        Figure of these axes.
     best_epoch_ : int
         Number, from 1, of the epoch whose weights were kept: that of the least loss of
-        held-out rows, the last one where none were held out. Set by `plot`, as are
-    ax_, figure_ : matplotlib Axes and Figure
-        What was drawn on.
+        held-out rows, the last one where none were held out.
 
     See Also
     --------
@@ -37,8 +39,8 @@ class TrainingDisplay:
     >>> from sklearn_regkd.inspection import TrainingDisplay
     >>> X = np.random.default_rng(0).normal(size=(60, 2))
     >>> student = StudentRegressor((8,), max_epochs=3, random_state=0).fit(X, X[:, 0])
-    >>> TrainingDisplay.from_estimator(student).train_loss.shape
-    (3,)
+    >>> TrainingDisplay.from_estimator(student).best_epoch_
+    3
     """
 
     def __init__(self, train_loss: np.ndarray, valid_loss: np.ndarray | None = None):
@@ -46,27 +48,37 @@ class TrainingDisplay:
         self.valid_loss = valid_loss
 
     @classmethod
-    def from_estimator(cls, estimator: Any, X: Any = None, y: Any = None) -> "TrainingDisplay":
-        """Read the losses from the history of a fit.
+    def from_estimator(
+        cls, estimator: Any, X: Any = None, y: Any = None, *, ax: Any = None
+    ) -> "TrainingDisplay":
+        """Read the losses from the history of a fit, and draw them.
 
         Parameters
         ----------
-        estimator : StudentRegressor, TORRegressor, DistilledRegressor or a search over one
-            Fitted.
+        estimator : StudentRegressor, TORRegressor, DistilledRegressor, Pipeline or search
+            A fitted estimator of this library, a Pipeline that ends with one, or a search
+            over them.
         X, y : ignored
-            So that all displays are called alike.
+            Not used, present for consistency with the other displays.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None opens a new figure.
 
         Returns
         -------
         TrainingDisplay
-            Call its `plot`.
+            The display, drawn.
         """
+        return cls._of_estimator(estimator).plot(ax)
+
+    @classmethod
+    def _of_estimator(cls, estimator: Any) -> "TrainingDisplay":
+        """Return the display without drawing it."""
         epochs = fitted_history(estimator, cls.__name__)
-        columns = [
+        train_loss, valid_loss = (
             np.array([epoch.get(name, np.nan) for epoch in epochs], float)
             for name in ("train_loss", "valid_loss")
-        ]
-        return cls(columns[0], columns[1] if np.isfinite(columns[1]).any() else None)
+        )
+        return cls(train_loss, valid_loss if np.isfinite(valid_loss).any() else None)
 
     def plot(self, ax: Any = None) -> "TrainingDisplay":
         """Draw the curves.
@@ -74,12 +86,12 @@ class TrainingDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to; None opens a new figure.
+            Axes to draw on; None opens a new figure.
 
         Returns
         -------
         TrainingDisplay
-            Itself.
+            The display itself.
         """
         self.figure_, self.ax_ = new_axes(ax)
         from matplotlib.ticker import LogLocator

@@ -1,16 +1,15 @@
-"""What a fitted estimator knows, as plain arrays for pictures and the report."""
+"""What a fitted estimator knows about its training rows, as plain arrays."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
 
 from sklearn_regkd.estimators.base import BaseDistiller
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.preprocessing.validation import as_columns
 from sklearn_regkd.utils.sklearn_compat import check_fitted
+from sklearn_regkd.utils.unwrap import layers, unwrap
 
 
 def columns_of(values: Any) -> np.ndarray:
@@ -19,29 +18,24 @@ def columns_of(values: Any) -> np.ndarray:
     return values[:, None] if values.ndim == 1 else values
 
 
-def unpacked(estimator: Any, *rows: Any) -> tuple[Any, list[Any]]:
-    """Return what is inside searches and Pipelines, and rows as it sees them.
+def check_shapes(expected: tuple[int, ...], **arrays: np.ndarray) -> None:
+    """Raise a ValueError if an array has another shape than y."""
+    for name, values in arrays.items():
+        if values.shape != expected:
+            raise ValueError(f"{name} has shape {values.shape}, expected {expected}, like y")
+
+
+def fitted_distiller(estimator: Any, caller: str, *rows: Any) -> tuple[BaseDistiller, list[Any]]:
+    """Return the fitted distillation estimator in an estimator, and rows as it sees them.
 
     Parameters
     ----------
     estimator : estimator
-        Of a fitted search the best one is taken, of a Pipeline the last step.
+        TORRegressor or DistilledRegressor, or a Pipeline or search around one.
+    caller : str
+        Name of the function or class that the user has called, for the message.
     *rows : array-like of shape (n_samples, n_features) or None
-        As the whole takes them. None stays None.
-    """
-    seen = list(rows)
-    while True:
-        estimator = getattr(estimator, "best_estimator_", estimator)
-        if not isinstance(estimator, Pipeline):
-            return estimator, seen
-        if len(estimator) > 1:
-            steps = estimator[:-1]
-            seen = [None if X is None else steps.transform(X) for X in seen]
-        estimator = estimator[-1]
-
-
-def fitted_distiller(estimator: Any, who: str, *rows: Any) -> tuple[BaseDistiller, list[Any]]:
-    """Return the fitted distillation estimator in an estimator, and rows as it sees them.
+        Rows as `estimator` takes them; None stays None.
 
     Raises
     ------
@@ -50,45 +44,62 @@ def fitted_distiller(estimator: Any, who: str, *rows: Any) -> tuple[BaseDistille
     sklearn.exceptions.NotFittedError
         If it is not fitted.
     """
-    estimator, seen = unpacked(estimator, *rows)
-    if not isinstance(estimator, BaseDistiller):
+    distiller = layers(estimator)[-1]
+    if not isinstance(distiller, BaseDistiller):
         raise TypeError(
-            f"{who} takes a fitted TORRegressor or DistilledRegressor, a Pipeline that ends with "
-            f"one, or a search over them, got {type(estimator).__name__}; of a "
+            f"{caller} takes a fitted TORRegressor or DistilledRegressor, a Pipeline that ends "
+            f"with one, or a search over them, got {type(distiller).__name__}; of a "
             "TransformedTargetRegressor pass its regressor_, and labels as that one learned them"
         )
-    check_fitted(estimator, "student_")
-    return estimator, seen
+    check_fitted(distiller, "student_")
+    return distiller, [unwrap(estimator, X)[1] for X in rows]
 
 
-def fitted_history(estimator: BaseEstimator, who: str) -> list[dict[str, Any]]:
-    """Return the epochs of an estimator that was trained by this library."""
-    estimator, _ = unpacked(estimator)
-    if not isinstance(estimator, BaseDistiller | StudentRegressor):
+def fitted_history(estimator: Any, caller: str) -> list[dict[str, Any]]:
+    """Return the epochs of an estimator that was trained by this library.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any estimator of this library, or a Pipeline or search around one.
+    caller : str
+        Name of the function or class that the user has called, for the message.
+
+    Raises
+    ------
+    TypeError
+        If there is none.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+    """
+    inner = layers(estimator)[-1]
+    if not isinstance(inner, BaseDistiller | StudentRegressor):
         raise TypeError(
-            f"{who} takes a fitted StudentRegressor, TORRegressor or DistilledRegressor, a "
-            f"Pipeline that ends with one, or a search over them, got {type(estimator).__name__}"
+            f"{caller} takes a fitted StudentRegressor, TORRegressor or DistilledRegressor, a "
+            f"Pipeline that ends with one, or a search over them, got {type(inner).__name__}"
         )
-    check_fitted(estimator, "history_")
-    return list(estimator.history_)
+    check_fitted(inner, "history_")
+    return list(inner.history_)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingRows:
-    """What a fit found out about the rows that it was given, all of one shape.
+    """What a fit found out about its training rows; all arrays have one shape.
 
     Parameters
     ----------
     label : ndarray of shape (n_samples, n_outputs) or None
-        As they were given to `fit`; None if unknown.
-    teacher, probability : ndarray of shape (n_samples, n_outputs)
-        What the teacher said out-of-fold, and the probability that a label is wrong.
+        Labels as they were given to `fit`; None if they are unknown.
+    teacher_prediction : ndarray of shape (n_samples, n_outputs)
+        Out-of-fold predictions of the teacher, in units of y.
+    probability : ndarray of shape (n_samples, n_outputs)
+        Probability that a label is wrong.
     flagged : ndarray of bool of shape (n_samples, n_outputs)
-        Which labels were rejected.
+        Mask of the labels that were rejected.
     """
 
     label: np.ndarray | None
-    teacher: np.ndarray
+    teacher_prediction: np.ndarray
     probability: np.ndarray
     flagged: np.ndarray
 
@@ -99,34 +110,50 @@ class TrainingRows:
         Raises
         ------
         ValueError
-            If the labels cannot be those that it was fitted with, or if the file that
-            the estimator was loaded from does not hold what was found out about rows.
+            If the labels cannot be those that it was fitted with, or if the estimator was
+            loaded from a file that does not hold its training rows.
         """
         if "teacher_prediction_" not in vars(estimator):
             raise ValueError(
                 "this estimator does not know its training rows: it was saved with "
                 "training_rows=False; save it with training_rows=True, or fit it here"
             )
-        teacher = columns_of(estimator.teacher_prediction_)
+        teacher_prediction = columns_of(estimator.teacher_prediction_)
         label = None
         if y is not None:
             given = np.asarray(y)
-            if len(given) != len(teacher):
+            if len(given) != len(teacher_prediction):
                 raise ValueError(
                     f"y has {len(given)} rows, but {type(estimator).__name__} was fitted with "
-                    f"{len(teacher)}: pass the labels that were given to fit, in that order"
+                    f"{len(teacher_prediction)}: pass the labels that were given to fit, in that "
+                    "order"
                 )
-            label = as_columns(given, teacher.shape[0], teacher.shape[1], "y")
+            n_samples, n_outputs = teacher_prediction.shape
+            label = as_columns(given, n_samples, n_outputs, "y")
         return cls(
-            label,
-            teacher,
-            1 - columns_of(estimator.inlier_probability_),
-            columns_of(estimator.outlier_mask_).astype(bool),
+            label=label,
+            teacher_prediction=teacher_prediction,
+            probability=1 - columns_of(estimator.inlier_probability_),
+            flagged=columns_of(estimator.outlier_mask_).astype(bool),
         )
+
+    @classmethod
+    def none(cls, n_outputs: int) -> "TrainingRows":
+        """Return no rows at all, of an estimator that was saved without them."""
+        nothing = np.empty((0, n_outputs))
+        return cls(
+            label=None,
+            teacher_prediction=nothing,
+            probability=nothing,
+            flagged=nothing.astype(bool),
+        )
+
+    def __len__(self) -> int:
+        return len(self.teacher_prediction)
 
 
 def check_output(output: int, n_outputs: int) -> int:
-    """Return the number of an output, or say which there are."""
+    """Return the number of an output; raise a ValueError if y has no such column."""
     if not 0 <= output < n_outputs:
         raise ValueError(f"output={output!r}, but y has outputs 0 to {n_outputs - 1}")
     return output

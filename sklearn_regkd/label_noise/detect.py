@@ -1,4 +1,4 @@
-"""From opinions to a verdict: by the rule that the user names, or by evidence."""
+"""Which labels are wrong: by the rule that the user names, or by evidence."""
 
 import warnings
 from dataclasses import dataclass
@@ -16,18 +16,20 @@ from sklearn_regkd.label_noise.loss_gap import (
     required_damage,
 )
 from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels, with_loss
-from sklearn_regkd.label_noise.rule_search import RuleSearch, default_threshold
+from sklearn_regkd.label_noise.rule_search import RuleChoice, RuleSearch
+from sklearn_regkd.label_noise.rules import Rule, default_threshold
 from sklearn_regkd.label_noise.verdict import Verdict, trust_all
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 from sklearn_regkd.preprocessing.scaling import MOST_SIGMA
 from sklearn_regkd.supervision.mixing import best_alpha, mix
+from sklearn_regkd.teachers.cross_fit import CrossFitResult
 from sklearn_regkd.utils.random import draw_seed
 
-# Without a second opinion: the compromise that was best on average.
+# Without cross-fitted students: the compromise that was best on average.
 DEFAULT_ALPHA = 0.5
 FLAG_SIGMA = 3.0
-# Where labels are wrong, left-out opinions are as good a guide as the fitted teacher.
-SECOND_OPINION = 0.5
+# Where labels are wrong, out-of-fold predictions are as good a guide as the fitted teacher.
+OOF_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Decision:
     Parameters
     ----------
     rule : str
-        ``"none"`` if all labels are trusted, else the rule that judged them.
+        ``"none"`` if all labels are trusted, else the rule that decided about them.
     rejected : float
         Share of the labels that were rejected.
     alpha : float
@@ -60,162 +62,245 @@ class Decision:
         return "\n- ".join([head, *self.reasons])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LabelNoise:
-    """All that follows from the opinions.
+    """Which labels are wrong, and what follows for teacher and student.
 
     Parameters
     ----------
     verdict : Verdict
         Which labels are trusted.
     trust : ndarray of shape (n_samples, n_outputs)
-        Weight of each label against what stands in its place.
-    opinion : ndarray of shape (n_samples, n_outputs)
+        Weight of each label against its replacement.
+    replacement : ndarray of shape (n_samples, n_outputs)
         What stands in the place of a rejected label, standardised.
-    teacher : ndarray of shape (n_samples, n_outputs)
-        What the teacher alone says out-of-fold, standardised.
+    teacher_prediction : ndarray of shape (n_samples, n_outputs)
+        Out-of-fold prediction of the teacher, in raw units.
     alpha : ndarray of shape (n_outputs,)
         Best weight of the teacher.
-    second : ndarray of shape (n_outputs,)
-        Share of `opinion` in what is imitated; the rest is the fitted teacher's.
+    oof_share : ndarray of shape (n_outputs,)
+        Share of `replacement` in what the student imitates; the rest is the prediction of the
+        fitted teacher.
     unfitted : object or None
         The teacher to be fitted on repaired labels.
     decisions : list of Decision
         One per output.
     by_fold : ndarray of shape (n_parts, n_samples, n_outputs) or None
-        What the teachers of the first folds say of all rows, standardised, where all labels
-        are trusted: then they have learned from the same labels as the fitted teacher.
+        Predictions of the teachers of the first folds for all rows, standardised, where all
+        labels are trusted: then they have learned from the same labels as the fitted teacher.
     """
 
     verdict: Verdict
     trust: np.ndarray
-    opinion: np.ndarray
-    teacher: np.ndarray
+    replacement: np.ndarray
+    teacher_prediction: np.ndarray
     alpha: np.ndarray
-    second: np.ndarray
+    oof_share: np.ndarray
     unfitted: Any
     decisions: list[Decision]
     by_fold: np.ndarray | None = None
 
 
-def detect_by_rule(rule: Any, council: OutOfFoldModels, blends: bool) -> LabelNoise:
+def detect_by_rule(rule: Rule | None, models: OutOfFoldModels, find_alpha: bool) -> LabelNoise:
     """Apply the user's rule to the teacher's errors.
 
     Parameters
     ----------
     rule : ThresholdRule, MixtureRule or None
         None trusts all labels.
-    council : OutOfFoldModels
-        Who is asked.
-    blends : bool
+    models : OutOfFoldModels
+        Teacher and student, for predictions of rows that were left out.
+    find_alpha : bool
         Whether the weight of the teacher is to be found; it is 0.5 otherwise,
-        and where no peers can be asked.
+        and where no students can be cross-fitted.
     """
-    label, counted = council.label.clip(-MOST_SIGMA, MOST_SIGMA), council.weight > 0
-    unfitted = council.teacher
-    by_fold = None
+    data = models.data
+    label, used_rows = data.bounded_label, data.used_rows
+    unfitted = data.teacher
     if rule is None:
-        unfitted, teacher, by_fold = _ask_trusting(council)
+        unfitted, result = _cross_fit_trusting(models)
     else:
-        teacher = council.ask_teacher()
-    verdict = trust_all(label.shape) if rule is None else rule.judge(label - teacher, counted)
+        result = models.cross_fit_teacher()
+    teacher = data.scaling.standardize(result.prediction)
+    verdict = trust_all(label.shape) if rule is None else rule.detect(label - teacher, used_rows)
     alpha = np.full(label.shape[1], DEFAULT_ALPHA)
-    if blends and council.peers is not None:
-        student = council.peers.ask(label, verdict.inlier * 1.0, ["squared_error"])[0]
+    if find_alpha and models.students is not None:
+        student = models.students.predict(label, verdict.inlier * 1.0, ["squared_error"])[0]
         for output in range(len(alpha)):
-            known = verdict.inlier[:, output] & counted
-            columns = (v[known, output] for v in (label, student, teacher))
+            known = verdict.inlier[:, output] & used_rows
+            columns = (values[known, output] for values in (label, student, teacher))
             alpha[output] = best_alpha(*columns)
     name = "none" if rule is None else repr(rule)
     decisions = [
         Decision(name, float(share), float(a), ("the rule was given",), {})
-        for share, a in zip(1 - verdict.inlier[counted].mean(axis=0), alpha, strict=True)
+        for share, a in zip(1 - verdict.inlier[used_rows].mean(axis=0), alpha, strict=True)
     ]
-    trust, second = verdict.inlier * 1.0, np.zeros(len(alpha))
-    return LabelNoise(verdict, trust, teacher, teacher, alpha, second, unfitted, decisions, by_fold)
+    return LabelNoise(
+        verdict=verdict,
+        trust=verdict.inlier * 1.0,
+        replacement=teacher,
+        teacher_prediction=result.prediction,
+        alpha=alpha,
+        oof_share=np.zeros(len(alpha)),
+        unfitted=unfitted,
+        decisions=decisions,
+        by_fold=_by_fold(models, result, rule is None),
+    )
 
 
-def detect_by_evidence(council: OutOfFoldModels) -> LabelNoise:
-    """Ask whether labels are wrong at all, and if so, by which rule to tell them.
+def detect_by_evidence(models: OutOfFoldModels) -> LabelNoise:
+    """Find out whether labels are wrong at all, and if so, by which rule to tell them.
 
     Parameters
     ----------
-    council : OutOfFoldModels
-        Who is asked.
+    models : OutOfFoldModels
+        Teacher and student, for predictions of rows that were left out.
     """
-    if council.peers is None:
+    if models.students is None:
         warnings.warn(
             "outliers='auto' needs a table of numbers to gather evidence; labels farther than 3 "
             "robust standard deviations from the teacher are rejected instead",
             stacklevel=2,
         )
-        return detect_by_rule(default_threshold(), council, False)
-    label, counted = council.label.clip(-MOST_SIGMA, MOST_SIGMA), council.weight > 0
-    squared, absolute = council.peers.ask(label, None, ["squared_error", "absolute_error"])
-    credulous, wary = map(council.predict_boosting, ("squared_error", "absolute_error"))
-    proven, reasons = [], []
-    for output in range(label.shape[1]):
-        found, why = _are_labels_wrong(
-            council,
-            label[:, output],
-            (squared + credulous)[:, output] / 2,
-            (absolute + wary)[:, output] / 2,
-            counted,
+        return detect_by_rule(default_threshold(), models, False)
+    data = models.data
+    label, used_rows = data.bounded_label, data.used_rows
+    squared, absolute = models.students.predict(label, None, ["squared_error", "absolute_error"])
+    boosted_squared, boosted_absolute = map(
+        models.predict_boosting, ("squared_error", "absolute_error")
+    )
+    evidence = [
+        _are_labels_wrong(models, *columns)
+        for columns in zip(
+            label.T,
+            (squared + boosted_squared).T / 2,
+            (absolute + boosted_absolute).T / 2,
+            strict=True,
         )
-        proven.append(found)
-        reasons.append(why)
-    unfitted, by_fold = council.teacher, None
-    if any(proven):
-        teacher = council.ask_teacher()
+    ]
+    wrong = np.array([found for found, _ in evidence])
+    unfitted = data.teacher
+    if wrong.any():
+        result = models.cross_fit_teacher()
     else:
-        unfitted, teacher, by_fold = _ask_trusting(council)
-    _warn_of_a_bad_teacher(label[counted], teacher[counted])
-    investigator = RuleSearch(label, counted, default_threshold(), council.ask, council.spread)
-    shape = label.shape
-    trust, probability, opinion = np.ones(shape), np.ones(shape), np.empty(shape)
-    alpha, sigma = np.empty(shape[1]), np.full(shape[1], np.nan)
-    limit = np.full(shape[1], np.inf)
-    decisions, losses = [], set()
-    for output in range(shape[1]):
-        if proven[output]:
-            case = investigator.investigate(output, absolute[:, output], teacher[:, output])
-            verdict = investigator.judge(output, case)
-            opinion[:, output] = case.candidate.opinion
-            alpha[output] = np.clip(case.candidate.alpha, DEFAULT_ALPHA, 1)
-            probability[:, output] = verdict.inlier_probability[:, 0]
-            sigma[output], limit[output] = verdict.sigma[0], verdict.threshold[0]
-            losses.add(case.loss)
-            hard = case.rule is investigator.threshold
-            trust[:, output] = (verdict.inlier if hard else verdict.inlier_probability)[:, 0]
-            rule, scores = case.candidate.name, {c.name: c.cost for c in case.tried}
-            reasons[output] += case.reasons
-        else:
-            columns = (v[counted, output] for v in (label, squared, teacher))
-            alpha[output] = best_alpha(*columns)
-            opinion[:, output] = mix(squared[:, output], teacher[:, output], alpha[output])
-            # Trusted, yet ranked: whoever wants to check labels begins with the least likely.
-            error = (council.label[:, output] - opinion[:, output])[:, None]
-            ranking = default_threshold().judge(error, counted).inlier_probability[:, 0]
-            # Evidence or not, no good label is a thousand standard deviations away.
-            trust[:, output] = np.abs(error[:, 0]) < MOST_SIGMA
-            probability[:, output] = trust[:, output] * (1 + ranking) / 2
-            rule, scores = "none", {}
-        rejected = float(np.mean(probability[counted, output] < 0.5))
-        why_all = tuple(reasons[output])
-        decisions.append(Decision(rule, rejected, float(alpha[output]), why_all, scores))
-    verdict = Verdict(probability >= 0.5, probability, sigma, limit)
-    if council.is_default and losses == {"squared_error"}:
+        unfitted, result = _cross_fit_trusting(models)
+    teacher = data.scaling.standardize(result.prediction)
+    _warn_of_a_bad_teacher(label[used_rows], teacher[used_rows])
+    search = RuleSearch(label, used_rows, models.predict_refitted, models.error_scale)
+    outputs = [
+        _by_rule_search(search, output, absolute, teacher, reasons)
+        if found
+        else _trust_all_of_output(models, output, squared, teacher, reasons)
+        for output, (found, reasons) in enumerate(evidence)
+    ]
+    verdicts = [one.verdict for one in outputs]
+    losses = {one.loss for one in outputs if one.loss is not None}
+    if data.is_default_teacher and losses == {"squared_error"}:
         unfitted = with_loss(unfitted, "squared_error")
-    second = np.where(proven, SECOND_OPINION, 0.0)
-    return LabelNoise(verdict, trust, opinion, teacher, alpha, second, unfitted, decisions, by_fold)
+    return LabelNoise(
+        verdict=_join_outputs(verdicts),
+        trust=np.column_stack([one.trust for one in outputs]),
+        replacement=np.column_stack([one.replacement for one in outputs]),
+        teacher_prediction=result.prediction,
+        alpha=np.array([one.decision.alpha for one in outputs]),
+        oof_share=np.where(wrong, OOF_SHARE, 0.0),
+        unfitted=unfitted,
+        decisions=[one.decision for one in outputs],
+        by_fold=_by_fold(models, result, not wrong.any()),
+    )
 
 
-def _ask_trusting(council: OutOfFoldModels) -> tuple[Any, np.ndarray, np.ndarray | None]:
-    """Return the teacher for labels that are all trusted, and what it says."""
-    if not council.is_default:
-        return council.teacher, *council.predict_teacher_by_fold()
-    unfitted = with_loss(council.teacher, "squared_error")
-    return unfitted, *council.predict_teacher_by_fold(unfitted)
+@dataclass(frozen=True, kw_only=True)
+class _OutputNoise:
+    """The label noise of one output: columns of :class:`LabelNoise`."""
+
+    verdict: Verdict
+    trust: np.ndarray
+    replacement: np.ndarray
+    decision: Decision
+    loss: str | None = None
+
+
+def _by_rule_search(
+    search: RuleSearch, output: int, student: np.ndarray, teacher: np.ndarray, reasons: list[str]
+) -> _OutputNoise:
+    """Return the noise of an output of which some labels are known to be wrong."""
+    choice: RuleChoice = search.choose(output, student[:, output], teacher[:, output])
+    verdict = search.verdict(output, choice)
+    rejected = np.mean(verdict.inlier_probability[search.used_rows, 0] < 0.5)
+    alpha = float(np.clip(choice.candidate.alpha, DEFAULT_ALPHA, 1))
+    scores = {candidate.name: candidate.cost for candidate in choice.tried}
+    why = (*reasons, *choice.reasons)
+    return _OutputNoise(
+        verdict=verdict,
+        trust=search.trust(choice.rule, verdict),
+        replacement=choice.candidate.prediction,
+        decision=Decision(choice.candidate.name, float(rejected), alpha, why, scores),
+        loss=choice.loss,
+    )
+
+
+def _trust_all_of_output(
+    models: OutOfFoldModels,
+    output: int,
+    student: np.ndarray,
+    teacher: np.ndarray,
+    reasons: list[str],
+) -> _OutputNoise:
+    """Return the noise of an output whose labels are all trusted, but ranked."""
+    data = models.data
+    label, used_rows = data.bounded_label, data.used_rows
+    alpha = best_alpha(*(values[used_rows, output] for values in (label, student, teacher)))
+    replacement = mix(student[:, output], teacher[:, output], alpha)
+    # Trusted, yet ranked: who checks labels by hand begins with the least likely.
+    error = (data.label[:, output] - replacement)[:, None]
+    ranking = default_threshold().detect(error, used_rows).inlier_probability
+    # Evidence or not, no good label is a thousand standard deviations away.
+    near = np.abs(error) < MOST_SIGMA
+    verdict = Verdict(
+        inlier=near,
+        inlier_probability=near * (1 + ranking) / 2,
+        sigma=np.array([np.nan]),
+        threshold=np.array([np.inf]),
+        rules=(None,),
+        mixtures=(None,),
+    )
+    rejected = float(np.mean(~near[used_rows]))
+    return _OutputNoise(
+        verdict=verdict,
+        trust=near[:, 0] * 1.0,
+        replacement=replacement,
+        decision=Decision("none", rejected, float(alpha), tuple(reasons), {}),
+    )
+
+
+def _join_outputs(verdicts: list[Verdict]) -> Verdict:
+    # Where errors are measured on a scale of each row's own, no distance holds for all.
+    threshold = [one.threshold if one.rules[0] is None else [np.nan] for one in verdicts]
+    probability = np.hstack([one.inlier_probability for one in verdicts])
+    return Verdict(
+        inlier=probability >= 0.5,
+        inlier_probability=probability,
+        sigma=np.concatenate([one.sigma for one in verdicts]),
+        threshold=np.concatenate(threshold),
+        rules=tuple(one.rules[0] for one in verdicts),
+        mixtures=tuple(one.mixtures[0] for one in verdicts),
+    )
+
+
+def _by_fold(models: OutOfFoldModels, result: CrossFitResult, trusting: bool) -> np.ndarray | None:
+    if result.by_fold is None or not trusting:
+        return None
+    return models.data.scaling.standardize(result.by_fold)
+
+
+def _cross_fit_trusting(models: OutOfFoldModels) -> tuple[Any, CrossFitResult]:
+    """Return the teacher for labels that are all trusted, and its predictions."""
+    data = models.data
+    if not data.is_default_teacher:
+        return data.teacher, models.cross_fit_teacher_by_fold()
+    unfitted = with_loss(data.teacher, "squared_error")
+    return unfitted, models.cross_fit_teacher_by_fold(unfitted)
 
 
 def _warn_of_a_bad_teacher(label: np.ndarray, teacher: np.ndarray) -> None:
@@ -229,11 +314,15 @@ def _warn_of_a_bad_teacher(label: np.ndarray, teacher: np.ndarray) -> None:
             )
 
 
-def _are_labels_wrong(council, label, squared, absolute, counted) -> tuple[bool, list[str]]:
-    """Decide for one output, and say why."""
+def _are_labels_wrong(
+    models: OutOfFoldModels, label: np.ndarray, squared: np.ndarray, absolute: np.ndarray
+) -> tuple[bool, list[str]]:
+    """Decide for one output, and give the reasons in words."""
     # Drawn even if not needed: what is drawn next must not depend on the student.
-    seed = draw_seed(council.random_state)
-    damage = measure_damage(label[counted], squared[counted], absolute[counted])
+    seed = draw_seed(models.data.random_state)
+    used_rows = models.data.used_rows
+    used = tuple(values[used_rows] for values in (label, squared, absolute))
+    damage = measure_damage(*used)
     direction = "worse" if damage.relative >= 0 else "better"
     words = (
         "models of the squared error predict left-out labels "
@@ -242,10 +331,12 @@ def _are_labels_wrong(council, label, squared, absolute, counted) -> tuple[bool,
     )
     if not is_suspicious(damage):
         return False, [words, "which clean labels do as well: all are trusted"]
-    error = np.abs(label - absolute)
-    flagged = error > FLAG_SIGMA * robust_sigma((label - absolute)[counted])
-    auc = flags_auc(council.X[counted], flagged[counted], council.peers.fold[counted], seed)
-    gain = measure_gain(label[counted], squared[counted], absolute[counted])
+    error = label - absolute
+    flagged = np.abs(error) > FLAG_SIGMA * robust_sigma(error[used_rows])
+    assert models.students is not None, "without students there is no evidence"
+    fold = models.students.fold[used_rows]
+    auc = flags_auc(models.data.X[used_rows], flagged[used_rows], fold, seed)
+    gain = measure_gain(*used)
     if is_foreseen(gain, auc):
         return False, [
             words,
@@ -255,10 +346,10 @@ def _are_labels_wrong(council, label, squared, absolute, counted) -> tuple[bool,
         ]
     required = required_damage(auc)
     found = damage.relative > required and damage.z > DAMAGE_Z
-    verdict = "more" if found else "not more"
+    outcome = "more" if found else "not more"
     return found, [
         words,
         f"where the large errors are is predicted from X with an AUC of {auc:.2f} (0.5 is chance): "
         f"clean labels like that do up to {required:.1%} and {DAMAGE_Z:.1f} standard errors of "
-        f"damage, these do {verdict}",
+        f"damage, these do {outcome}",
     ]

@@ -2,13 +2,16 @@
 
 import warnings
 from dataclasses import dataclass
+from numbers import Real
+from typing import ClassVar, Self
 
 import numpy as np
 from scipy.stats import norm, t
-from sklearn.base import BaseEstimator
 
 from sklearn_regkd.label_noise.verdict import Verdict
 from sklearn_regkd.preprocessing.robust_stats import half_sample_mode, robust_sigma
+from sklearn_regkd.utils.constraints import ConstrainedParams
+from sklearn_regkd.utils.sklearn_compat import Interval
 
 DEGREES_OF_FREEDOM = 5
 ROUNDS = 60
@@ -28,7 +31,7 @@ class Mixture:
     Parameters
     ----------
     share : float
-        Of the wrong labels.
+        Share of the wrong labels.
     location, scale : float
         Student's t distribution (5 degrees of freedom) of good labels' errors.
     outlier_location, outlier_scale : float
@@ -45,6 +48,16 @@ class Mixture:
     def separation(self) -> float:
         """Distance between the two kinds, in scales of the good one."""
         return abs(self.outlier_location - self.location) / self.scale
+
+    def scaled(self, factor: float) -> Self:
+        """Return the same mixture in other units, `factor` times as many."""
+        return type(self)(
+            self.share,
+            self.location * factor,
+            self.scale * factor,
+            self.outlier_location * factor,
+            self.outlier_scale * factor,
+        )
 
     def out_of_reach(self, error: np.ndarray) -> np.ndarray:
         """Return which errors are too far from both kinds to belong to either.
@@ -113,7 +126,7 @@ def fit_mixture(error: np.ndarray) -> Mixture:
     return Mixture(share, location, scale, outlier_location, outlier_scale)
 
 
-class MixtureRule(BaseEstimator):
+class MixtureRule(ConstrainedParams):
     """Reject the labels that more probably belong to the second of two kinds of errors.
 
     Nothing else comes near it where many labels are wrong in the same
@@ -131,22 +144,24 @@ class MixtureRule(BaseEstimator):
     >>> import numpy as np
     >>> from sklearn_regkd.label_noise.mixture import MixtureRule
     >>> error = np.r_[np.linspace(-1, 1, 70), np.linspace(9, 11, 30)][:, None]
-    >>> int((~MixtureRule().judge(error).inlier).sum())
+    >>> int((~MixtureRule().detect(error).inlier).sum())
     30
     """
+
+    constraints: ClassVar = {"max_share": [Interval(Real, 0, 1, closed="right")]}
 
     def __init__(self, max_share=0.5):
         self.max_share = max_share
 
-    def judge(self, error: np.ndarray, counted: np.ndarray | None = None) -> Verdict:
+    def detect(self, error: np.ndarray, used_rows: np.ndarray | None = None) -> Verdict:
         """Decide which labels are wrong.
 
         Parameters
         ----------
         error : ndarray of shape (n_samples, n_outputs)
             Label minus teacher.
-        counted : ndarray of bool of shape (n_samples,), default=None
-            Rows from which the mixture is learned (those of positive weight).
+        used_rows : ndarray of bool of shape (n_samples,), default=None
+            Rows from which the mixture is learned (those of positive weight); None means all.
 
         Returns
         -------
@@ -154,15 +169,16 @@ class MixtureRule(BaseEstimator):
             Its `threshold` is NaN: a mixture has none that holds on both sides.
         """
         self.validate()
-        known = error if counted is None else error[counted]
+        known = error if used_rows is None else error[used_rows]
         probability = np.ones(error.shape)
         sigma = np.empty(error.shape[1])
+        mixtures: list[Mixture | None] = [None] * error.shape[1]
         for output in range(error.shape[1]):
             mixture = fit_mixture(known[:, output])
             sigma[output] = mixture.scale
             column = mixture.inlier_probability(error[:, output])
             column[mixture.out_of_reach(error[:, output])] = 0.0
-            rejected = np.mean((column if counted is None else column[counted]) < 0.5)
+            rejected = np.mean((column if used_rows is None else column[used_rows]) < 0.5)
             if rejected > self.max_share:
                 warnings.warn(
                     f"the mixture rejects {rejected:.0%} of the labels of output {output}, more "
@@ -170,10 +186,12 @@ class MixtureRule(BaseEstimator):
                     stacklevel=2,
                 )
                 continue
-            probability[:, output] = column
-        return Verdict(probability >= 0.5, probability, sigma, np.full(error.shape[1], np.nan))
-
-    def validate(self) -> None:
-        """Raise a ValueError if a parameter is out of range."""
-        if not 0 < self.max_share <= 1:
-            raise ValueError(f"max_share must be in (0, 1], got {self.max_share!r}")
+            probability[:, output], mixtures[output] = column, mixture
+        return Verdict(
+            inlier=probability >= 0.5,
+            inlier_probability=probability,
+            sigma=sigma,
+            threshold=np.full(error.shape[1], np.nan),
+            rules=(self,) * error.shape[1],
+            mixtures=tuple(mixtures),
+        )

@@ -1,4 +1,4 @@
-"""All who are asked about the labels in one fit: the teacher, its peers, and two witnesses."""
+"""Out-of-fold predictions of teacher, student and boosting, under any trust in the labels."""
 
 from typing import Any
 
@@ -8,16 +8,17 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
-from sklearn_regkd.preprocessing.scaling import MOST_SIGMA, Scaling
 from sklearn_regkd.supervision.validation_targets import count_parts
+from sklearn_regkd.teachers.cross_fit import CrossFitResult
 from sklearn_regkd.teachers.ensemble import cross_fit_teacher
+from sklearn_regkd.teachers.fit_data import FitData
 from sklearn_regkd.teachers.kinds import own_teacher, weight_params
-from sklearn_regkd.utils.cache import FitCache
 from sklearn_regkd.utils.random import draw_seed
 
-# Of the robust standard deviation: a residual of 0 has a logarithm, too.
-SPREAD_FLOOR = 0.1
-SPREAD_DECAY = 1.0  # sizes of errors are noisy, their pattern is smooth
+# Share of the robust standard deviation that is added: an error of 0 has a logarithm, too.
+SCALE_FLOOR = 0.1
+# Weight decay of the students that learn sizes of errors: these are noisy, their pattern is smooth.
+SCALE_DECAY = 1.0
 # What trust must leave of the rows of several outputs, so that others can be dropped.
 FEWEST_KEPT = 0.5
 
@@ -29,142 +30,111 @@ def with_loss(teacher: Any, loss: str) -> Any:
 
 
 class OutOfFoldModels:
-    """Out-of-fold opinions, under any trust in the labels.
+    """Models that predict each row without having seen it, under any trust in the labels.
 
     Parameters
     ----------
-    teacher : object
-        Owned by the caller; a fitted one is not refitted.
-    rows : array-like of shape (n_samples, ...)
-        Inputs in the form that the teacher takes.
-    X : ndarray of shape (n_samples, n_features)
-        Inputs.
-    y : ndarray of shape (n_samples, n_outputs)
-        Labels in raw units.
-    weight : ndarray of shape (n_samples,)
-        Weights of the rows.
-    scaling : Scaling
-        Of the labels; all opinions are standardised by it.
-    params : dict of ndarray
-        Fit parameters of the teacher.
-    prediction : ndarray of shape (n_samples, n_outputs) or None
-        What the teacher says in raw units, where it is not to be refitted.
-    peers : CrossFittedStudents or None
-        Copies of the student.
-    folds : list of (train, test)
-        Shared by all.
-    is_default : bool
-        Whether the teacher is the library's own, whose loss may be changed.
-    n_jobs : int or None
-        Fits at a time.
-    random_state : RandomState
-        Decides the seeds of torch teachers and witnesses.
-    memory : FitCache
-        Where answers are kept.
+    data : FitData
+        The data of the fit; its teacher is not refitted if it came fitted.
+    students : CrossFittedStudents or None
+        Copies of the student, on the same folds; None where X is no table.
     """
 
-    def __init__(
-        self,
-        teacher: Any,
-        rows: Any,
-        X: np.ndarray,
-        y: np.ndarray,
-        weight: np.ndarray,
-        scaling: Scaling,
-        params: dict[str, np.ndarray],
-        prediction: np.ndarray | None,
-        peers: CrossFittedStudents | None,
-        folds: list[tuple],
-        is_default: bool,
-        n_jobs: int | None,
-        random_state: np.random.RandomState,
-        memory: FitCache,
-    ):
-        self.teacher, self.rows, self.X, self.y = teacher, rows, X, y
-        self.weight, self.scaling, self.params = weight, scaling, params
-        self.prediction, self.peers, self.folds = prediction, peers, folds
-        self.is_default = is_default
-        self.n_jobs, self.random_state, self.memory = n_jobs, random_state, memory
-        self.label = scaling.standardize(y)
+    def __init__(self, data: FitData, students: CrossFittedStudents | None):
+        self.data, self.students = data, students
+        weight = data.weight
         # Boosted trees take several times longer with weights, also with equal ones.
-        self.uneven = None if np.all(weight == weight[0]) else weight
+        self.uneven_weight = None if np.all(weight == weight[0]) else weight
 
-    def ask_teacher(self, teacher: Any = None, trust: np.ndarray | None = None) -> np.ndarray:
-        """Return what the teacher, or another model, says of rows that were left out.
+    def cross_fit_teacher(
+        self, unfitted: Any = None, trust: np.ndarray | None = None
+    ) -> CrossFitResult:
+        """Return the out-of-fold predictions of the teacher, or of another model.
 
         It learns from the trusted rows; where these are too few, because labels
         of several outputs are wrong in different rows, from all rows with
         distrusted labels replaced by the median.
+
+        Parameters
+        ----------
+        unfitted : object, default=None
+            Another model than the teacher; it learns from X and bounded labels.
+        trust : ndarray of shape (n_samples, n_outputs), default=None
+            Weight of each label; below one half it is distrusted. None trusts all.
         """
-        return self._ask_teacher(teacher, trust, 0)[0]
+        return self._cross_fit(unfitted, trust, 0)
 
-    def predict_teacher_by_fold(self, teacher: Any = None) -> tuple[np.ndarray, np.ndarray | None]:
-        """Ask the teacher about rows that were left out, and those of the first folds about all.
+    def cross_fit_teacher_by_fold(self, unfitted: Any = None) -> CrossFitResult:
+        """Do the same, and let the teachers of the first folds predict all rows.
 
-        Returns
-        -------
-        ndarray of shape (n_samples, n_outputs)
-            What it says of rows that it has not seen.
-        ndarray of shape (n_parts, n_samples, n_outputs) or None
-            What it says of all rows after each of them; None if there are none to be left out in
-            a trial of the student, or if the teacher is not fitted here.
+        Their predictions are ``by_fold`` of the result: None if no folds are left out in a trial
+        of the student, or if the teacher is not fitted here.
+
+        Parameters
+        ----------
+        unfitted : object, default=None
+            See :meth:`cross_fit_teacher`.
         """
-        return self._ask_teacher(teacher, None, count_parts(self.folds, len(self.y)))
+        return self._cross_fit(unfitted, None, count_parts(self.data.folds, len(self.data.y)))
 
-    def _ask_teacher(
-        self, teacher: Any, trust: np.ndarray | None, n_asked: int
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        if teacher is None and self.prediction is not None:
-            return self.scaling.standardize(self.prediction), None
-        y, kept = self.y if teacher is None else self.bounded(), None
+    def _cross_fit(self, unfitted: Any, trust: np.ndarray | None, n_whole: int) -> CrossFitResult:
+        data = self.data
+        if unfitted is None and data.teacher_prediction is not None:
+            return CrossFitResult(data.teacher_prediction, data.teacher)
+        y, kept = data.y if unfitted is None else data.bounded_y, None
         if trust is not None:
             trusted = trust >= 0.5
             kept = np.asarray(trusted.all(axis=1))
             if kept.mean() < FEWEST_KEPT and trust.shape[1] > 1:
-                y, kept = np.where(trusted, y, self.scaling.center), None
-        signal = cross_fit_teacher(
-            self.teacher if teacher is None else teacher,
-            self.rows if teacher is None else self.X,
-            y,
-            params=self.params if teacher is None else weight_params(teacher, self.uneven),
-            folds=self.folds,
-            kept=kept,
-            n_asked=n_asked,
-            refit=False,
-            n_jobs=self.n_jobs,
-            seed=draw_seed(self.random_state),
-            memory=self.memory,
+                y, kept = np.where(trusted, y, data.scaling.center), None
+        params = (
+            data.teacher_params if unfitted is None else weight_params(unfitted, self.uneven_weight)
         )
-        by_fold = signal.by_fold
-        return (
-            self.scaling.standardize(signal.prediction),
-            None if by_fold is None else self.scaling.standardize(by_fold),
+        return cross_fit_teacher(
+            data.teacher if unfitted is None else unfitted,
+            data.teacher_X if unfitted is None else data.X,
+            y,
+            params=params,
+            folds=data.folds,
+            kept=kept,
+            n_whole=n_whole,
+            refit=False,
+            n_jobs=data.n_jobs,
+            seed=draw_seed(data.random_state),
+            cache=data.cache,
         )
 
     def predict_boosting(self, loss: str) -> np.ndarray:
-        """Return what boosted trees of that loss say, whatever the teacher is."""
-        trees = HistGradientBoostingRegressor(loss=loss)
-        return self.ask_teacher(own_teacher(trees, self.y.shape[1], self.random_state))
+        """Return out-of-fold predictions of boosted trees of that loss, standardised."""
+        trees = own_teacher(
+            HistGradientBoostingRegressor(loss=loss), self.data.n_outputs, self.data.random_state
+        )
+        return self.data.scaling.standardize(self.cross_fit_teacher(trees).prediction)
 
-    def bounded(self) -> np.ndarray:
-        """Return the labels in raw units, none farther away than a network could learn."""
-        return self.scaling.restore(self.label.clip(-MOST_SIGMA, MOST_SIGMA))
-
-    def ask(self, trust: np.ndarray, loss: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return opinions of student and teacher, refitted on trusted labels.
+    def predict_refitted(self, trust: np.ndarray, loss: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return predictions of student and teacher, refitted on trusted labels, standardised.
 
         The loss is that of the student, and of the teacher if it is the
         library's own; the user's teacher keeps its own.
-        """
-        assert self.peers is not None, "without peers there is no evidence to ask for"
-        student = self.peers.ask(self.label, np.maximum(trust, 1e-6), [loss])[0]
-        own = with_loss(self.teacher, loss) if self.is_default else None
-        return student, self.ask_teacher(own, trust)
 
-    def spread(self, error: np.ndarray) -> np.ndarray:
+        Parameters
+        ----------
+        trust : ndarray of shape (n_samples, n_outputs)
+            Weight of each label.
+        loss : str
+            Name of the loss.
+        """
+        data = self.data
+        assert self.students is not None, "without students there is no evidence"
+        student = self.students.predict(data.label, np.maximum(trust, 1e-6), [loss])[0]
+        unfitted = with_loss(data.teacher, loss) if data.is_default_teacher else None
+        teacher = self.cross_fit_teacher(unfitted, trust).prediction
+        return student, data.scaling.standardize(teacher)
+
+    def error_scale(self, error: np.ndarray) -> np.ndarray:
         """Return how far from the teacher an ordinary label of each row is, median 1.
 
-        The square root of the typical absolute error that the peers expect
+        The square root of the typical absolute error that cross-fitted students expect
         from X: half way, on a logarithmic scale, between one scale for all
         rows and one for each. Wrong labels blur what they see.
 
@@ -173,10 +143,12 @@ class OutOfFoldModels:
         error : ndarray of shape (n_samples, n_outputs)
             Label minus teacher.
         """
-        size = np.abs(error) + SPREAD_FLOOR * np.maximum(robust_sigma(error), 1e-12)
-        assert self.peers is not None, "without peers there is no evidence to ask for"
+        assert self.students is not None, "without students there is no evidence"
+        size = np.abs(error) + SCALE_FLOOR * np.maximum(robust_sigma(error), 1e-12)
         log_size = np.log(size)
         log_size -= np.median(log_size, axis=0)
-        expected = self.peers.ask(log_size, None, ["squared_error"], SPREAD_DECAY, haste=2)[0]
+        expected = self.students.predict(log_size, None, ["squared_error"], SCALE_DECAY, shorten=2)[
+            0
+        ]
         expected -= np.median(expected, axis=0)
         return np.exp(0.5 * np.clip(expected, -4, 4))

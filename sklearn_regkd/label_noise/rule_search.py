@@ -11,19 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from sklearn_regkd.label_noise.mixture import MixtureRule, fit_mixture
-from sklearn_regkd.label_noise.threshold import ThresholdRule
+from sklearn_regkd.label_noise.rules import Rule, default_threshold
 from sklearn_regkd.label_noise.verdict import Verdict
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 from sklearn_regkd.supervision.mixing import best_alpha, mix
 
-# Trust (n_samples, n_outputs) and a loss in; what student and teacher, refitted
-# on the trusted labels, say of rows that were left out.
-Ask = Callable[[np.ndarray, str], tuple[np.ndarray, np.ndarray]]
+# Trust (n_samples, n_outputs) and a loss in; out come the out-of-fold predictions of student
+# and teacher, refitted on the trusted labels.
+Refit = Callable[[np.ndarray, str], tuple[np.ndarray, np.ndarray]]
 # Errors (n_samples, n_outputs) in; how large an ordinary one is in each row, median 1.
-Spread = Callable[[np.ndarray], np.ndarray]
+ErrorScale = Callable[[np.ndarray], np.ndarray]
 
 # Wrong labels are taken to be on one side if the second kind of errors stands
 # clear of the first and hardly any rejected label lies on the other side.
@@ -33,7 +32,7 @@ SEPARATION, ONE_SIDED, FEWEST = 3.5, 0.95, 0.05
 MIXTURE_MARGIN, MIXTURE_MOST = 0.01, 0.4
 ROUND_MARGIN = 0.003
 # Errors count as no larger than that many robust standard deviations: in the score of a
-# candidate, and where one-sided errors are to be told from a model that ran after them.
+# candidate, and where one-sided errors are to be told apart from a model that ran after them.
 SCORE_CAP, NEAR_CAP = 3.0, 2.0
 
 
@@ -44,9 +43,9 @@ class Candidate:
     Parameters
     ----------
     name : str
-        Of the rule, and the round.
-    opinion : ndarray of shape (n_samples,)
-        Out-of-fold blend of student and teacher.
+        Name of the rule, and of the round.
+    prediction : ndarray of shape (n_samples,)
+        Out-of-fold mixture of student and teacher.
     alpha : float
         The teacher's share in it.
     cost : float
@@ -58,7 +57,7 @@ class Candidate:
     """
 
     name: str
-    opinion: np.ndarray
+    prediction: np.ndarray
     alpha: float
     cost: float = 1.0
     near: float = 1.0
@@ -66,24 +65,24 @@ class Candidate:
 
 @dataclass
 class RuleChoice:
-    """What was found for one output.
+    """The rule that was chosen for one output, and why.
 
     Parameters
     ----------
     candidate : Candidate
-        The chosen one.
+        The chosen candidate.
     rule : ThresholdRule or MixtureRule
         The rule that gives the final verdict.
     tried : list of Candidate
-        All of them.
+        All candidates.
     reasons : list of str
-        In words.
+        The reasons, in words.
     loss : str
-        By which the chosen candidate was fitted.
+        The loss by which the models of the chosen candidate were fitted.
     """
 
     candidate: Candidate
-    rule: BaseEstimator
+    rule: Rule
     tried: list[Candidate]
     reasons: list[str] = field(default_factory=list)
     loss: str = "absolute_error"
@@ -95,22 +94,24 @@ class RuleSearch:
     Parameters
     ----------
     label : ndarray of shape (n_samples, n_outputs)
-        Standardised.
-    counted : ndarray of bool of shape (n_samples,)
-        Rows of positive weight; the others are judged but not learned from.
-    threshold : ThresholdRule
-        The rule for errors on both sides.
-    ask, spread : callable
-        See :data:`Ask` and :data:`Spread`.
+        Standardised labels.
+    used_rows : ndarray of bool of shape (n_samples,)
+        Rows of positive weight; about the others the rules decide, but do not learn from them.
+    refit : callable
+        See :data:`Refit`.
+    error_scale : callable
+        See :data:`ErrorScale`.
     """
 
-    def __init__(self, label, counted, threshold: BaseEstimator, ask: Ask, spread: Spread):
-        self.label, self.counted = label, counted
-        self.threshold, self.mixture = threshold, MixtureRule(max_share=1.0)
-        self.ask, self.spread = ask, spread
-        self.local = np.ones(label.shape)
+    def __init__(
+        self, label: np.ndarray, used_rows: np.ndarray, refit: Refit, error_scale: ErrorScale
+    ):
+        self.label, self.used_rows = label, used_rows
+        self.threshold, self.mixture = default_threshold(), MixtureRule(max_share=1.0)
+        self.refit, self.error_scale = refit, error_scale
+        self.local_scale = np.ones(label.shape)
 
-    def investigate(self, output: int, student: np.ndarray, teacher: np.ndarray) -> RuleChoice:
+    def choose(self, output: int, student: np.ndarray, teacher: np.ndarray) -> RuleChoice:
         """Find the rule for one output.
 
         Parameters
@@ -118,20 +119,20 @@ class RuleSearch:
         output : int
             Column of the labels.
         student, teacher : ndarray of shape (n_samples,)
-            Out-of-fold opinions after training on all labels with the absolute error.
+            Out-of-fold predictions after training on all labels with the absolute error.
         """
         label = self.label[:, output]
         every = np.ones(len(label), bool)
         first = self._candidate("all labels, absolute error", label, student, teacher, every, None)
-        error = label - first.opinion
-        self.local[:, output] = self.spread(error[:, None])[:, 0]
-        bound = self.mixture.judge(error[:, None], self.counted).inlier_probability[:, 0]
+        error = label - first.prediction
+        self.local_scale[:, output] = self.error_scale(error[:, None])[:, 0]
+        first_verdict = self.mixture.detect(error[:, None], self.used_rows)
         by_threshold = self._refit("threshold", self.threshold, output, first, first)
         by_mixture = self._refit("mixture", self.mixture, output, first, first)
         tried = [first, by_threshold, by_mixture]
-        shape = fit_mixture(error[self.counted])
-        rejected = (bound < 0.5) & self.counted
-        share = rejected.sum() / self.counted.sum()
+        shape = fit_mixture(error[self.used_rows])
+        rejected = ~first_verdict.inlier[:, 0] & self.used_rows
+        share = rejected.sum() / self.used_rows.sum()
         above = np.mean(error[rejected] > shape.location) if rejected.any() else 0.5
         side = max(above, 1 - above)
         reasons = [
@@ -140,22 +141,19 @@ class RuleSearch:
         ]
         one_sided = side > ONE_SIDED and shape.separation >= SEPARATION and share > FEWEST
         cap = NEAR_CAP * shape.scale
-        near = [
-            np.minimum(np.abs(self.label[:, output] - c.opinion), cap)[self.counted].mean()
-            for c in (first, by_threshold, by_mixture)
-        ]
+        near = [np.minimum(np.abs(label - c.prediction), cap)[self.used_rows].mean() for c in tried]
         if one_sided and near[2] <= min(near):
             reasons.append("errors stand apart on one side: the mixture decides")
             second = self._refit("mixture, round 2", self.mixture, output, by_mixture, first)
             tried.append(second)
             best = second if second.near < by_mixture.near else by_mixture
-            return self._settle(output, RuleChoice(best, self.mixture, tried, reasons))
+            return self._choose_loss(output, RuleChoice(best, self.mixture, tried, reasons))
         best, rule = (by_threshold, self.threshold) if by_threshold.cost < 1 else (first, None)
         if by_mixture.cost < best.cost - MIXTURE_MARGIN and share < MIXTURE_MOST:
             best, rule = by_mixture, self.mixture
         if rule is None:
             reasons.append("no refit on trusted labels predicts left-out labels better")
-            return self._settle(output, RuleChoice(first, self.threshold, tried, reasons))
+            return self._choose_loss(output, RuleChoice(first, self.threshold, tried, reasons))
         name = "threshold" if rule is self.threshold else "mixture"
         reasons.append(
             f"the model refitted by the {name} predicts left-out labels best "
@@ -165,60 +163,62 @@ class RuleSearch:
         tried.append(second)
         if second.cost < best.cost - ROUND_MARGIN:
             best = second
-        return self._settle(output, RuleChoice(best, rule, tried, reasons))
+        return self._choose_loss(output, RuleChoice(best, rule, tried, reasons))
 
-    def _settle(self, output: int, found: RuleChoice) -> RuleChoice:
-        """Refit with the squared error once labels are sorted, and keep what is better.
-
-        Of skewed good labels the mean is wanted, not the median; what is left
-        of wrong ones speaks for the median.
-        """
-        trust = np.ones(self.label.shape)
-        trust[:, output] = self._trust(output, found.rule, found.candidate)
-        student, teacher = (opinion[:, output] for opinion in self.ask(trust, "squared_error"))
-        first = found.tried[0]
-        name = "threshold" if found.candidate is first else found.candidate.name
-        label, trusted = self.label[:, output], trust[:, output] >= 0.5
-        mean = self._candidate(f"{name}, squared error", label, student, teacher, trusted, first)
-        found.tried.append(mean)
-        if mean.cost < found.candidate.cost:
-            found.candidate, found.loss = mean, "squared_error"
-            found.reasons.append("labels are predicted better by the mean of trusted ones")
-        else:
-            found.reasons.append("labels are predicted better by the median of trusted ones")
-        return found
-
-    def judge(self, output: int, found: RuleChoice) -> Verdict:
+    def verdict(self, output: int, choice: RuleChoice) -> Verdict:
         """Return the verdict on one output, columns of length 1."""
-        return self._apply(found.rule, output, found.candidate)
+        return self._apply(choice.rule, output, choice.candidate)
 
-    def _trust(self, output: int, rule, candidate: Candidate) -> np.ndarray:
-        verdict = self._apply(rule, output, candidate)
+    def trust(self, rule: Rule, verdict: Verdict) -> np.ndarray:
+        """Return the weight of each label: a threshold decides, a mixture gives a probability."""
         hard = rule is self.threshold
         return (verdict.inlier * 1.0 if hard else verdict.inlier_probability)[:, 0]
 
-    def _apply(self, rule, output, candidate: Candidate) -> Verdict:
-        error = self.label[:, [output]] - candidate.opinion[:, None]
+    def _choose_loss(self, output: int, choice: RuleChoice) -> RuleChoice:
+        """Refit with the squared error once labels are sorted, and keep what is better.
+
+        Of skewed good labels the mean is wanted, not the median; what is left
+        of wrong ones is a reason for the median.
+        """
+        trust = np.ones(self.label.shape)
+        trust[:, output] = self.trust(choice.rule, self.verdict(output, choice))
+        student, teacher = (values[:, output] for values in self.refit(trust, "squared_error"))
+        first = choice.tried[0]
+        name = "threshold" if choice.candidate is first else choice.candidate.name
+        label, trusted = self.label[:, output], trust[:, output] >= 0.5
+        mean = self._candidate(f"{name}, squared error", label, student, teacher, trusted, first)
+        choice.tried.append(mean)
+        if mean.cost < choice.candidate.cost:
+            choice.candidate, choice.loss = mean, "squared_error"
+            choice.reasons.append("labels are predicted better by the mean of trusted ones")
+        else:
+            choice.reasons.append("labels are predicted better by the median of trusted ones")
+        return choice
+
+    def _apply(self, rule: Rule, output: int, candidate: Candidate) -> Verdict:
+        error = self.label[:, [output]] - candidate.prediction[:, None]
         # A mixture looks for a second kind of errors at one distance; a
         # threshold must not mistake the noisier rows for wrong ones.
-        local = self.local[:, [output]] if rule is self.threshold else 1.0
-        return rule.judge(error / local, self.counted)
+        local = self.local_scale[:, [output]] if rule is self.threshold else 1.0
+        return rule.detect(error / local, self.used_rows)
 
-    def _refit(self, name, rule, output, before: Candidate, first: Candidate) -> Candidate:
+    def _refit(
+        self, name: str, rule: Rule, output: int, before: Candidate, first: Candidate
+    ) -> Candidate:
         trust = np.ones(self.label.shape)
-        trust[:, output] = self._trust(output, rule, before)
-        student, teacher = (opinion[:, output] for opinion in self.ask(trust, "absolute_error"))
+        trust[:, output] = self.trust(rule, self._apply(rule, output, before))
+        student, teacher = (values[:, output] for values in self.refit(trust, "absolute_error"))
         label = self.label[:, output]
         return self._candidate(name, label, student, teacher, trust[:, output] >= 0.5, first)
 
     def _candidate(self, name, label, student, teacher, trusted, first) -> Candidate:
-        known = trusted & self.counted
+        known = trusted & self.used_rows
         alpha = best_alpha(label[known], student[known], teacher[known])
         candidate = Candidate(name, mix(student, teacher, alpha), alpha)
         if first is not None:
-            sigma = float(robust_sigma((label - first.opinion)[self.counted]))
-            error = np.abs(label - candidate.opinion)[self.counted]
-            base = np.abs(label - first.opinion)[self.counted]
+            sigma = float(robust_sigma((label - first.prediction)[self.used_rows]))
+            error = np.abs(label - candidate.prediction)[self.used_rows]
+            base = np.abs(label - first.prediction)[self.used_rows]
             candidate.cost = _relative(error, base, SCORE_CAP * sigma, 2)
             candidate.near = _relative(error, base, NEAR_CAP * sigma, 1)
         return candidate
@@ -227,8 +227,3 @@ class RuleSearch:
 def _relative(error: np.ndarray, base: np.ndarray, cap: float, power: int) -> float:
     costs = [np.mean(np.minimum(e, cap) ** power) for e in (error, base)]
     return float(costs[0] / max(costs[1], 1e-300))
-
-
-def default_threshold() -> ThresholdRule:
-    """Return the rule for errors on both sides: 3 robust standard deviations."""
-    return ThresholdRule(3.0)

@@ -11,6 +11,11 @@ from sklearn_regkd.label_noise.threshold import THRESHOLDS, ThresholdRule
 Rule = ThresholdRule | MixtureRule
 
 
+def default_threshold() -> ThresholdRule:
+    """Return the rule for errors on both sides: 3 robust standard deviations."""
+    return ThresholdRule(3.0)
+
+
 def resolve_rule(outliers: Any) -> Rule | None:
     """Turn the short name of an outlier rule, or a rule, into a valid rule; None stays None.
 
@@ -32,7 +37,7 @@ def resolve_rule(outliers: Any) -> Rule | None:
     elif outliers == "mixture":
         rule = MixtureRule()
     elif outliers == "mad":
-        rule = ThresholdRule(3.0)
+        rule = default_threshold()
     elif outliers in THRESHOLDS or (isinstance(outliers, Real) and 0 < float(outliers) < np.inf):
         rule = ThresholdRule(outliers)
     if isinstance(rule, Rule):

@@ -10,12 +10,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from sklearn_regkd.networks.inputs import count_inputs, fit_inputs, transform_table
 from sklearn_regkd.preprocessing.scaling import MOST_SIGMA
 from sklearn_regkd.training.batched_mlp import train_batched
 from sklearn_regkd.training.build import mlp_config
 from sklearn_regkd.training.device import one_thread
 from sklearn_regkd.training.weight_decay import choose_weight_decay
+from sklearn_regkd.utils.arithmetic import ceil_div
 from sklearn_regkd.utils.cache import open_memory
 
 
@@ -26,8 +26,8 @@ class CrossFittedStudents:
     ----------
     student : StudentRegressor
         Whose network and training they share; its `module` is None.
-    X : ndarray of shape (n_samples, n_features)
-        Raw inputs.
+    rows : TransformedRows
+        The inputs as the network sees them.
     label : ndarray of shape (n_samples, n_outputs)
         Standardised labels, for the choice of the weight decay.
     weight : ndarray of shape (n_samples,)
@@ -36,18 +36,15 @@ class CrossFittedStudents:
         Each row is tested once.
     seed : int
         Decides everything.
-    categorical : sequence of int, default=()
-        Features that hold codes of categories.
     memory : FitCache, default=None
         Where answers are kept; None keeps none.
     """
 
-    def __init__(self, student, X, label, weight, folds, seed, categorical=(), memory=None):
-        inputs = fit_inputs(X, weight, student.input_transform, categorical)
-        self.inputs = transform_table(inputs, X).numpy()
-        self.recipe = mlp_config(student, *count_inputs(inputs), len(X))
+    def __init__(self, student, rows, label, weight, folds, seed, memory=None):
+        self.rows = rows
+        self.config = mlp_config(student, rows.transform, len(rows))
         self.weight, self.seed = weight, seed
-        self.fold = np.empty(len(X), np.intp)
+        self.fold = np.empty(len(rows), np.intp)
         for fold, (_, test) in enumerate(folds):
             self.fold[test] = fold
         self.n_folds = len(folds)
@@ -62,8 +59,8 @@ class CrossFittedStudents:
                 # By the absolute error, which wrong labels cannot mislead far.
                 self._weight_decay = self.memory.call(
                     choose_weight_decay,
-                    recipe=self.recipe,
-                    inputs=self.inputs,
+                    config=self.config,
+                    inputs=self.rows,
                     label=self.label,
                     weight=self.weight,
                     losses=["absolute_error"],
@@ -71,13 +68,13 @@ class CrossFittedStudents:
                 )[0]
         return float(self._weight_decay)
 
-    def ask(
+    def predict(
         self,
         label: np.ndarray,
         trust: np.ndarray | None,
         losses: Sequence[str],
         weight_decay: float | None = None,
-        haste: int = 1,
+        shorten: int = 1,
     ) -> list[np.ndarray]:
         """Train on labels and return what each loss makes of rows that were left out.
 
@@ -91,8 +88,8 @@ class CrossFittedStudents:
             One opinion for each.
         weight_decay : float, default=None
             Another one than that of the student.
-        haste : int, default=1
-            By how much to shorten the training.
+        shorten : int, default=1
+            By how many times to shorten the training.
 
         Returns
         -------
@@ -106,8 +103,8 @@ class CrossFittedStudents:
         weight = weight / np.maximum(weight.mean(axis=1, keepdims=True), 1e-12)
         return self.memory.call(
             _train_and_ask,
-            recipe=replace(self.recipe, n_steps=-(-self.recipe.n_steps // haste)),
-            inputs=self.inputs,
+            config=replace(self.config, n_steps=ceil_div(self.config.n_steps, shorten)),
+            inputs=self.rows,
             label=label.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32),
             weight=weight.astype(np.float32),
             losses=list(losses),
@@ -117,22 +114,21 @@ class CrossFittedStudents:
         )
 
 
-def _train_and_ask(recipe, inputs, label, weight, losses, weight_decay, fold, seed):
+def _train_and_ask(config, inputs, label, weight, losses, weight_decay, fold, seed):
     """Return the out-of-fold opinion of each loss; all that it depends on is an argument."""
     n_folds, n_nets = len(weight), len(losses) * len(weight)
-    scores = torch.from_numpy(inputs)
     with one_thread():
-        stack = train_batched(
-            recipe,
-            scores,
+        networks = train_batched(
+            config,
+            inputs,
             torch.from_numpy(label).expand(n_nets, -1, -1),
             torch.from_numpy(weight).repeat(len(losses), 1, 1),
             [loss for loss in losses for _ in range(n_folds)],
             torch.full((n_nets,), weight_decay),
             seed,
         )
-        said = np.empty((len(losses), *label.shape))
+        prediction = np.empty((len(losses), *label.shape))
         for left_out in range(n_folds):  # each row is a matter of its own fold's networks
             rows = np.flatnonzero(fold == left_out)
-            said[:, rows] = stack.predict(scores[rows], slice(left_out, None, n_folds))
-    return list(said)
+            prediction[:, rows] = networks.predict(inputs[rows], slice(left_out, None, n_folds))
+    return list(prediction)

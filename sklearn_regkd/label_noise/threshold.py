@@ -2,13 +2,15 @@
 
 import warnings
 from numbers import Real
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import erfcinv, expit
-from sklearn.base import BaseEstimator
 
 from sklearn_regkd.label_noise.verdict import Verdict
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
+from sklearn_regkd.utils.constraints import ConstrainedParams
+from sklearn_regkd.utils.sklearn_compat import Interval, StrOptions
 
 FALLBACK_MULTIPLE = 3.0
 THRESHOLDS = ("paper", "chauvenet")
@@ -34,7 +36,7 @@ def paper_threshold(sigma: float, n_samples: int, expected: float = 2.0) -> floa
     -------
     float
         The threshold. Where the logarithm's argument reaches 1 the density
-        lies under `a` everywhere and the rule says nothing: the threshold is
+        lies under `a` everywhere and the rule does not apply: the threshold is
         then 3 sigma (ours; the paper's way is not known).
 
     References
@@ -91,7 +93,7 @@ def chauvenet_threshold(sigma: float, n_samples: int, expected: float = 0.5) -> 
     return float(sigma * (np.sqrt(2) * erfcinv(share) if share < 1 else FALLBACK_MULTIPLE))
 
 
-class ThresholdRule(BaseEstimator):
+class ThresholdRule(ConstrainedParams):
     """Reject a label whose distance from the teacher reaches a threshold.
 
     Parameters
@@ -118,28 +120,33 @@ class ThresholdRule(BaseEstimator):
     >>> import numpy as np
     >>> from sklearn_regkd.label_noise.threshold import ThresholdRule
     >>> error = np.array([[-0.1], [0.0], [0.1], [9.0]])
-    >>> ThresholdRule(threshold=3.0).judge(error).inlier.ravel()
+    >>> ThresholdRule(threshold=3.0).detect(error).inlier.ravel()
     array([ True,  True,  True, False])
     """
+
+    constraints: ClassVar = {
+        "threshold": [StrOptions(set(THRESHOLDS)), Interval(Real, 0, None, closed="neither")],
+        "expected": [None, Interval(Real, 0, None, closed="neither")],
+    }
 
     def __init__(self, threshold="paper", expected=None):
         self.threshold = threshold
         self.expected = expected
 
-    def judge(self, error: np.ndarray, counted: np.ndarray | None = None) -> Verdict:
+    def detect(self, error: np.ndarray, used_rows: np.ndarray | None = None) -> Verdict:
         """Decide which labels are wrong.
 
         Parameters
         ----------
         error : ndarray of shape (n_samples, n_outputs)
             Label minus teacher, standardised.
-        counted : ndarray of bool of shape (n_samples,), default=None
-            Rows from which the scale is learned (those of positive weight).
+        used_rows : ndarray of bool of shape (n_samples,), default=None
+            Rows from which the scale is learned (those of positive weight); None means all.
 
         Returns
         -------
         Verdict
-            On every row, counted or not.
+            On every row, used or not.
 
         Raises
         ------
@@ -154,7 +161,7 @@ class ThresholdRule(BaseEstimator):
             an output are rejected.
         """
         self.validate()
-        known = error if counted is None else error[counted]
+        known = error if used_rows is None else error[used_rows]
         sigma = robust_sigma(known)
         threshold = np.array([self._threshold(s, len(known)) for s in sigma])
         for output in np.flatnonzero(sigma == 0):
@@ -164,7 +171,7 @@ class ThresholdRule(BaseEstimator):
                     f"more than half of the teacher's errors on output {output} are the same "
                     "number (MAD of 0), as when a teacher has learned its labels by heart: no "
                     "label of this output is rejected. Hand over an unfitted teacher, so that "
-                    "it is asked about rows it has not seen.",
+                    "it predicts rows that it has not seen.",
                     stacklevel=2,
                 )
         distance = np.abs(error)
@@ -173,14 +180,21 @@ class ThresholdRule(BaseEstimator):
         with np.errstate(over="ignore", invalid="ignore"):
             log_odds = ((threshold / safe) ** 2 - (distance / safe) ** 2) / 2
         probability = np.where(np.isinf(threshold), 1.0, expit(log_odds))
-        rejected = 1 - np.mean(inlier if counted is None else inlier[counted], axis=0)
+        rejected = 1 - np.mean(inlier if used_rows is None else inlier[used_rows], axis=0)
         for output in np.flatnonzero(rejected > 0.5):
             warnings.warn(
                 f"the teacher rejects {rejected[output]:.0%} of the labels of output {output}: "
                 "is it biased, or does it predict in other units than y?",
                 stacklevel=2,
             )
-        return Verdict(inlier, probability, sigma, threshold)
+        return Verdict(
+            inlier=inlier,
+            inlier_probability=probability,
+            sigma=sigma,
+            threshold=threshold,
+            rules=(self,) * error.shape[1],
+            mixtures=(None,) * error.shape[1],
+        )
 
     def _threshold(self, sigma: float, n_samples: int) -> float:
         if self.threshold == "paper":
@@ -191,15 +205,3 @@ class ThresholdRule(BaseEstimator):
             expected = 0.5 if self.expected is None else self.expected
             return chauvenet_threshold(sigma, n_samples, expected)
         return float(self.threshold * sigma)
-
-    def validate(self) -> None:
-        """Raise a ValueError if a parameter is none of the documented values."""
-        named = isinstance(self.threshold, str) and self.threshold in THRESHOLDS
-        number = isinstance(self.threshold, Real) and not isinstance(self.threshold, bool)
-        if not (named or (number and 0 < self.threshold < np.inf)):
-            raise ValueError(
-                f"threshold={self.threshold!r} is unknown; known: {', '.join(THRESHOLDS)}, "
-                "or a number > 0 of robust standard deviations"
-            )
-        if self.expected is not None and not self.expected > 0:
-            raise ValueError(f"expected must be None or a number > 0, got {self.expected!r}")

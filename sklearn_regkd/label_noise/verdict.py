@@ -1,13 +1,17 @@
 """What a rule decides about every label."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What an outlier rule says of every label.
+    """What the outlier rules decided about every label.
+
+    A rule returns it in the units of the errors that it was given; the fitted attribute
+    ``verdict_`` of the distillation estimators is in units of y.
 
     Parameters
     ----------
@@ -15,24 +19,53 @@ class Verdict:
         Which labels are trusted.
     inlier_probability : ndarray of shape (n_samples, n_outputs)
         How sure of that the rule is; exactly one half at the threshold.
-    sigma, threshold : ndarray of shape (n_outputs,)
-        Scale of the errors of good labels and distance from which a label is
-        rejected, in standardised units.
+    sigma : ndarray of shape (n_outputs,)
+        Scale of the errors of good labels; NaN where no rule was applied.
+    threshold : ndarray of shape (n_outputs,)
+        Distance of label and teacher from which a label is rejected: infinite where all labels
+        are trusted, NaN where no single distance decides (a mixture, or a scale of its own for
+        each row).
+    rules : tuple of (ThresholdRule, MixtureRule or None)
+        The rule of each output; None trusts all labels.
+    mixtures : tuple of (Mixture or None)
+        The two kinds of errors of each output, where a mixture decided.
     """
 
     inlier: np.ndarray
     inlier_probability: np.ndarray
     sigma: np.ndarray
     threshold: np.ndarray
+    rules: tuple[Any, ...]
+    mixtures: tuple[Any, ...]
 
-    def keep(self, label: np.ndarray, teacher: np.ndarray) -> np.ndarray:
-        """Return the trusted labels, and the teacher's word in place of the others."""
-        return np.where(self.inlier, label, teacher)
+    def scaled(self, scale: np.ndarray) -> "Verdict":
+        """Return the same verdict in other units, `scale` (n_outputs,) times as many."""
+        mixtures = (
+            None if one is None else one.scaled(float(factor))
+            for one, factor in zip(self.mixtures, scale, strict=True)
+        )
+        return replace(
+            self,
+            sigma=self.sigma * scale,
+            threshold=self.threshold * scale,
+            mixtures=tuple(mixtures),
+        )
 
 
 def trust_all(shape: tuple[int, int]) -> Verdict:
-    """Return the verdict of no rule at all: every label is trusted."""
+    """Return the verdict of no rule at all: every label is trusted.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The shape of the labels, (n_samples, n_outputs).
+    """
     n_outputs = shape[1]
     return Verdict(
-        np.ones(shape, bool), np.ones(shape), np.full(n_outputs, np.nan), np.full(n_outputs, np.inf)
+        inlier=np.ones(shape, bool),
+        inlier_probability=np.ones(shape),
+        sigma=np.full(n_outputs, np.nan),
+        threshold=np.full(n_outputs, np.inf),
+        rules=(None,) * n_outputs,
+        mixtures=(None,) * n_outputs,
     )

@@ -195,7 +195,7 @@ def _tor(prediction: Tensor, label: Tensor, teacher: Tensor, inlier: Tensor) -> 
 
 
 # Each makes a loss for that many outputs, fresh for one training run.
-STACKABLE: dict[str, Callable[[int], ElementLoss]] = {
+BATCHED_LOSSES: dict[str, Callable[[int], ElementLoss]] = {
     "squared_error": lambda n_outputs: LabelOnly(squared_error),
     "absolute_error": lambda n_outputs: LabelOnly(absolute_error),
     "huber": HuberLoss,
@@ -205,13 +205,13 @@ STACKABLE: dict[str, Callable[[int], ElementLoss]] = {
 }
 LEARNED = {"barron_learned": lambda n_outputs: BarronLoss(n_outputs, learned=True)}
 # These do with the teacher whatever is done with it.
-WITH_TEACHER = {
+TEACHER_LOSSES = {
     "tor": lambda n_outputs: _tor,
     "bounded": lambda n_outputs: _bounded,
     "attentive": AttentiveLoss,
 }
-STUDENT_LOSSES = {*STACKABLE, *LEARNED}
-LOSSES: dict[str, Callable[..., ElementLoss]] = {**STACKABLE, **LEARNED, **WITH_TEACHER}
+STUDENT_LOSSES = {*BATCHED_LOSSES, *LEARNED}
+LOSSES: dict[str, Callable[..., ElementLoss]] = {**BATCHED_LOSSES, **LEARNED, **TEACHER_LOSSES}
 
 
 def element_loss(name: str | Callable, n_outputs: int, alpha: Any = None) -> ElementLoss:

@@ -1,97 +1,290 @@
-"""How raw numbers enter a network: standardised, or as normal scores."""
+"""How raw inputs enter a network: the transform of each, and rows that were transformed once."""
 
+import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from sklearn.utils import gen_batches
 from torch import Tensor, nn
 
-from sklearn_regkd.networks.quantile import attach_input_quantiles, enter
-from sklearn_regkd.networks.scaling import attach_input_scaling, standardize
+from sklearn_regkd.networks.quantile import attach_input_quantiles, quantile_inputs
+from sklearn_regkd.networks.scaling import attach_input_scaling, standardize_inputs
 from sklearn_regkd.preprocessing.quantile import TABLES, Quantiles, fit_quantiles
 from sklearn_regkd.preprocessing.scaling import Scaling, fit_input_scaling
+from sklearn_regkd.utils.fingerprint import fingerprint
 from sklearn_regkd.utils.tensor import as_tensor
 
 TRANSFORMS = ("quantile", "standard")
 # 64 MiB: 100,000 rows of the widest embedding.
 MOST_BYTES_KEPT = 2**26
-ENTERED_AT_A_TIME = 4096
+ROWS_AT_A_TIME = 4096
 
 
-def fit_inputs(
-    X: np.ndarray, weight: np.ndarray, transform: str, categorical: Sequence[int] = ()
-) -> Quantiles | Scaling:
-    """Learn the map of the inputs: ``"quantile"`` (tables only) or ``"standard"``."""
-    if transform == "quantile":
-        return fit_quantiles(X, weight, categorical)
-    return fit_input_scaling(X, weight)
+class InputTransform(ABC):
+    """What a network sees of raw inputs, learned from the rows of a fit.
+
+    Attributes
+    ----------
+    n_numeric : int
+        Numbers that the network sees, the first of its inputs.
+    n_plain : int
+        Inputs after them that are 0 or 1.
+    """
+
+    @property
+    @abstractmethod
+    def n_numeric(self) -> int:
+        """Return how many numbers the network sees."""
+
+    @property
+    @abstractmethod
+    def n_plain(self) -> int:
+        """Return how many inputs, the last ones, are 0 or 1."""
+
+    @property
+    def n_inputs(self) -> int:
+        """Return how many inputs the network has."""
+        return self.n_numeric + self.n_plain
+
+    @abstractmethod
+    def transform(self, X: Tensor) -> Tensor:
+        """Return what the network sees of raw rows (n_samples, ...), float32."""
+
+    @abstractmethod
+    def attach(self, module: nn.Module, n_dims: int) -> None:
+        """Make a module take raw inputs of that many dimensions, samples included, from now on."""
 
 
-def attach_inputs(module: nn.Module, inputs: Quantiles | Scaling, n_dims: int) -> None:
-    """Make a module take raw inputs of that many dimensions from now on."""
-    if isinstance(inputs, Quantiles):
-        attach_input_quantiles(module, inputs)
-    else:
-        attach_input_scaling(module, inputs, n_dims)
+class QuantileTransform(InputTransform):
+    """Normal scores of the numbers of a table, and a mark for each category and missing value.
+
+    Parameters
+    ----------
+    quantiles : Quantiles
+        The tables of the features.
+    """
+
+    def __init__(self, quantiles: Quantiles):
+        self.quantiles = quantiles
+
+    @property
+    def n_numeric(self) -> int:
+        """Return how many numbers have more than two values."""
+        return len(self.quantiles.numeric) - len(self.quantiles.two_valued)
+
+    @property
+    def n_plain(self) -> int:
+        """Return how many marks there are."""
+        return self.quantiles.n_plain
+
+    def transform(self, X: Tensor) -> Tensor:
+        """Return (n_samples, n_inputs), float32."""
+        tables = {name: torch.from_numpy(getattr(self.quantiles, name)) for name in TABLES}
+        return quantile_inputs(X, tables, self.quantiles.needs_double).float()
+
+    def attach(self, module: nn.Module, n_dims: int) -> None:
+        """Attach the tables as buffers; rows have two dimensions."""
+        attach_input_quantiles(module, self.quantiles)
 
 
-def attached_inputs(module: nn.Module) -> Quantiles | Scaling:
-    """Return the map that was attached to a module."""
+class StandardTransform(InputTransform):
+    """Features, or channels of images, of mean 0 and variance 1.
+
+    Parameters
+    ----------
+    scaling : Scaling
+        Mean and standard deviation of each.
+    """
+
+    def __init__(self, scaling: Scaling):
+        self.scaling = scaling
+
+    @property
+    def n_numeric(self) -> int:
+        """Return the number of features or channels."""
+        return len(self.scaling.center)
+
+    @property
+    def n_plain(self) -> int:
+        """Return 0: all inputs are numbers."""
+        return 0
+
+    def transform(self, X: Tensor) -> Tensor:
+        """Return rows of the same shape, float32."""
+        shape = (-1, *[1] * (X.ndim - 2))
+        center, scale = (
+            torch.from_numpy(values).reshape(shape)
+            for values in (self.scaling.center, self.scaling.divisor)
+        )
+        return standardize_inputs(X, center, scale, torch.float32, self.scaling.needs_double)
+
+    def attach(self, module: nn.Module, n_dims: int) -> None:
+        """Attach mean and standard deviation as buffers."""
+        attach_input_scaling(module, self.scaling, n_dims)
+
+
+def fit_input_transform(
+    X: np.ndarray, weight: np.ndarray, kind: str, categorical: Sequence[int] = ()
+) -> InputTransform:
+    """Learn how raw inputs enter a network.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, ...)
+        Raw inputs.
+    weight : ndarray of shape (n_samples,)
+        Weights of the rows, not negative and not all 0.
+    kind : {"quantile", "standard"}
+        Which transform; ``"quantile"`` takes tables only.
+    categorical : sequence of int, default=()
+        Features that hold codes of categories; only with ``"quantile"``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from sklearn_regkd.networks.inputs import fit_input_transform
+    >>> transform = fit_input_transform(np.array([[1.0], [3.0]]), np.ones(2), "standard")
+    >>> transform.transform(torch.tensor([[2.0], [3.0]]))
+    tensor([[0.],
+            [1.]])
+    """
+    if kind == "quantile":
+        return QuantileTransform(fit_quantiles(X, weight, categorical))
+    return StandardTransform(fit_input_scaling(X, weight))
+
+
+def attached_transform(module: nn.Module) -> InputTransform:
+    """Return the transform that was attached to a module."""
     if hasattr(module, "input_center"):
         center, scale = (
             module.get_buffer(f"input_{name}").cpu().numpy().reshape(-1)
             for name in ("center", "scale")
         )
-        return Scaling(center, scale, np.zeros(len(center), bool))
+        return StandardTransform(Scaling(center, scale, np.zeros(len(center), bool)))
     tables = {name: module.get_buffer(f"input_{name}").cpu().numpy() for name in TABLES}
-    return Quantiles(**tables)
-
-
-def count_inputs(inputs: Quantiles | Scaling) -> tuple[int, int]:
-    """Return how many numbers the network sees, and how many marks that are 0 or 1."""
-    if isinstance(inputs, Quantiles):
-        return len(inputs.numeric) - len(inputs.two_valued), inputs.n_plain
-    return len(inputs.center), 0
-
-
-def transform_inputs(inputs: Quantiles | Scaling, X: Tensor) -> Tensor:
-    """Return what the network sees of rows of a table, float32 (n_samples, n_inputs)."""
-    if isinstance(inputs, Scaling):
-        center, divisor = torch.from_numpy(inputs.center), torch.from_numpy(inputs.divisor)
-        X = X.double() if inputs.needs_double else X
-        return standardize(X, center, divisor).float()
-    tables = {name: torch.from_numpy(getattr(inputs, name)) for name in TABLES}
-    return enter(X, tables, inputs.needs_double).float()
-
-
-def transform_table(inputs: Quantiles | Scaling, X: np.ndarray) -> Tensor:
-    """Return what the network sees of a table, float32 (n_samples, n_inputs)."""
-    return transform_inputs(inputs, as_tensor(np.ascontiguousarray(X)))
+    return QuantileTransform(Quantiles(**tables))
 
 
 class TransformedRows:
-    """Rows as the first layer of a network takes them, computed once where memory allows.
+    """Rows of a table as a network sees them, transformed once where memory allows.
+
+    Where it does not, rows are transformed each time that they are taken: a memmap
+    that is larger than the memory stays on disk.
 
     Parameters
     ----------
-    X : Tensor of shape (n_samples, n_features)
-        Raw inputs.
-    enter : callable
-        From raw rows to the layer's inputs (n_rows, width), row by row.
-    width : int
-        Numbers that the layer takes.
+    X : ndarray of shape (n_samples, n_features)
+        Raw inputs, which must not change afterwards.
+    transform : InputTransform
+        How they enter the network.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_regkd.networks.inputs import TransformedRows, fit_input_transform
+    >>> X = np.array([[1.0], [3.0], [2.0]])
+    >>> rows = TransformedRows(X, fit_input_transform(X, np.array([1, 1, 0]), "standard"))
+    >>> rows[1:]
+    tensor([[1.],
+            [0.]])
+    >>> rows.take(X[:, 0] > 1)[np.array([1])]
+    tensor([[0.]])
     """
 
-    def __init__(self, X: Tensor, enter: Callable[[Tensor], Tensor], width: int):
-        self.X, self.enter = X, enter
+    def __init__(self, X: np.ndarray, transform: InputTransform):
+        self.transform = transform
+        self._X = as_tensor(X)
+        self._taken: Tensor | None = None  # which of the rows of X these are; None for all
+        self._kept: Tensor | None = None
+        if _fits(len(X), transform.n_inputs):
+            self._kept = self._transform(torch.arange(len(X)))
+
+    def __len__(self) -> int:
+        return len(self._X if self._taken is None else self._taken)
+
+    def __getitem__(self, rows: Tensor | np.ndarray | slice) -> Tensor:
+        """Return some rows, (n_rows, n_inputs), float32, which must not be written to.
+
+        Parameters
+        ----------
+        rows : Tensor or ndarray of int or bool, or slice
+            Which ones.
+        """
+        if isinstance(rows, np.ndarray):
+            rows = torch.from_numpy(rows)
+        if self._taken is not None:
+            rows = self._taken[rows]
+        if self._kept is not None:
+            return self._kept[rows]
+        return self._transform(_numbers(rows, len(self._X)))
+
+    def take(self, rows: Tensor | np.ndarray | slice) -> "TransformedRows":
+        """Return some of the rows, given by a mask or by their numbers; nothing is copied."""
+        if isinstance(rows, np.ndarray):
+            rows = torch.from_numpy(rows)
+        some = copy.copy(self)
+        some._taken = _numbers(rows, len(self)) if self._taken is None else self._taken[rows]
+        return some
+
+    def fingerprint(self) -> str:
+        """Return a hash that is equal for equal rows."""
+        return fingerprint([self.transform, self._X, self._taken])
+
+    def _transform(self, rows: Tensor) -> Tensor:
+        out = torch.empty(len(rows), self.transform.n_inputs)
+        for chunk, some in zip(out.split(ROWS_AT_A_TIME), rows.split(ROWS_AT_A_TIME), strict=True):
+            chunk.copy_(self.transform.transform(self._X.index_select(0, some)))
+        return out
+
+
+class EmbeddedRows:
+    """Rows as the first layer of a network takes them, embedded once where memory allows.
+
+    Parameters
+    ----------
+    rows : TransformedRows, or Tensor of shape (n_samples, n_inputs)
+        What the network sees.
+    embedding : callable
+        Maps some rows to inputs of the layer (n_rows, n_outputs), row by row.
+    device : torch.device or str, default="cpu"
+        Where the layer is, and the embedding.
+    """
+
+    def __init__(
+        self,
+        rows: TransformedRows | Tensor,
+        embedding: Callable[[Tensor], Tensor],
+        device: torch.device | str = "cpu",
+    ):
+        self.rows, self.embedding, self.device = rows, embedding, device
         self.kept: Tensor | None = None
-        if len(X) * width * 4 <= MOST_BYTES_KEPT:
-            self.kept = torch.empty(len(X), width)
-            for rows in gen_batches(len(X), ENTERED_AT_A_TIME):
-                self.kept[rows] = enter(X[rows])
+        n_outputs = self._embed(slice(1)).shape[1]
+        if _fits(len(rows), n_outputs):
+            self.kept = torch.empty(len(rows), n_outputs, device=device)
+            for start in range(0, len(rows), ROWS_AT_A_TIME):
+                chunk = slice(start, start + ROWS_AT_A_TIME)
+                self.kept[chunk] = self._embed(chunk)
 
     def __getitem__(self, rows: Tensor) -> Tensor:
+        """Return some rows, given by their numbers: one axis more than these, for the outputs."""
+        if rows.ndim > 1:
+            return self[rows.flatten()].unflatten(0, rows.shape)
         if self.kept is not None:
             return self.kept.index_select(0, rows)
-        return self.enter(self.X.index_select(0, rows))
+        return self._embed(rows)
+
+    def _embed(self, rows: Tensor | slice) -> Tensor:
+        return self.embedding(self.rows[rows].to(self.device))
+
+
+def _numbers(rows: Tensor | slice, n_rows: int) -> Tensor:
+    """Return the numbers of rows that are given by a slice, a mask or their numbers."""
+    if isinstance(rows, slice):
+        return torch.arange(*rows.indices(n_rows))
+    return rows.nonzero()[:, 0] if rows.dtype == torch.bool else rows
+
+
+def _fits(n_rows: int, n_columns: int) -> bool:
+    return n_rows * n_columns * 4 <= MOST_BYTES_KEPT

@@ -32,7 +32,7 @@ def normal_scores(X: Tensor, knots: Tensor, scores: Tensor) -> Tensor:
     return torch.where(columns.isnan(), 0.0, found).T
 
 
-def enter(X: Tensor, tables: dict[str, Tensor], double: bool = False) -> Tensor:
+def quantile_inputs(X: Tensor, tables: dict[str, Tensor], double: bool = False) -> Tensor:
     """Return what a network sees of raw rows.
 
     Parameters
@@ -64,12 +64,12 @@ def enter(X: Tensor, tables: dict[str, Tensor], double: bool = False) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
-def _enter_hook(module: Any, args: tuple, double: bool = False) -> tuple:
+def _transform_input(module: Any, args: tuple, double: bool = False) -> tuple:
     """Turn the module's raw inputs into what it was trained on, in its own precision."""
     X, *rest = args
     dtype = next(p.dtype for p in module.parameters())
     tables = {name: getattr(module, f"input_{name}") for name in TABLES}
-    return (enter(X, tables, double).to(dtype), *rest)
+    return (quantile_inputs(X, tables, double).to(dtype), *rest)
 
 
 def attach_input_quantiles(module: nn.Module, quantiles: Quantiles) -> None:
@@ -81,7 +81,7 @@ def attach_input_quantiles(module: nn.Module, quantiles: Quantiles) -> None:
     Parameters
     ----------
     module : nn.Module
-        Changed in place. What it sees is described in :func:`enter`.
+        Changed in place. What it sees is described in :func:`quantile_inputs`.
     quantiles : Quantiles
         The map.
     """
@@ -89,4 +89,4 @@ def attach_input_quantiles(module: nn.Module, quantiles: Quantiles) -> None:
     for name in TABLES:
         values = torch.tensor(getattr(quantiles, name), device=device)
         module.register_buffer(f"input_{name}", values)
-    module.register_forward_pre_hook(partial(_enter_hook, double=quantiles.needs_double))
+    module.register_forward_pre_hook(partial(_transform_input, double=quantiles.needs_double))

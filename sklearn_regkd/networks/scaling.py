@@ -1,6 +1,7 @@
 """Scalings of inputs and targets as parts of a network, which then takes and returns raw units."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,21 +14,39 @@ from sklearn_regkd.preprocessing.scaling import Scaling
 FARTHEST = 1e3
 
 
-def standardize(X: Tensor, center: Tensor, divisor: Tensor) -> Tensor:
-    """Return ``(X - center) / divisor`` in the precision of X, at most 1,000 in size."""
-    return ((X - center.to(X.dtype)) / divisor.to(X.dtype)).clamp(-FARTHEST, FARTHEST)
+def standardize_inputs(
+    X: Tensor, center: Tensor, scale: Tensor, dtype: torch.dtype, double: bool = False
+) -> Tensor:
+    """Return inputs of mean 0 and variance 1, scaled in their own precision and then cast.
+
+    Inputs farther than 1,000 standard deviations from the mean are cut to that.
+
+    A float64 column with a large offset (a time stamp) is centred before it is cast:
+    single precision would round it away.
+
+    Parameters
+    ----------
+    X : Tensor of shape (n_samples, ...)
+        Raw inputs; integers are cast first.
+    center, scale : Tensor
+        Mean and standard deviation, of a shape that broadcasts.
+    dtype : torch.dtype
+        Type of what is returned.
+    double : bool, default=False
+        Whether to scale in double precision, see :attr:`Scaling.needs_double`.
+    """
+    X = X if X.is_floating_point() else X.to(dtype)
+    X = X.double() if double else X
+    standard = (X - center.to(X.dtype)) / scale.to(X.dtype)
+    return standard.clamp(-FARTHEST, FARTHEST).to(dtype)
 
 
-def _standardize_input(module: nn.Module, args: tuple, double: bool = False) -> tuple:
+def _standardize_input(module: Any, args: tuple, double: bool = False) -> tuple:
     """Scale the module's input in its own precision, then cast it to the weights'."""
     X, *rest = args
     dtype = next((p.dtype for p in module.parameters()), torch.get_default_dtype())
-    X = X if X.is_floating_point() else X.to(dtype)
-    X = X.double() if double else X
-    # A float64 column with a large offset (a time stamp) is centred before it
-    # is cast: single precision would round it away.
-    center, divisor = module.get_buffer("input_center"), module.get_buffer("input_scale")
-    return (standardize(X, center, divisor).to(dtype), *rest)
+    center, scale = module.input_center, module.input_scale
+    return (standardize_inputs(X, center, scale, dtype, double), *rest)
 
 
 def attach_input_scaling(module: nn.Module, scaling: Scaling, n_dims: int) -> None:

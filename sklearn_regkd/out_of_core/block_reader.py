@@ -1,5 +1,6 @@
-"""Where rows come from: tables of dask, or any iterable of blocks; never the whole at once."""
+"""Blocks of rows, read one by one from tables of dask or from any iterable."""
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,9 @@ import numpy as np
 from sklearn_regkd.preprocessing.error_messages import refuse_beyond_single, refuse_dates
 from sklearn_regkd.preprocessing.frames import na_as_nan
 
-# Blocks of a cluster that are under way for each of its workers.
+# Blocks that are read ahead for each worker of a cluster.
 AHEAD = 2
-KINDS = (
+EXPECTED = (
     "a dask array X with y, a dask data frame with the names of its target columns as y, a "
     "sequence of (X, y) blocks, another iterable of them that begins anew each time, or a "
     "callable that returns an iterator"
@@ -21,7 +22,7 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows, as they are read.
+    """Some rows of a table, as they are read.
 
     Parameters
     ----------
@@ -64,14 +65,14 @@ class Block:
 
 
 class BlockReader:
-    """Blocks of rows that can be visited more than once.
+    """Blocks of rows that can be read more than once.
 
     Parameters
     ----------
     blocks : sequence, iterable or callable
         Blocks as (X, y); parts of them may be Delayed objects of dask.
     names : list of str or None, default=None
-        Of the features, where the blocks are frames.
+        Names of the features, where the blocks are frames.
     is_lazy : bool, default=False
         Whether the blocks are Delayed.
     y_ndim : int or None, default=None
@@ -83,7 +84,7 @@ class BlockReader:
         #: Whether blocks can be taken in any order.
         self.is_sequence = isinstance(blocks, Sequence)
 
-    def _visit(self, order: Sequence[int] | None) -> Iterator[tuple[int, Any]]:
+    def _blocks_in(self, order: Sequence[int] | None) -> Iterator[tuple[int, Any]]:
         if order is not None and self.is_sequence:
             for index in order:
                 yield int(index), self.blocks[index]
@@ -105,31 +106,32 @@ class BlockReader:
         Parameters
         ----------
         function : callable
-            Of a :class:`Block` and `arguments`.
+            Takes a :class:`Block`, and `arguments`.
         client : distributed.Client or None, default=None
-            None computes here, one block after the other.
+            Client of the cluster; None computes here, one block after the other.
         order : sequence of int, default=None
-            The blocks to visit, all by default; what is no sequence is visited as it comes.
+            The blocks to read, all by default; what is no sequence is read as it comes.
         arguments : callable
-            From the number of a block to further arguments, asked when its turn has come.
+            Called with the number of a block when its turn has come; returns further
+            arguments of `function`.
         """
         if client is None:
-            for index, block in self._visit(order):
+            for index, block in self._blocks_in(order):
                 yield index, function(self._read(block), *arguments(index))
             return
-        most = AHEAD * max(1, len(client.ncores()))
-        waiting: deque[tuple[int, Any]] = deque()
+        n_ahead = AHEAD * max(1, len(client.ncores()))
+        pending: deque[tuple[int, Any]] = deque()
         try:
-            for index, block in self._visit(order):
-                waiting.append((index, self._send(client, function, block, arguments(index))))
-                if len(waiting) == most:
-                    first, future = waiting.popleft()
+            for index, block in self._blocks_in(order):
+                pending.append((index, self._send(client, function, block, arguments(index))))
+                if len(pending) == n_ahead:
+                    first, future = pending.popleft()
                     yield first, future.result()
-            while waiting:
-                first, future = waiting.popleft()
+            while pending:
+                first, future = pending.popleft()
                 yield first, future.result()
         finally:
-            client.cancel([future for _, future in waiting])
+            client.cancel([future for _, future in pending])
 
     def _read(self, block: Any) -> Block:
         if self.is_lazy:
@@ -138,12 +140,12 @@ class BlockReader:
             block = dask.compute(*block, scheduler="synchronous")
         return Block(*block)
 
-    def _send(self, client: Any, function: Callable[..., Any], block: Any, more: tuple) -> Any:
+    def _send(self, client: Any, function: Callable[..., Any], block: Any, arguments: tuple) -> Any:
         if not self.is_lazy:
-            return client.submit(_call, function, *block, *more, pure=False)
+            return client.submit(_call, function, *block, *arguments, pure=False)
         import dask
 
-        return client.compute(dask.delayed(_call, pure=False)(function, *block, *more))
+        return client.compute(dask.delayed(_call, pure=False)(function, *block, *arguments))
 
 
 def framed(X: np.ndarray, names: list[str] | None) -> Any:
@@ -155,24 +157,24 @@ def framed(X: np.ndarray, names: list[str] | None) -> Any:
     return pd.DataFrame(X, columns=names)
 
 
-def _call(function: Callable[..., Any], X: Any, y: Any, *more: Any) -> Any:
-    return function(Block(X, y), *more)
+def _call(function: Callable[..., Any], X: Any, y: Any, *arguments: Any) -> Any:
+    return function(Block(X, y), *arguments)
 
 
 def open_reader(X: Any, y: Any = None) -> BlockReader:
-    """Return a source of blocks.
+    """Return a reader of blocks.
 
     Parameters
     ----------
     X : dask array or data frame, sequence, iterable or callable
-        Where rows come from.
+        The table, or its blocks.
     y : dask array, str, list of str or None, default=None
         Labels; for a data frame the names of its target columns; None for blocks of (X, y).
 
     Raises
     ------
     TypeError
-        If it is nothing that can be read more than once.
+        If X cannot be read block by block, more than once.
     ValueError
         If X and y do not go together.
 
@@ -180,21 +182,21 @@ def open_reader(X: Any, y: Any = None) -> BlockReader:
     --------
     >>> import numpy as np
     >>> from sklearn_regkd.out_of_core.block_reader import open_reader
-    >>> source = open_reader([(np.zeros((2, 3)), np.ones(2)), (np.zeros((4, 3)), np.ones(4))])
-    >>> [(index, len(y)) for index, (X, y) in source.each(lambda block: block.arrays())]
+    >>> reader = open_reader([(np.zeros((2, 3)), np.ones(2)), (np.zeros((4, 3)), np.ones(4))])
+    >>> [(index, len(y)) for index, (X, y) in reader.each(lambda block: block.arrays())]
     [(0, 2), (1, 4)]
     """
     if hasattr(X, "dask") or hasattr(X, "to_delayed"):
         return _open_frame(X, y) if hasattr(X, "columns") else _open_array(X, y)
     if y is not None:
         raise TypeError(
-            f"got X of type {type(X).__name__} with y: expected {KINDS}; for arrays in memory use "
-            "the estimator's fit"
+            f"got X of type {type(X).__name__} with y: expected {EXPECTED}; for arrays in memory "
+            "use the estimator's fit"
         )
     if not callable(X) and (not isinstance(X, Iterable) or iter(X) is X):
         raise TypeError(
-            f"got X={X!r}: expected {KINDS}; an iterator is gone after one visit, and blocks are "
-            "visited several times"
+            f"got X={X!r}: expected {EXPECTED}; an iterator is used up after one pass, and "
+            "blocks are read several times"
         )
     return BlockReader(X)
 
@@ -233,8 +235,6 @@ def _open_array(X: Any, y: Any) -> BlockReader:
 
 def active_client() -> Any:
     """Return the client of dask that is in use here, or None."""
-    import sys
-
     if "distributed" not in sys.modules:
         return None
     from distributed import default_client

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sklearn_regkd.out_of_core.worker import hold_value
+
 
 def resilient_client(client: Any) -> Any:
     """Return a client through which joblib's data survive the death of any worker.
@@ -13,7 +15,7 @@ def resilient_client(client: Any) -> Any:
     Parameters
     ----------
     client : distributed.Client
-        Of the cluster. It is not changed.
+        Client of the cluster. It is not changed.
 
     Returns
     -------
@@ -24,6 +26,7 @@ def resilient_client(client: Any) -> Any:
     --------
     >>> from distributed import Client  # doctest: +SKIP
     >>> from joblib import parallel_config  # doctest: +SKIP
+    >>> from sklearn_regkd.out_of_core import resilient_client
     >>> with Client(n_workers=3) as client:  # doctest: +SKIP
     ...     with parallel_config(backend="dask", client=resilient_client(client)):
     ...         search.fit(X, y)
@@ -39,14 +42,9 @@ class _ResilientClient:
         return getattr(self._client, name)
 
     async def _submit(self, data: Any) -> Any:
-        # The result of a task is computed anew where it was lost; scattered data are not.
-        return self._client.submit(_itself, data, pure=False)
+        return self._client.submit(hold_value, data, pure=False)
 
     def scatter(self, data: Any, asynchronous: bool = False, **params: Any) -> Any:
         if asynchronous:  # joblib does so for each large argument of a task
             return self._submit(data)
         return self._client.scatter(data, **params)
-
-
-def _itself(data: Any) -> Any:
-    return data

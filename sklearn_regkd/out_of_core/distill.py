@@ -1,6 +1,7 @@
 """One call: from blocks on disk or on a cluster to a distilled student."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,10 @@ import numpy as np
 from sklearn.base import clone
 
 from sklearn_regkd.estimators.distilled import DistilledRegressor
-from sklearn_regkd.estimators.partial_fit import around_training, start_student
+from sklearn_regkd.estimators.partial_fit import start_student
 from sklearn_regkd.estimators.student import StudentRegressor
-from sklearn_regkd.label_noise.verdict import Verdict
-from sklearn_regkd.networks.inputs import fit_inputs
+from sklearn_regkd.estimators.student_training import around_training, decisive_params
+from sklearn_regkd.networks.inputs import fit_input_transform
 from sklearn_regkd.out_of_core.block_reader import (
     Block,
     BlockReader,
@@ -25,15 +26,17 @@ from sklearn_regkd.out_of_core.sample import BlockSample, sample_blocks
 from sklearn_regkd.out_of_core.supervise import BlockSupervisor
 from sklearn_regkd.preprocessing.scaling import Scaling, fit_target_scaling
 from sklearn_regkd.preprocessing.validation import check_fit_data, like_y
+from sklearn_regkd.supervision.methods import DistillationMethods
 from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.training.build import count_epochs
-from sklearn_regkd.training.stream import Plan, StreamCheckpoint, train_on_stream
+from sklearn_regkd.training.checkpoint import CheckpointFile
+from sklearn_regkd.training.stream import Plan, train_on_stream
 from sklearn_regkd.utils.cache import open_memory
 from sklearn_regkd.utils.fingerprint import fingerprint
 
-# Of the student's default, which its default number of steps goes with.
+# The default batch size of a student, to which its default number of steps belongs.
 SAMPLE_BATCH = 128
-# What decides about rows by looking at all of them at once.
+# Methods that look at all rows at once.
 NOT_IN_BLOCKS = ("route", "hints", "revision", "selection", "synthetic")
 
 
@@ -48,17 +51,18 @@ def distill_blocks(
 ) -> Any:
     """Fit an estimator on a table that does not fit into memory.
 
-    1. Each block is looked at, and a random sample of the rows is kept.
+    1. Each block is read, and a random sample of the rows is kept.
     2. The estimator is fitted on the sample, its student with ``max_epochs="auto"`` and
        batches of at most 128 rows. This gives the teacher, the rule for wrong labels and the
        weight of the teacher.
-    3. The teacher is asked about all blocks. Each answer is written to a file as it comes.
+    3. The teacher predicts all blocks. Each prediction is written to a file as it comes.
     4. The student is trained by streaming over the blocks in random order, through a buffer
-       in which rows are shuffled. Labels are judged against the teacher by the sample's rule.
+       in which rows are shuffled. The sample's rule decides which labels are wrong, by their
+       distance from the teacher's predictions.
 
-    Where a ``distributed.Client`` is active its workers read the blocks and ask the teacher.
+    Where a ``distributed.Client`` is active its workers read the blocks and predict.
     Called again after it was stopped, by whatever means, it finds the sample's estimator, all
-    answers and the state of the student's training in `folder`, and goes on from there: the
+    predictions and the state of the student's training in `folder`, and goes on from there: the
     result is that of a call that was never stopped.
 
     Parameters
@@ -68,24 +72,24 @@ def distill_blocks(
         from labels alone. Of the student, ``max_epochs="auto"`` may be a single pass over very
         many rows, and ``weight_decay="auto"`` means 0.03.
     X : dask array or data frame, sequence, iterable or callable
-        Where rows come from: tables of dask, a sequence of (X, y) blocks, another iterable of
+        The table: tables of dask, a sequence of (X, y) blocks, another iterable of
         them that begins anew each time, or a callable that returns an iterator. Without
         a sequence or dask, blocks are taken in their own order. Numbers only.
     y : dask array, str or list of str, default=None
         Labels of a dask array; names of the target columns of a dask data frame.
     folder : path-like
-        For what is kept between calls. Like any pickle, it is to be read only if you trust
+        Folder for what is kept between calls. Like any pickle, it is to be read only if you trust
         who wrote it.
     sample_rows : int, default=100_000
-        Rows of the sample, which fits into memory several times.
+        Number of rows of the sample, which fits into memory several times.
     buffer_rows : int, default=500_000
-        Rows among which the student's batches are shuffled.
+        Number of rows among which the student's batches are shuffled.
 
     Returns
     -------
     DistilledRegressor or StudentRegressor
-        Fitted. Of a DistilledRegressor `student_` has seen all rows; attributes with a value
-        for each row, such as `inlier_probability_`, are about the sample.
+        The fitted estimator. The `student_` of a DistilledRegressor has seen all rows; attributes
+        with a value for each row, such as `inlier_probability_`, are those of the sample.
 
     Raises
     ------
@@ -110,44 +114,49 @@ def distill_blocks(
     True
     """
     _check(estimator, sample_rows, buffer_rows)
-    source, client, seed = open_reader(X, y), active_client(), int(estimator.random_state)
+    reader, client, seed = open_reader(X, y), active_client(), int(estimator.random_state)
     student = _student_of(estimator)
-    found = sample_blocks(source, sample_rows, seed, client, student._takes_missing())
-    rows = framed(found.X, source.names)
-    scaling = fit_target_scaling(found.y, np.ones(len(found.y)))
-    ndim = source.y_ndim or (1 if found.y.shape[1] == 1 else 2)
+    sample = sample_blocks(reader, sample_rows, seed, client, student._takes_missing())
+    rows = framed(sample.X, reader.names)
+    scaling = fit_target_scaling(sample.y, np.ones(len(sample.y)))
+    ndim = reader.y_ndim or (1 if sample.y.shape[1] == 1 else 2)
     plan = Plan(
-        found.sizes,
-        count_epochs(student.max_epochs, found.n_rows, student.batch_size, at_least=1),
+        sample.sizes,
+        count_epochs(student.max_epochs, sample.n_rows, student.batch_size, at_least=1),
         buffer_rows,
         seed,
-        source.is_sequence,
+        reader.is_sequence,
+    )
+    stream = _Stream(
+        reader=reader, client=client, sample=sample, plan=plan, scaling=scaling, folder=folder
     )
     if isinstance(estimator, StudentRegressor):
-        criterion = {"loss": student.loss}
-        check_fit_data(student, rows, found.y, allow_nan=student._takes_missing())
+        check_fit_data(student, rows, sample.y, allow_nan=student._takes_missing())
         student._y_ndim = ndim
-        _stream(student, source, client, plan, found, scaling, criterion, folder)
+        stream.train(student, {"loss": student.loss}, stream.supervise_by_labels)
         return student
-    on_sample = _for_sample(estimator)
-    # Of what the teacher follows from: its own hash may change on the way through a file.
-    cause = fingerprint([on_sample, rows, found.y])
+    on_sample = _estimator_for_sample(estimator)
+    # A hash of all that decides the teacher: its own may change on the way through a file.
+    teacher_hash = fingerprint([on_sample, rows, sample.y])
     distilled = open_memory(str(folder)).call(
-        _fit_on_sample, estimator=on_sample, X=rows, y=like_y(found.y, ndim)
+        _fit_on_sample, estimator=on_sample, X=rows, y=like_y(sample.y, ndim)
     )
-    answers = PredictionStore(Path(folder, "answers"), cause, found.fingerprints)
-    predict_blocks(source, answers, distilled.teacher_, scaling, client)
+    predictions = PredictionStore(Path(folder, "predictions"), teacher_hash, sample.fingerprints)
+    predict_blocks(reader, predictions, distilled.teacher_, scaling, client)
     student = clone(distilled.student_).set_params(
         **{name: getattr(student, name) for name in ("max_epochs", "batch_size", "verbose")}
     )
     for name in ("n_features_in_", "feature_names_in_", "_y_ndim"):
         if hasattr(distilled, name):
             setattr(student, name, getattr(distilled, name))
-    inlier = ~np.asarray(distilled.outlier_mask_).reshape(found.y.shape)
-    nothing = np.full(found.y.shape[1], np.nan)
-    criterion = distilled._criterion(Verdict(inlier, inlier * 1.0, nothing, nothing))
-    judge = BlockSupervisor(distilled, found.y, scaling)
-    _stream(student, source, client, plan, found, scaling, criterion, folder, answers, judge)
+    methods = DistillationMethods()  # none of which works block by block
+    criterion = distilled._criterion(distilled.verdict_, distilled.alpha_, methods)
+    supervisor = BlockSupervisor(distilled, sample.y, scaling)
+
+    def supervise(index: int, y: np.ndarray) -> Supervision:
+        return supervisor.supervise(y, predictions.read(index))
+
+    stream.train(student, criterion, supervise, teacher_hash)
     distilled.student_ = student
     distilled.history_, distilled.n_iter_ = student.history_, student.n_iter_
     return distilled
@@ -185,7 +194,7 @@ def _student_of(estimator: Any) -> StudentRegressor:
     return estimator._own_student()
 
 
-def _for_sample(estimator: DistilledRegressor) -> DistilledRegressor:
+def _estimator_for_sample(estimator: DistilledRegressor) -> DistilledRegressor:
     """Return a clone whose student is trained as suits a sample, not as suits all rows."""
     own = clone(estimator)
     student = _student_of(own)
@@ -198,43 +207,79 @@ def _fit_on_sample(estimator: Any, X: Any, y: np.ndarray) -> Any:
     return estimator.fit(X, y)
 
 
-def _stream(
-    student: StudentRegressor,
-    source: BlockReader,
-    client: Any,
-    plan: Plan,
-    found: BlockSample,
-    scaling: Scaling,
-    criterion: dict[str, Any],
-    folder: Any,
-    answers: PredictionStore | None = None,
-    judge: BlockSupervisor | None = None,
-) -> None:
-    """Train a student on all blocks, and set all of its fitted attributes."""
+@dataclass(frozen=True, kw_only=True)
+class _Stream:
+    """All that the training of a student on blocks depends on, but for its supervision.
 
-    def read(order: Sequence[int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        # What this process holds already need not visit a worker.
-        reader = client if source.is_lazy else None
-        for index, (X, y) in source.each(Block.arrays, reader, order):
-            if judge is None or answers is None:
-                label = scaling.standardize(y)
-                told = Supervision(label, label, np.ones(y.shape, bool), np.ones(len(y)))
-            else:
-                told = judge.supervise(y, answers.read(index))
-            if student._columns.categories:
-                X = np.asarray(student._columns.transform(framed(X, source.names)))
-            yield X, told.packed()
+    Parameters
+    ----------
+    reader : BlockReader
+        The blocks.
+    client : distributed.Client or None
+        Client of the cluster whose workers read them.
+    sample : BlockSample
+        Sampled rows, by which inputs are scaled.
+    plan : Plan
+        The windows of the stream.
+    scaling : Scaling
+        Scaling of the targets.
+    folder : path-like
+        Folder for the state of the training.
+    """
 
-    coded = np.asarray(student._encode_categories(framed(found.X, source.names)))
-    random_state = np.random.RandomState(plan.seed)
-    transform = student.input_transform if student.module is None else "standard"
-    inputs = fit_inputs(coded, np.ones(len(coded)), transform, student._columns.categorical)
-    start_student(student, coded[:2], inputs, scaling, criterion, random_state)
-    net = student.net_
-    with around_training(student, net, random_state):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        teacher = None if answers is None else answers.teacher
-        parts = [student._decisive(), plan, found.fingerprints, scaling, criterion, teacher]
-        checkpoint = StreamCheckpoint(Path(folder, "training"), fingerprint(parts))
-        train_on_stream(net, read, plan, checkpoint, bar=student.verbose == 1)
-    student._take(net, student._output, student.weight_decay_, found.X.shape[1:])
+    reader: BlockReader
+    client: Any
+    sample: BlockSample
+    plan: Plan
+    scaling: Scaling
+    folder: Any
+
+    def supervise_by_labels(self, index: int, y: np.ndarray) -> Supervision:
+        """Return the supervision of a block for a student without a teacher."""
+        return Supervision.by_labels(self.scaling.standardize(y), np.ones(len(y)))
+
+    def train(
+        self,
+        student: StudentRegressor,
+        criterion: dict[str, Any],
+        supervise: Callable[[int, np.ndarray], Supervision],
+        teacher_hash: str | None = None,
+    ) -> None:
+        """Train a student on all blocks, and set all of its fitted attributes.
+
+        Parameters
+        ----------
+        student : StudentRegressor
+            Changed in place; attributes that its input data decide are set.
+        criterion : dict
+            Arguments of the student's criterion.
+        supervise : callable
+            From the number of a block and its labels to their supervision.
+        teacher_hash : str or None, default=None
+            A hash of the teacher that `supervise` takes predictions of.
+        """
+
+        def read(order: Sequence[int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            # What this process holds already need not visit a worker.
+            client = self.client if self.reader.is_lazy else None
+            for index, (X, y) in self.reader.each(Block.arrays, client, order):
+                if student._columns.categories:
+                    X = np.asarray(student._columns.transform(framed(X, self.reader.names)))
+                yield X, supervise(index, y).packed()
+
+        sample, plan, scaling = self.sample, self.plan, self.scaling
+        coded = np.asarray(student._encode_categories(framed(sample.X, self.reader.names)))
+        random_state = np.random.RandomState(plan.seed)
+        kind = student.input_transform if student.module is None else "standard"
+        categorical = student._columns.categorical
+        transform = fit_input_transform(coded, np.ones(len(coded)), kind, categorical)
+        start_student(student, coded[:2], transform, scaling, criterion, random_state)
+        net = student.net_
+        with around_training(student, net, random_state):
+            folder = Path(self.folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            params = decisive_params(student)
+            about = params, plan, sample.fingerprints, scaling, criterion, teacher_hash
+            checkpoint = CheckpointFile(folder / "training", fingerprint(about))
+            train_on_stream(net, read, plan, checkpoint, bar=student.verbose == 1)
+        student._take(net, student._output, student.weight_decay_, sample.X.shape[1:])

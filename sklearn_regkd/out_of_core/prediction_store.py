@@ -1,4 +1,4 @@
-"""What a teacher says of each block, in a file of its own, so that nothing is asked twice."""
+"""A teacher's predictions for each block, in a file of its own, so that none is computed twice."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,26 +8,26 @@ import numpy as np
 import torch
 
 from sklearn_regkd.out_of_core.block_reader import BlockReader
-from sklearn_regkd.out_of_core.worker import itself, predict_block
+from sklearn_regkd.out_of_core.worker import hold_value, predict_block
 from sklearn_regkd.preprocessing.scaling import Scaling
 from sklearn_regkd.teachers.kinds import is_torch
 from sklearn_regkd.utils.files import FileError, read_file, write_file
 
-KIND, VERSION = "teacher's answers", 1
+KIND, VERSION = "teacher's predictions", 1
 
 
 class PredictionStore:
-    """A folder of a teacher's answers, one file a block.
+    """A folder of a teacher's predictions, one file for each block.
 
     Parameters
     ----------
     folder : path-like
-        Where to; it is made if it is not there.
+        The folder; it is made if it is not there.
     teacher : str
         Fingerprint of the teacher.
     blocks : sequence of str
-        Fingerprints of the blocks. Answers of another teacher, or about another
-        content, count as missing.
+        Fingerprints of the blocks. Predictions of another teacher, or for another content,
+        count as missing.
     """
 
     def __init__(self, folder: Any, teacher: str, blocks: Sequence[str]):
@@ -35,29 +35,29 @@ class PredictionStore:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def missing(self) -> list[int]:
-        """Return the blocks of which there is no valid answer."""
+        """Return the blocks for which there is no valid file."""
         return [index for index in range(len(self.blocks)) if self._find(index) is None]
 
     def read(self, index: int) -> np.ndarray:
-        """Return the answer about a block, float32 (n_rows, n_outputs), standardised.
+        """Return the predictions for a block, float32 (n_rows, n_outputs), standardised.
 
         Raises
         ------
         FileError
-            If there is none, or no longer.
+            If there are none, or no longer.
         """
         found = self._find(index)
         if found is None:
             raise FileError(
-                f"the teacher's answer about block {index} is gone from {self.folder}, or was "
-                "changed: call once more, and it is asked again"
+                f"the teacher's predictions for block {index} are gone from {self.folder}, or "
+                "were changed: call distill_blocks once more, and they are computed again"
             )
         return found
 
-    def write(self, index: int, said: np.ndarray) -> None:
-        """Keep the answer about a block."""
+    def write(self, index: int, prediction: np.ndarray) -> None:
+        """Keep the predictions for a block."""
         state = {"teacher": self.teacher, "block": self.blocks[index]}
-        tensors = {"said": torch.from_numpy(said)}
+        tensors = {"prediction": torch.from_numpy(prediction)}
         write_file(self._path(index), KIND, VERSION, state, tensors)
 
     def _find(self, index: int) -> np.ndarray | None:
@@ -67,41 +67,41 @@ class PredictionStore:
             return None
         if state != {"teacher": self.teacher, "block": self.blocks[index]}:
             return None
-        return tensors["said"].numpy()
+        return tensors["prediction"].numpy()
 
     def _path(self, index: int) -> Path:
         return self.folder / f"block-{index:06d}.safetensors"
 
 
 def predict_blocks(
-    source: BlockReader,
-    answers: PredictionStore,
+    reader: BlockReader,
+    predictions: PredictionStore,
     teacher: Any,
     scaling: Scaling,
     client: Any = None,
 ) -> int:
-    """Ask a teacher about all blocks of which there is no answer yet; return how many.
+    """Let a teacher predict all blocks for which there is no file yet; return how many.
 
     Parameters
     ----------
-    source : BlockReader
-        Of the blocks.
-    answers : PredictionStore
-        Where answers are, and are written as they come.
+    reader : BlockReader
+        The blocks.
+    predictions : PredictionStore
+        Where predictions are, and are written as they come.
     teacher : object
-        Fitted.
+        The fitted teacher.
     scaling : Scaling
-        Of the targets.
+        Scaling of the targets.
     client : distributed.Client or None, default=None
-        Of the cluster that asks.
+        Client of the cluster whose workers predict; None predicts here.
     """
-    missing = answers.missing()
+    missing = predictions.missing()
     if not missing:
         return 0
-    who = teacher
+    sent = teacher
     if client is not None:  # sent once, and known to the scheduler if the worker dies
-        who = client.submit(itself, teacher, pure=False)
-    more = who, source.names, is_torch(teacher)
-    for index, said in source.each(predict_block, client, missing, lambda index: more):
-        answers.write(index, scaling.standardize(said).astype(np.float32))
+        sent = client.submit(hold_value, teacher, pure=False)
+    arguments = sent, reader.names, is_torch(teacher)
+    for index, prediction in reader.each(predict_block, client, missing, lambda index: arguments):
+        predictions.write(index, scaling.standardize(prediction).astype(np.float32))
     return len(missing)

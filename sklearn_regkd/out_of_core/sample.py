@@ -1,4 +1,4 @@
-"""A first look at all blocks: how many rows there are, and a fair sample of them."""
+"""The first pass over all blocks: their sizes, and a random sample of all rows."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from sklearn_regkd.out_of_core.block_reader import Block, BlockReader
 
 @dataclass(frozen=True)
 class BlockSample:
-    """What is known of a source after a look at each of its blocks.
+    """What is known of a table after the first pass over its blocks.
 
     Parameters
     ----------
     sizes : list of int
         Rows of each block.
     fingerprints : list of str
-        Of the content of each block.
+        Fingerprint of the content of each block.
     X, y : ndarray
         Sampled rows in random order, (n_samples, n_features) and (n_samples, n_outputs).
     """
@@ -30,30 +30,30 @@ class BlockSample:
 
     @property
     def n_rows(self) -> int:
-        """Rows of all blocks."""
+        """Number of rows of all blocks."""
         return sum(self.sizes)
 
 
 def sample_blocks(
-    source: BlockReader, n_sampled: int, seed: int, client: Any = None, allow_nan: bool = False
+    reader: BlockReader, n_sampled: int, seed: int, client: Any = None, allow_nan: bool = False
 ) -> BlockSample:
-    """Look at each block once.
+    """Read each block once, and draw a random sample of all rows.
 
     Each row draws a number, and those with the smallest ones are the sample: whoever joins
     samples of blocks in this way has a sample of all rows, and need not know how many there are.
 
     Parameters
     ----------
-    source : BlockReader
-        Of at least two rows.
+    reader : BlockReader
+        Blocks of at least two rows in all.
     n_sampled : int
-        Rows of the sample, or all if there are fewer.
+        Rows of the sample; all if there are fewer.
     seed : int
         Decides the sample.
     client : distributed.Client or None, default=None
-        Where to look.
+        Client of the cluster whose workers read; None reads here.
     allow_nan : bool, default=False
-        Whether inputs may be missing.
+        Whether inputs may be NaN.
 
     Raises
     ------
@@ -65,9 +65,9 @@ def sample_blocks(
     >>> import numpy as np
     >>> from sklearn_regkd.out_of_core.block_reader import open_reader
     >>> from sklearn_regkd.out_of_core.sample import sample_blocks
-    >>> source = open_reader([(np.ones((5, 2)), np.ones(5)), (np.ones((3, 2)), np.ones(3))])
-    >>> found = sample_blocks(source, n_sampled=4, seed=0)
-    >>> found.n_rows, found.X.shape
+    >>> reader = open_reader([(np.ones((5, 2)), np.ones(5)), (np.ones((3, 2)), np.ones(3))])
+    >>> sample = sample_blocks(reader, n_sampled=4, seed=0)
+    >>> sample.n_rows, sample.X.shape
     (8, (4, 2))
     """
     sizes: list[int] = []
@@ -78,7 +78,7 @@ def sample_blocks(
     def arguments(index: int) -> tuple:
         return index, n_sampled, limit, seed, allow_nan
 
-    for _, (size, content, *part) in source.each(_look, client, arguments=arguments):
+    for _, (size, content, *part) in reader.each(_draw, client, arguments=arguments):
         sizes.append(size)
         fingerprints.append(content)
         drawn.append(tuple(part))
@@ -103,11 +103,11 @@ def _smallest(drawn: list[tuple[np.ndarray, ...]], most: int) -> tuple[np.ndarra
     return tuple(joined)
 
 
-def _look(block: Block, index: int, most: int, limit: float, seed: int, allow_nan: bool) -> tuple:
+def _draw(block: Block, index: int, most: int, limit: float, seed: int, allow_nan: bool) -> tuple:
     """Return size, fingerprint, and key, X and y of rows that may be in the sample."""
     X, y = block.arrays()
-    for name, values, lenient in (("X", X, allow_nan), ("y", y, False)):
-        wrong = np.isinf(values) if lenient else ~np.isfinite(values)
+    for name, values, may_be_nan in (("X", X, allow_nan), ("y", y, False)):
+        wrong = np.isinf(values) if may_be_nan else ~np.isfinite(values)
         if wrong.any():
             row = int(np.flatnonzero(wrong.any(axis=1))[0])
             raise ValueError(

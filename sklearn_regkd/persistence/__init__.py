@@ -1,1 +1,1 @@
-"""How a fitted estimator is kept: files that hold numbers and JSON, and no code."""
+"""Files of fitted estimators, which hold numbers and JSON, and no code."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from sklearn_regkd.label_noise.mixture import MixtureRule
 from sklearn_regkd.label_noise.threshold import ThresholdRule
-from sklearn_regkd.persistence.json_params import decode, encode
+from sklearn_regkd.persistence.json_params import ParamsCodec
 from sklearn_regkd.supervision.hints import Hints
 from sklearn_regkd.supervision.revision import LabelRevision
 from sklearn_regkd.supervision.route import RouteSchedule
@@ -79,14 +79,9 @@ def skops_trusted() -> list[str]:
     return sorted(f"{cls.__module__}.{name}" for name, cls in _known().items())
 
 
-def encode_params(estimator: BaseEstimator) -> Any:
-    """Return the class and the parameters of an estimator as JSON."""
-    return encode(estimator, _known())
-
-
-def decode_params(value: Any) -> Any:
-    """Return the unfitted estimator that :func:`encode_params` was given."""
-    return decode(value, _known())
+def params_codec() -> ParamsCodec:
+    """Return what writes and reads the parameters of every estimator that is registered."""
+    return ParamsCodec(_known())
 
 
 def _known() -> dict[str, type[Any]]:
@@ -170,13 +165,13 @@ def to_plain(estimator: BaseEstimator, training_rows: bool = True) -> tuple[Stat
     if _ESTIMATORS.get(name) is not type(estimator):
         raise TypeError(f"a {name} cannot be saved; known: {', '.join(_ESTIMATORS)}")
     learned, tensors = estimator._learned_state(training_rows)
-    return {"estimator": encode_params(estimator), **learned}, tensors
+    return {"estimator": params_codec().encode(estimator), **learned}, tensors
 
 
 def from_plain(state: Any, tensors: Tensors, origin: str, module: Module = None) -> BaseEstimator:
-    """Return the estimator of which :func:`to_plain` told; `origin` is for errors."""
+    """Return the estimator whose state :func:`to_plain` has returned; `origin` is for errors."""
     with _whatever_is_wrong(origin):
-        estimator = decode_params(state["estimator"])
+        estimator = params_codec().decode(state["estimator"])
         if type(estimator) not in _ESTIMATORS.values():
             raise FileError("the file holds no estimator")
         estimator._take_learned_state(state, tensors, module)

@@ -1,27 +1,25 @@
-"""Parameters and other values as JSON, and back: nothing that could run code."""
+"""Parameters of estimators as JSON, and back; nothing that could run code."""
 
 import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from sklearn.base import BaseEstimator
 
 from sklearn_regkd.utils.files import FileError
-
-LONGEST = 300
+from sklearn_regkd.utils.json_codec import LONGEST, JsonCodec, unknown_value
 
 
 @dataclass(frozen=True)
 class NotSaved:
     """What stands in a loaded estimator for an object that its file does not hold.
 
-    A teacher, for example. It tells what was there; a fit with it is refused.
+    It describes a teacher, for example; a fit with it is refused.
 
     Parameters
     ----------
     text : str
-        How the object described itself.
+        Text by which the object was represented.
     """
 
     text: str
@@ -30,68 +28,49 @@ class NotSaved:
         return f"<not saved: {self.text}>"
 
 
-def encode(value: Any, known: dict[str, type[BaseEstimator]]) -> Any:
-    """Return what JSON can hold of a value.
+class ParamsCodec(JsonCodec):
+    """Parameters: objects of known classes as well, and a description of all others.
 
     Parameters
     ----------
-    value : object
-        Numbers, text, None, and lists, tuples and dictionaries of them stay what they
-        are; of an object of a known class the parameters are kept, of any other one
-        its description alone.
     known : dict of str to class
-        Classes that :func:`decode` may build, by name.
+        Classes that :meth:`decode` may build, by name. Of an object of one the parameters
+        are kept; of any other object its description alone, a :class:`NotSaved`.
 
     Examples
     --------
-    >>> from sklearn_regkd.persistence.json_params import decode, encode
-    >>> decode(encode({"sizes": (8, 4), "loss": max}, {}), {})
+    >>> from sklearn_regkd.persistence.json_params import ParamsCodec
+    >>> codec = ParamsCodec({})
+    >>> codec.decode(codec.encode({"sizes": (8, 4), "loss": max}))
     {'sizes': (8, 4), 'loss': <not saved: <built-in function max>>}
     """
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if type(value) in (list, tuple):
-        return {type(value).__name__: [encode(one, known) for one in value]}
-    if type(value) is dict and all(isinstance(key, str) for key in value):
-        return {"dict": {key: encode(one, known) for key, one in value.items()}}
-    if known.get(type(value).__name__) is type(value):
-        params = value.get_params(deep=False)
-        return {
-            "object": type(value).__name__,
-            "params": {name: encode(one, known) for name, one in params.items()},
-        }
-    return _describe(value)
 
+    def __init__(self, known: dict[str, type[BaseEstimator]]):
+        self.known = known
 
-def _describe(value: Any) -> dict[str, str]:
-    return {"not_saved": value.text if isinstance(value, NotSaved) else repr(value)[:LONGEST]}
+    def encode_other(self, value: Any) -> dict[str, Any]:
+        """Return class and parameters of an object, or its description."""
+        name = type(value).__name__
+        if self.known.get(name) is type(value):
+            params = value.get_params(deep=False)
+            return {
+                "object": name,
+                "params": {key: self.encode(one) for key, one in params.items()},
+            }
+        return {"not_saved": value.text if isinstance(value, NotSaved) else repr(value)[:LONGEST]}
 
-
-def decode(value: Any, known: dict[str, type[BaseEstimator]]) -> Any:
-    """Return the value that :func:`encode` was given, :class:`NotSaved` for what it left out.
-
-    Raises
-    ------
-    FileError
-        If it is not what `encode` returns.
-    """
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, dict):
+    def decode_other(self, value: dict[str, Any]) -> Any:
+        """Return an unfitted estimator, or a :class:`NotSaved`."""
         match value:
-            case {"list": list(ones)} if len(value) == 1:
-                return [decode(one, known) for one in ones]
-            case {"tuple": list(ones)} if len(value) == 1:
-                return tuple(decode(one, known) for one in ones)
-            case {"dict": dict(ones)} if len(value) == 1:
-                return {key: decode(one, known) for key, one in ones.items()}
             case {"not_saved": str(text)} if len(value) == 1:
                 return NotSaved(text)
-            case {"object": str(name), "params": dict(params)} if name in known:
-                return build(known[name], {k: decode(v, known) for k, v in params.items()})
-    raise FileError(f"the file holds {str(value)[:LONGEST]}, which is no value of a parameter")
+            case {"object": str(name), "params": dict(params)} if name in self.known:
+                return build(self.known[name], {k: self.decode(v) for k, v in params.items()})
+        raise unknown_value(value)
+
+
+#: Where no object is expected: what is one all the same is described.
+PLAIN = ParamsCodec({})
 
 
 def build(cls: type[BaseEstimator], params: dict[str, Any]) -> BaseEstimator:

@@ -1,4 +1,4 @@
-"""What our estimators have of their own for files."""
+"""The method `save` of the estimators, and their state for skops and pickle."""
 
 import copyreg
 import os

@@ -7,10 +7,10 @@ import torch
 from skorch.history import History
 from torch import Tensor
 
-from sklearn_regkd.networks.inputs import attach_inputs, count_inputs
+from sklearn_regkd.networks.inputs import InputTransform, QuantileTransform, StandardTransform
 from sklearn_regkd.networks.mlp import layer_widths
 from sklearn_regkd.networks.scaling import OutputScaling
-from sklearn_regkd.persistence.json_params import NotSaved, decode, encode, integer, number
+from sklearn_regkd.persistence.json_params import PLAIN, NotSaved, integer, number
 from sklearn_regkd.preprocessing.columns import TableColumns
 from sklearn_regkd.preprocessing.quantile import TABLES, Quantiles
 from sklearn_regkd.preprocessing.scaling import Scaling
@@ -22,14 +22,14 @@ from sklearn_regkd.utils.files import FileError
 
 
 def student_to_plain(student: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return all that a fitted student has learned; its parameters are not among it.
+    """Return all that a fitted student has learned, without its parameters.
 
     Returns
     -------
     state : dict
-        What JSON can hold.
+        Values that JSON can hold.
     tensors : dict of Tensor
-        On the CPU.
+        Tensors on the CPU.
 
     Raises
     ------
@@ -62,9 +62,9 @@ def student_from_plain(
     Parameters
     ----------
     student : StudentRegressor
-        With the parameters that it had, but the device may be another one. Changed.
+        The student, with the parameters that it had; only the device may be another one.
     state, tensors : dict
-        As they were returned.
+        What was returned.
     module_given : callable or skorch.NeuralNet, default=None
         What was given to ``StudentRegressor(module=...)``, of which a file holds the name.
 
@@ -88,18 +88,18 @@ def student_from_plain(
     student.n_outputs_, student._input_shape = n_outputs, shape
 
     module = _below("module.", tensors)
-    inputs = _inputs(module, student.n_features_in_)
+    transform = _transform(module, student.n_features_in_)
     output = _output(_below("output.", tensors), n_heads)
     if output.n_outputs != n_outputs:
         raise FileError(f"the file has {output.n_outputs} outputs and says {n_outputs}")
     if student.module is None:
-        _check_widths(student, module, inputs, n_outputs * n_heads)
-    net = _rebuild(student, shape, module, inputs, n_outputs * n_heads)
+        _check_widths(student, module, transform, n_outputs * n_heads)
+    net = _rebuild(student, shape, module, transform, n_outputs * n_heads)
     use_criterion(net, {"n_outputs": n_outputs, "n_heads": n_heads, "loss": "squared_error"})
     net.set_params(predict_nonlinearity=output.forward)
     with torch_seeded(0, net.device):  # a user's module draws its first weights
         net.initialize()
-    attach_inputs(net.module_, inputs, 1 + len(shape))
+    transform.attach(net.module_, 1 + len(shape))
     try:
         net.module_.load_state_dict(module)
     except RuntimeError as error:
@@ -153,13 +153,13 @@ def _history_to_plain(history: History) -> tuple[dict[str, Any], dict[str, Tenso
         if values is not None and values.ndim == 1 and values.dtype.kind in "biuf":
             words[key], numbers[key] = None, torch.from_numpy(values)
         else:
-            words[key] = [encode(one, {}) for one in column]
+            words[key] = [PLAIN.encode(one) for one in column]
     return words, numbers
 
 
 def _history_from_plain(words: dict[str, Any], numbers: dict[str, Tensor]) -> History:
     columns = {
-        key: numbers[key].tolist() if column is None else [decode(one, {}) for one in column]
+        key: numbers[key].tolist() if column is None else [*PLAIN.decode_all(column)]
         for key, column in words.items()
     }
     rows = zip(*columns.values(), strict=True)
@@ -178,13 +178,13 @@ def _set_names(estimator: Any, names: list[str]) -> None:
     estimator.feature_names_in_ = np.array(names, dtype=object)
 
 
-def _inputs(module: dict[str, Tensor], n_features: int) -> Quantiles | Scaling:
+def _transform(module: dict[str, Tensor], n_features: int) -> InputTransform:
     """Return how X enters the network, read from the buffers that hold it."""
     if "input_center" in module:
         center, scale = (module[f"input_{k}"].reshape(-1).numpy() for k in ("center", "scale"))
         if not len(center) == len(scale) == n_features:
             raise FileError(f"the file scales {len(center)} features of {n_features}")
-        return Scaling(center, scale, np.zeros(len(center), bool))
+        return StandardTransform(Scaling(center, scale, np.zeros(len(center), bool)))
     # Files from before there was this table: all numbers were embedded alike.
     module.setdefault("input_two_valued", torch.empty(0, dtype=torch.int64))
     quantiles = Quantiles(**{name: module[f"input_{name}"].numpy() for name in TABLES})
@@ -204,7 +204,7 @@ def _inputs(module: dict[str, Tensor], n_features: int) -> Quantiles | Scaling:
         raise FileError("the file's features of two values are not the last of its numbers")
     if not (quantiles.knots[:, 1:] >= quantiles.knots[:, :-1]).all():
         raise FileError("the file's quantiles do not rise")
-    return quantiles
+    return QuantileTransform(quantiles)
 
 
 def _output(tensors: dict[str, Tensor], n_heads: int) -> OutputScaling:
@@ -219,11 +219,12 @@ def _output(tensors: dict[str, Tensor], n_heads: int) -> OutputScaling:
     return output
 
 
-def _check_widths(student: Any, module: dict[str, Tensor], inputs: Any, n_columns: int) -> None:
+def _check_widths(
+    student: Any, module: dict[str, Tensor], transform: InputTransform, n_columns: int
+) -> None:
     """Refuse a built-in network that is not as large as it says, before it is built."""
-    n_numeric, n_plain = count_inputs(inputs)
-    waves = 2 * n_numeric * _n_frequencies(module)
-    widths = [n_numeric + n_plain + waves, *layer_widths(student.hidden_layer_sizes), n_columns]
+    waves = 2 * transform.n_numeric * _n_frequencies(module)
+    widths = [transform.n_inputs + waves, *layer_widths(student.hidden_layer_sizes), n_columns]
     expected = list(zip(widths[1:], widths[:-1], strict=True))
     weights = {k: v for k, v in module.items() if k.endswith(".weight")}
     found = [tuple(weights[k].shape) for k in sorted(weights, key=lambda k: int(k.split(".")[0]))]
@@ -235,7 +236,7 @@ def _n_frequencies(module: dict[str, Tensor]) -> int:
     return module["0.frequency"].numel() if "0.frequency" in module else 0
 
 
-def _rebuild(student, shape, module, inputs, n_columns):
+def _rebuild(student, shape, module, transform, n_columns):
     """Return the net, not initialised; without what only training needs."""
     bare = type(student)(**student.get_params(deep=False))
     bare.set_params(
@@ -251,9 +252,8 @@ def _rebuild(student, shape, module, inputs, n_columns):
     if bare.device != "auto":
         there = torch.cuda.is_available() or torch.device(bare.device).type == "cpu"
         bare.set_params(device=bare.device if there else "cpu")
-    n_numeric, n_plain = count_inputs(inputs)
-    rows = (1, n_numeric + n_plain) if student.module is None else (1, *shape)
-    net = build_net(bare, rows, n_plain, n_columns, 0.0, np.random.RandomState(0))
+    rows = (1, transform.n_inputs) if student.module is None else (1, *shape)
+    net = build_net(bare, rows, transform.n_plain, n_columns, 0.0, np.random.RandomState(0))
     if student.module is None:
         net.set_params(module__n_frequencies=_n_frequencies(module))
     return net
@@ -261,6 +261,6 @@ def _rebuild(student, shape, module, inputs, n_columns):
 
 def _try(student: Any, shape: tuple[int, ...]) -> None:
     """Predict one row, so that a file in which something is missing is refused now."""
-    said = student._predict_columns(np.zeros((1, *shape), np.float32), "label")
-    if said.shape != (1, student.n_outputs_):
-        raise FileError(f"the network in the file returns {said.shape[1:]} for a row")
+    prediction = student._predict_columns(np.zeros((1, *shape), np.float32), "label")
+    if prediction.shape != (1, student.n_outputs_):
+        raise FileError(f"the network in the file returns {prediction.shape[1:]} for a row")

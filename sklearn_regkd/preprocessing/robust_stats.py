@@ -1,4 +1,4 @@
-"""Location and spread of numbers of which some are wild."""
+"""Location and spread of numbers among which there may be outliers."""
 
 import numpy as np
 from scipy.stats import median_abs_deviation
@@ -14,7 +14,7 @@ def robust_sigma(error: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     error : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        Label minus teacher.
+        Errors, such as label minus teacher.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def half_sample_mode(values: np.ndarray) -> float:
     Parameters
     ----------
     values : ndarray of shape (n_samples,)
-        In any order.
+        Numbers in any order.
 
     References
     ----------
@@ -71,6 +71,27 @@ def weighted_quantile(values: np.ndarray, q: float, weight: np.ndarray) -> np.nd
     The midpoint where two values fit, so that the quantile q of -y is minus
     the quantile 1 - q of y. Shares are compared with a tolerance: weights of
     0.1 in all rows must give what weights of 1 give.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_columns)
+        Numbers in any order.
+    q : float
+        Share of the weight below the quantile, in [0, 1].
+    weight : ndarray of shape (n_samples,)
+        Weight of each row, not all 0.
+
+    Returns
+    -------
+    ndarray of shape (n_columns,)
+        The quantiles.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_regkd.preprocessing.robust_stats import weighted_quantile
+    >>> weighted_quantile(np.array([[1.0], [2.0], [3.0]]), 0.5, np.array([1.0, 1.0, 2.0]))
+    array([2.5])
     """
     order = np.argsort(values, axis=0, kind="stable")
     share = np.cumsum(weight[order], axis=0)

@@ -1,9 +1,11 @@
-"""Hints: the student's hidden layer learns what the teacher sees, not only what it says."""
+"""Hints: the student's hidden layer learns what happens inside the teacher."""
 
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
 
-from sklearn_regkd.supervision.strategy import Strategy
+from sklearn_regkd.supervision.strategy import Strategy, TeacherInterface
+from sklearn_regkd.supervision.targets import Targets
+from sklearn_regkd.utils.sklearn_compat import Interval
 
 LEAVES = "leaves"
 
@@ -34,7 +36,7 @@ class Hints(Strategy):
     -----
     FitNets [1]_ train the first half of a student on hints before anything
     else; here hints and targets are learned at the same time, which is one
-    training instead of two and asks for no depth. The attentive weight is that of [2]_.
+    training instead of two and needs no depth. The attentive weight is that of [2]_.
     A random projection of leaf memberships is our own: two rows are near each
     other if the trees treat them alike.
 
@@ -56,11 +58,32 @@ class Hints(Strategy):
     argument = "hints"
     short_names = (LEAVES,)
 
+    constraints: ClassVar = {
+        "layer": [str],
+        "weight": [Interval(Real, 0, None, closed="left")],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "attentive": ["boolean"],
+    }
+
     def __init__(self, layer=LEAVES, weight=0.1, n_components=32, attentive=False):
         self.layer = layer
         self.weight = weight
         self.n_components = n_components
         self.attentive = attentive
+
+    def apply(self, targets: Targets, data: Any, teacher: TeacherInterface) -> Targets:
+        """Add the hints of each row."""
+        return targets.change(hints=teacher.hint_features(self.layer, self.n_components))
+
+    def criterion_params(self) -> dict[str, Any]:
+        """Return weight and attention of the hints."""
+        return {"hint_weight": self.weight, "attentive_hints": self.attentive}
+
+    def validate(self) -> None:
+        """Raise a ValueError if a parameter has none of the known values."""
+        super().validate()
+        if not self.layer:
+            raise ValueError("layer must be 'leaves' or the name of a layer, got ''")
 
     @classmethod
     def from_short(cls, given: Any) -> Any:
@@ -69,16 +92,5 @@ class Hints(Strategy):
 
     @classmethod
     def in_words(cls) -> str:
-        """Return what :meth:`from_short` takes, for errors."""
+        """Return what :meth:`from_short` takes, for error messages."""
         return f"{super().in_words()}, the name of a layer of a torch teacher"
-
-    def validate(self) -> None:
-        """Raise a ValueError if a parameter is unknown or out of range."""
-        if not isinstance(self.layer, str) or not self.layer:
-            raise ValueError(f"layer must be 'leaves' or the name of a layer, got {self.layer!r}")
-        if not (isinstance(self.weight, Real) and float(self.weight) >= 0):
-            raise ValueError(f"weight must be a number >= 0, got {self.weight!r}")
-        if not (isinstance(self.n_components, Integral) and int(self.n_components) > 0):
-            raise ValueError(f"n_components must be an integer > 0, got {self.n_components!r}")
-        if not isinstance(self.attentive, bool):
-            raise ValueError(f"attentive must be True or False, got {self.attentive!r}")

@@ -1,5 +1,6 @@
 """Which methods of the papers are switched on, and which of them exclude each other."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -9,6 +10,7 @@ from sklearn_regkd.supervision.hints import Hints
 from sklearn_regkd.supervision.revision import LabelRevision
 from sklearn_regkd.supervision.route import RouteSchedule
 from sklearn_regkd.supervision.selection import DataSelection
+from sklearn_regkd.supervision.strategy import Strategy
 from sklearn_regkd.supervision.synthetic import SyntheticRows
 
 
@@ -19,22 +21,35 @@ class DistillationMethods:
     Parameters
     ----------
     revision : LabelRevision or None
-        Pulls label or teacher to the other.
+        Label revision: pulls label or teacher to the other.
     selection : DataSelection or None
-        Says whom the teacher supervises.
+        Data selection: chooses the rows that the teacher supervises.
     route : RouteSchedule or None
-        Leads along the teacher's stages.
+        Route constrained optimisation: leads along the teacher's stages.
     hints : Hints or None
-        Looks into the teacher.
+        Feature hints: what happens inside the teacher.
     synthetic : SyntheticRows or None
-        Makes rows up.
+        Synthetic rows, labelled by the teacher.
     """
 
-    revision: LabelRevision | None
-    selection: DataSelection | None
-    route: RouteSchedule | None
-    hints: Hints | None
-    synthetic: SyntheticRows | None
+    revision: LabelRevision | None = None
+    selection: DataSelection | None = None
+    route: RouteSchedule | None = None
+    hints: Hints | None = None
+    synthetic: SyntheticRows | None = None
+
+    def __iter__(self) -> Iterator[Strategy]:
+        """Yield the methods that are switched on, in the order in which they are applied."""
+        return (one for one in vars(self).values() if one is not None)
+
+    @property
+    def change_targets(self) -> bool:
+        """Whether labels or predictions of single rows are changed."""
+        return self.revision is not None or self.selection is not None
+
+    def criterion_params(self) -> dict[str, Any]:
+        """Return what the student's criterion has to know of all methods."""
+        return {name: value for one in self for name, value in one.criterion_params().items()}
 
     @classmethod
     def of(cls, distilled: BaseEstimator) -> Self:
@@ -53,7 +68,7 @@ class DistillationMethods:
             SyntheticRows.resolve(distilled.synthetic),
         )
         if methods.synthetic is not None:
-            methods.refuse_further_rows("synthetic")
+            methods.refuse_extra_rows("synthetic")
         if methods.route is None:
             return methods
         if methods.revision is not None and methods.revision.revises == "teacher":
@@ -68,17 +83,10 @@ class DistillationMethods:
             )
         return methods
 
-    def refuse_further_rows(self, origin: str) -> None:
-        """Raise a ValueError if a method cannot do with further rows of that origin."""
+    def refuse_extra_rows(self, origin: str) -> None:
+        """Raise a ValueError if a method cannot do with extra rows of that origin."""
         for name in ("route", "hints"):
             if getattr(self, name) is not None:
                 raise ValueError(
                     f"{name} and {origin} exclude each other: only training rows have {name}"
                 )
-
-
-def hint_params(hints: Hints | None) -> dict[str, Any]:
-    """Return what the student's criterion has to know of hints."""
-    if hints is None:
-        return {}
-    return {"hint_weight": hints.weight, "attentive_hints": hints.attentive}

@@ -1,9 +1,14 @@
 """Label revision: where teacher and label contradict each other, one is pulled to the other."""
 
+from numbers import Real
+from typing import Any, ClassVar
+
 import numpy as np
 
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 from sklearn_regkd.supervision.strategy import Strategy
+from sklearn_regkd.supervision.targets import Targets
+from sklearn_regkd.utils.sklearn_compat import Interval, StrOptions
 
 REVISED = ("teacher", "label")
 
@@ -17,7 +22,7 @@ def revise(
     ``beta = 1`` where d <= 1, else ``eta / d + (1 - eta) / d^2``. The result lies
     between the two and never leaves the tube; it is continuous in the
     disagreement. For eta = 1 a large disagreement ends on the edge of the tube,
-    for eta = 0 the revised one has the less to say the farther off it is.
+    for eta = 0 the revised one counts the less, the farther off it is.
 
     Parameters
     ----------
@@ -79,19 +84,34 @@ class LabelRevision(Strategy):
     >>> from sklearn_regkd.supervision.revision import LabelRevision
     >>> label = np.array([[0.0], [1.0], [2.0], [90.0]])
     >>> teacher = np.array([[0.5], [0.5], [2.5], [3.0]])
-    >>> LabelRevision("label").apply(label, teacher)[0].ravel().round(1)
+    >>> LabelRevision("label").revise(label, teacher)[0].ravel().round(1)
     array([0. , 1. , 2. , 4.2])
     """
 
     argument = "revision"
     short_names = REVISED
 
+    constraints: ClassVar = {
+        "revises": [StrOptions(set(REVISED))],
+        "eta": [Interval(Real, 0, 1, closed="both")],
+        "tube": [Interval(Real, 0, None, closed="neither")],
+    }
+
     def __init__(self, revises="teacher", eta=0.8, tube=2.0):
         self.revises = revises
         self.eta = eta
         self.tube = tube
 
-    def apply(self, label: np.ndarray, teacher: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def apply(self, targets: Targets, data: Any, teacher: Any) -> Targets:
+        """Revise the labels, or what the student imitates."""
+        if self.revises == "label":
+            # A teacher that was fitted on a label defends it, hence the out-of-fold prediction.
+            label, _ = self.revise(targets.label, targets.oof_prediction)
+            return targets.change(label=label)
+        _, imitated = self.revise(targets.label, targets.teacher[-1])
+        return targets.change(teacher=imitated[None])
+
+    def revise(self, label: np.ndarray, teacher: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return label and teacher after the revision, each (n_samples, n_outputs)."""
         self.validate()
         # A teacher that repeats its labels leaves nothing to revise.
@@ -99,12 +119,3 @@ class LabelRevision(Strategy):
         if self.revises == "teacher":
             return label, revise(label, teacher, tube, self.eta)
         return revise(teacher, label, tube, self.eta), teacher
-
-    def validate(self) -> None:
-        """Raise a ValueError if a parameter is unknown or out of range."""
-        if self.revises not in REVISED:
-            raise ValueError(f"revises must be one of {REVISED}, never both, got {self.revises!r}")
-        if not 0 <= self.eta <= 1:
-            raise ValueError(f"eta must be in [0, 1], got {self.eta!r}")
-        if not self.tube > 0:
-            raise ValueError(f"tube must be positive, got {self.tube!r}")

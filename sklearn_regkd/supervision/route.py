@@ -1,11 +1,13 @@
 """Route constrained optimisation: which stages of the teacher the student learns from, and when."""
 
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from sklearn_regkd.supervision.strategy import Strategy
+from sklearn_regkd.supervision.targets import Targets
+from sklearn_regkd.utils.sklearn_compat import Interval, StrOptions
 
 ANCHORS = ("equal", "greedy")
 SCHEDULES = ("one_stage", "full")
@@ -26,7 +28,7 @@ class RouteSchedule(Strategy):
     n_anchors : int, default=4
         Anchors, at most; the last is always the teacher as it is.
     delta : float, default=0.8
-        Of the greedy choice.
+        Relative distance of the greedy choice.
     schedule : {"one_stage", "full"}, default="one_stage"
         ``"one_stage"``: the epochs of one training are divided among the anchors,
         at the cost of plain distillation. ``"full"``: a whole training, with a
@@ -54,6 +56,15 @@ class RouteSchedule(Strategy):
     argument = "route"
     short_names = ANCHORS
 
+    constraints: ClassVar = {
+        "anchors": [StrOptions(set(ANCHORS))],
+        "n_anchors": [Interval(Integral, 1, None, closed="left")],
+        "delta": [Interval(Real, 0, None, closed="neither")],
+        "schedule": [StrOptions(set(SCHEDULES))],
+        "out_of_fold": ["boolean"],
+        "n_stages": [Interval(Integral, 1, None, closed="left")],
+    }
+
     def __init__(
         self,
         anchors="equal",
@@ -70,17 +81,21 @@ class RouteSchedule(Strategy):
         self.out_of_fold = out_of_fold
         self.n_stages = n_stages
 
+    def apply(self, targets: Targets, data: Any, teacher: Any) -> Targets:
+        """Let the student be led along the stages that the teacher was refitted with."""
+        return targets.change(schedule=self)
+
     @property
-    def n_asked(self) -> int:
-        """Number of stages at which the teacher has to be asked."""
+    def n_predicted(self) -> int:
+        """Number of stages at which the teacher has to predict."""
         return self.n_anchors if self.anchors == "equal" else max(self.n_stages, self.n_anchors)
 
     def check_length(self, n_stages: int) -> None:
-        """Raise a ValueError if the route is shorter than the anchors asked for."""
+        """Raise a ValueError if the route has fewer stages than there are anchors."""
         if n_stages < self.n_anchors:
             raise ValueError(
-                f"n_anchors={self.n_anchors}, but the teacher's route has {n_stages} stage(s): ask "
-                "for fewer, or let the teacher take more steps"
+                f"n_anchors={self.n_anchors}, but the teacher's route has {n_stages} stage(s): "
+                "take fewer anchors, or let the teacher take more steps"
             )
 
     @classmethod
@@ -92,21 +107,8 @@ class RouteSchedule(Strategy):
 
     @classmethod
     def in_words(cls) -> str:
-        """Return what :meth:`from_short` takes, for errors."""
+        """Return what :meth:`from_short` takes, for error messages."""
         return f"a number of anchors, {super().in_words()}"
-
-    def validate(self) -> None:
-        """Raise a ValueError if a parameter is unknown or out of range."""
-        if self.anchors not in ANCHORS:
-            raise ValueError(f"anchors must be one of {ANCHORS}, got {self.anchors!r}")
-        if self.schedule not in SCHEDULES:
-            raise ValueError(f"schedule must be one of {SCHEDULES}, got {self.schedule!r}")
-        for name in ("n_anchors", "n_stages"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or value < 1:
-                raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
-        if not (isinstance(self.delta, Real) and float(self.delta) > 0):
-            raise ValueError(f"delta must be positive, got {self.delta!r}")
 
 
 def route_distance(student: np.ndarray, stages: np.ndarray) -> np.ndarray:
@@ -117,9 +119,9 @@ def route_distance(student: np.ndarray, stages: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     student : ndarray of shape (n_samples, n_outputs)
-        What the student says of some rows.
+        Predictions of the student for some rows.
     stages : ndarray of shape (n_stages, n_samples, n_outputs)
-        What the teacher said on its route.
+        Predictions of the teacher on its route.
 
     Examples
     --------
@@ -144,9 +146,9 @@ def next_anchor(student: np.ndarray, stages: np.ndarray, current: int, delta: fl
     Parameters
     ----------
     student : ndarray of shape (n_samples, n_outputs)
-        What the student says after its training against the current anchor.
+        Predictions of the student after its training against the current anchor.
     stages : ndarray of shape (n_stages, n_samples, n_outputs)
-        What the teacher said on its route.
+        Predictions of the teacher on its route.
     current : int
         Index of the present anchor.
     delta : float

@@ -1,7 +1,7 @@
 """Data selection: the teacher supervises only the rows where it helps."""
 
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -9,6 +9,8 @@ from sklearn.base import clone
 
 from sklearn_regkd.networks.features import last_features
 from sklearn_regkd.supervision.strategy import Strategy
+from sklearn_regkd.supervision.targets import Targets
+from sklearn_regkd.utils.sklearn_compat import Interval, StrOptions
 
 SELECTIONS = ("influence", "residual")
 RESIDUAL_SHARE = 0.5
@@ -17,12 +19,12 @@ RESIDUAL_SHARE = 0.5
 def influence(
     features: np.ndarray, gradient: np.ndarray, gap: np.ndarray, ridge: float = 1e-3
 ) -> np.ndarray:
-    """Return how the validation loss changes if a row is told the teacher instead of its label.
+    """Return how the validation loss changes if a row learns the teacher instead of its label.
 
     The last layer is linear in the features phi: with ``A = mean phi phi^T + ridge I``
     and the gradient ``g = mean_val (s - y) phi`` of half the squared validation
     error, ``I_i = -g^T A^-1 phi_i (y_i - t_i)``, divided by the number of rows.
-    Negative is good: the teacher's word lowers the loss.
+    Negative is good: the teacher lowers the loss.
 
     Parameters
     ----------
@@ -90,11 +92,31 @@ class DataSelection(Strategy):
     argument = "selection"
     short_names = SELECTIONS
 
+    constraints: ClassVar = {
+        "by": [StrOptions(set(SELECTIONS))],
+        "share": [None, Interval(Real, 0, 1, closed="both")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "ridge": [Interval(Real, 0, None, closed="neither")],
+    }
+
     def __init__(self, by="influence", share=None, validation_fraction=0.2, ridge=1e-3):
         self.by = by
         self.share = share
         self.validation_fraction = validation_fraction
         self.ridge = ridge
+
+    def apply(self, targets: Targets, data: Any, teacher: Any) -> Targets:
+        """Let the student imitate its label where the teacher may not supervise."""
+        chosen = self.select(
+            data.student,
+            data.X,
+            targets.label,
+            targets.teacher[-1],
+            np.asarray(targets.inlier.all(axis=1)),
+            data.weight,
+            data.random_state,
+        )
+        return targets.change(teacher=np.where(chosen, targets.teacher, targets.label))
 
     def select(
         self,
@@ -111,7 +133,7 @@ class DataSelection(Strategy):
         Parameters
         ----------
         student : StudentRegressor
-            Cloned and fitted if influence is asked for.
+            The student, cloned and fitted for the influence.
         X : ndarray of shape (n_samples, ...)
             Inputs.
         label, teacher : ndarray of shape (n_samples, n_outputs)
@@ -143,12 +165,12 @@ class DataSelection(Strategy):
         rest[held] = False
         target = label[:, 0] if label.shape[1] == 1 else label
         seed = random_state.randint(2**31 - 1)
-        # The file is that of the student who is to learn from this.
+        # The checkpoint is that of the student that is to learn from this.
         first = clone(student).set_params(random_state=seed, checkpoint=None)
         first.fit(X[rest], target[rest], sample_weight=weight[rest])
-        said = first.predict(X[held]).reshape(n_held, -1)
+        prediction = first.predict(X[held]).reshape(n_held, -1)
         features = last_features(first.net_.module_, X)
-        error = (said - label[held]) * (weight[held] / weight[held].mean())[:, None]
+        error = (prediction - label[held]) * (weight[held] / weight[held].mean())[:, None]
         gradient = features[held].T @ error / n_held
         score = influence(features[rest], gradient, (label - teacher)[rest], self.ridge)
         chosen = np.zeros(label.shape, bool)
@@ -162,22 +184,6 @@ class DataSelection(Strategy):
 
     def _best(self, score: np.ndarray) -> np.ndarray:
         return score < 0 if self.share is None else _lowest(score, self.share)
-
-    def validate(self) -> None:
-        """Raise a ValueError if a parameter is unknown or out of range."""
-        if self.by not in SELECTIONS:
-            raise ValueError(f"by must be one of {SELECTIONS}, got {self.by!r}")
-        if self.share is not None and not (
-            isinstance(self.share, Real) and 0 <= float(self.share) <= 1
-        ):
-            raise ValueError(f"share must be None or in [0, 1], got {self.share!r}")
-        if not 0 < self.validation_fraction < 1:
-            raise ValueError(
-                f"selection needs validation rows: validation_fraction must be in (0, 1), got "
-                f"{self.validation_fraction!r}"
-            )
-        if not self.ridge > 0:
-            raise ValueError(f"ridge must be positive, got {self.ridge!r}")
 
 
 def _lowest(score: np.ndarray, share: float) -> np.ndarray:

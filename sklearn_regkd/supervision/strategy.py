@@ -1,25 +1,56 @@
-"""What the strategy objects of DistilledRegressor have in common."""
+"""What the methods of the papers have in common: parameters, short names, and a hook."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
-from sklearn.base import BaseEstimator
+import numpy as np
+
+from sklearn_regkd.supervision.targets import Targets
+from sklearn_regkd.utils.constraints import ConstrainedParams
 
 
-class Strategy(BaseEstimator, ABC):
+class TeacherInterface(Protocol):
+    """What a method may use of the teacher, whatever its kind.
+
+    See :class:`~sklearn_regkd.teachers.interface.FittedTeacher`.
+    """
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return standardised predictions (n_rows, n_outputs) for further rows."""
+
+    def hint_features(self, layer: str, n_components: int) -> np.ndarray:
+        """Return what happens inside the teacher for each training row, (n_samples, n_hints)."""
+
+
+class Strategy(ConstrainedParams):
     """A method with its parameters, given to an estimator as one argument.
 
     It has nested parameters for grids (``revision__eta``), and short names: its
-    own first parameter.
+    own first parameter. A new method is one file: a subclass with :meth:`apply`, and a line in
+    ``DistillationMethods`` of ``supervision/methods.py``.
     """
 
     argument: ClassVar[str]
     short_names: ClassVar[Sequence[str]]
 
     @abstractmethod
-    def validate(self) -> None:
-        """Raise a ValueError if a parameter is unknown or out of range."""
+    def apply(self, targets: Targets, data: Any, teacher: TeacherInterface) -> Targets:
+        """Return what the student is to be told, changed by this method.
+
+        Parameters
+        ----------
+        targets : Targets
+            What the student would be told without it.
+        data : FitData
+            The data of the fit, with its random numbers.
+        teacher : TeacherInterface
+            The fitted teacher.
+        """
+
+    def criterion_params(self) -> dict[str, Any]:
+        """Return what the student's criterion has to know of this method."""
+        return {}
 
     @classmethod
     def resolve(cls, given: Any) -> Self | None:
@@ -48,5 +79,5 @@ class Strategy(BaseEstimator, ABC):
 
     @classmethod
     def in_words(cls) -> str:
-        """Return what :meth:`from_short` takes, for errors."""
+        """Return what :meth:`from_short` takes, for error messages."""
         return ", ".join(map(repr, cls.short_names))

@@ -1,6 +1,7 @@
 """What the student is told about each row, and how it travels through a training loop."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -10,58 +11,133 @@ from sklearn_regkd.supervision.validation_targets import ValidationTargets
 
 
 @dataclass(frozen=True)
+class Curriculum:
+    """What the student is told at each stage of the teacher's route.
+
+    Parameters
+    ----------
+    label, teacher : ndarray of shape (n_stages, n_samples, n_outputs), float32
+        Values of the student's heads, standardised.
+    schedule : RouteSchedule
+        Which stages are anchors, and for how long.
+    """
+
+    label: np.ndarray
+    teacher: np.ndarray
+    schedule: Any
+
+    def of(self, rows: np.ndarray) -> Self:
+        """Return the same for some of the rows."""
+        return type(self)(self.label[:, rows], self.teacher[:, rows], self.schedule)
+
+    @property
+    def n_cycles(self) -> int:
+        """How many whole trainings there are."""
+        return self.schedule.n_anchors if self.schedule.schedule == "full" else 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Supervision:
     """Label, teacher, trust and weight of each row, in standardised units.
 
     Parameters
     ----------
     label : ndarray of shape (n_samples, n_outputs)
-        The value that the student should say.
+        The value that the student should predict.
     teacher : ndarray of shape (n_samples, n_outputs)
-        What the teacher says; a student without a teacher gets its label again.
+        The teacher's prediction; a student without a teacher gets its label again.
     inlier : ndarray of bool of shape (n_samples, n_outputs)
         Which labels are trusted.
     weight : ndarray of shape (n_samples,)
-        Weight of each row, of mean 1.
-    judged : ndarray of shape (n_samples, n_outputs), default=None
+        Weight of each row.
+    clean_label : ndarray of shape (n_samples, n_outputs), default=None
         The label before a teacher was mixed into it, by which settings of the
         student are chosen; None means `label`.
     hints : ndarray of shape (n_samples, n_hints), default=None
-        What the teacher sees in each row, standardised.
-    rehearsal : ValidationTargets, default=None
-        What is learned, in place of `judged`, while settings are tried; of the rows with
+        What happens inside the teacher for each row, standardised.
+    validation_targets : ValidationTargets, default=None
+        What is learned, in place of `clean_label`, while settings are tried; of the rows with
         labels of their own.
+    curriculum : Curriculum, default=None
+        Earlier stages of `label` and `teacher`.
+    extra_rows : tuple of (X, teacher), default=()
+        Further rows that the teacher alone has labelled, see :meth:`joined`.
     """
 
     label: np.ndarray
     teacher: np.ndarray
     inlier: np.ndarray
     weight: np.ndarray
-    judged: np.ndarray | None = None
+    clean_label: np.ndarray | None = None
     hints: np.ndarray | None = None
-    rehearsal: ValidationTargets | None = None
+    validation_targets: ValidationTargets | None = None
+    curriculum: Curriculum | None = None
+    extra_rows: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+
+    @classmethod
+    def by_labels(cls, label: np.ndarray, weight: np.ndarray) -> Self:
+        """Return the supervision of a student that has no teacher."""
+        return cls(label=label, teacher=label, inlier=np.ones(label.shape, bool), weight=weight)
 
     @property
     def n_labeled(self) -> int:
         """Rows, the first ones, that have labels of their own."""
-        return len(self.label if self.judged is None else self.judged)
+        return len(self.label if self.clean_label is None else self.clean_label)
 
-    def joined_by(self, teacher: np.ndarray) -> "Supervision":
-        """Return the supervision with further rows, labelled by the teacher alone."""
-        return Supervision(
-            np.concatenate([self.label, teacher]),
-            np.concatenate([self.teacher, teacher]),
-            np.concatenate([self.inlier, np.ones(teacher.shape, bool)]),
-            np.concatenate([self.weight, np.ones(len(teacher))]),
-            self.label if self.judged is None else self.judged,
-            rehearsal=self.rehearsal,
+    def of(self, rows: np.ndarray) -> Self:
+        """Return the supervision of some rows, given by a mask, with weights of mean 1."""
+        weight = self.weight[rows]
+        arrays = self.clean_label, self.hints
+        clean_label, hints = (None if array is None else array[rows] for array in arrays)
+        targets, curriculum = self.validation_targets, self.curriculum
+        return replace(
+            self,
+            label=self.label[rows],
+            teacher=self.teacher[rows],
+            inlier=self.inlier[rows],
+            weight=weight / weight.mean(),
+            clean_label=clean_label,
+            hints=hints,
+            validation_targets=None if targets is None else targets.of(rows),
+            curriculum=None if curriculum is None else curriculum.of(rows),
         )
+
+    def joined(self, X: np.ndarray) -> tuple[np.ndarray, Self]:
+        """Return inputs and supervision with the extra rows behind the others.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, ...)
+            Inputs of the rows, without the extra ones.
+        """
+        if not self.extra_rows:
+            return X, self
+        # Single precision stays so; but fractions do not become bytes.
+        more = [
+            rows if X.dtype == np.uint8 else rows.astype(X.dtype) for rows, _ in self.extra_rows
+        ]
+        teacher = np.concatenate([prediction for _, prediction in self.extra_rows])
+        supervision = replace(
+            self,
+            label=np.concatenate([self.label, teacher]),
+            teacher=np.concatenate([self.teacher, teacher]),
+            inlier=np.concatenate([self.inlier, np.ones(teacher.shape, bool)]),
+            weight=np.concatenate([self.weight, np.ones(len(teacher))]),
+            clean_label=self.label if self.clean_label is None else self.clean_label,
+            extra_rows=(),
+        )
+        return np.concatenate([X, *more]), supervision
 
     def packed(self) -> np.ndarray:
         """Return one float32 array (n_samples, 3 * n_outputs + 1 + n_hints).
 
         One plain array survives every sampler, split and collate function of
         a user's own training loop, which a dataclass would not.
+
+        Raises
+        ------
+        ValueError
+            If a value is too large for single precision.
         """
         columns = [self.label, self.teacher, self.inlier, self.weight[:, None]]
         if self.hints is not None:

@@ -1,10 +1,15 @@
 """More rows to learn from: made up, labelled by the teacher."""
 
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import gen_batches
 
-from sklearn_regkd.supervision.strategy import Strategy
+from sklearn_regkd.supervision.strategy import Strategy, TeacherInterface
+from sklearn_regkd.supervision.targets import Targets
+from sklearn_regkd.utils.sklearn_compat import Interval, StrOptions
 
 KINDS = ("spunge", "neighbors", "mixup")
 BATCH = 4096  # rows: bytes become fractions, and four times as large, on their way
@@ -92,7 +97,7 @@ def mix_pairs(X: np.ndarray, n_rows: int, rng: np.random.RandomState) -> np.ndar
     """Return points on the way from rows to any other rows, for images as well.
 
     The share of each of the two is uniform between 0 and 1. Only the inputs are mixed: the
-    teacher is asked what it makes of them.
+    teacher predicts their labels.
 
     Parameters
     ----------
@@ -108,7 +113,7 @@ def mix_pairs(X: np.ndarray, n_rows: int, rng: np.random.RandomState) -> np.ndar
     .. [1] H. Zhang et al., "mixup: beyond empirical risk minimization", ICLR 2018,
        arXiv 1710.09412, mix the labels as well.
     .. [2] L. Beyer et al., "Knowledge distillation: a good teacher is patient and
-       consistent", CVPR 2022, arXiv 2106.05237, ask the teacher about mixed pictures.
+       consistent", CVPR 2022, arXiv 2106.05237, let the teacher label mixed pictures.
 
     Examples
     --------
@@ -152,11 +157,29 @@ class SyntheticRows(Strategy):
     argument = "synthetic"
     short_names = KINDS
 
+    constraints: ClassVar = {
+        "kind": [StrOptions(set(KINDS))],
+        "share": [Interval(Real, 0, None, closed="neither")],
+        "change": [Interval(Real, 0, 1, closed="right")],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+    }
+
     def __init__(self, kind="spunge", share=1.0, change=0.25, n_neighbors=5):
         self.kind = kind
         self.share = share
         self.change = change
         self.n_neighbors = n_neighbors
+
+    def apply(self, targets: Targets, data: Any, teacher: TeacherInterface) -> Targets:
+        """Add the rows, labelled by the teacher."""
+        names = data.student._columns.category_names
+        if names:
+            raise ValueError(
+                f"synthetic rows are made of numbers, and {names} are columns of categories: "
+                "encode them in a Pipeline, or leave synthetic=None"
+            )
+        X = self.draw(data.X[data.used_rows], data.random_state)
+        return targets.with_rows(X, teacher.predict(X))
 
     def draw(self, X: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         """Return synthetic rows like those of X."""
@@ -176,14 +199,3 @@ class SyntheticRows(Strategy):
         if self.kind == "mixup":
             return mix_pairs(X, n_rows, rng)
         return mix_neighbors(X, n_rows, self.n_neighbors, rng)
-
-    def validate(self) -> None:
-        """Raise a ValueError if a parameter is out of range."""
-        if self.kind not in KINDS:
-            raise ValueError(f"kind={self.kind!r} is unknown; known: {', '.join(KINDS)}")
-        if not (isinstance(self.share, int | float) and 0 < self.share < np.inf):
-            raise ValueError(f"share must be a number > 0, got {self.share!r}")
-        if not 0 < self.change <= 1:
-            raise ValueError(f"change must be in (0, 1], got {self.change!r}")
-        if not (isinstance(self.n_neighbors, int | np.integer) and self.n_neighbors > 0):
-            raise ValueError(f"n_neighbors must be an integer > 0, got {self.n_neighbors!r}")

@@ -1,12 +1,13 @@
-"""What the student would be told if some rows were left out, for trials of its settings."""
+"""What the student learns while some rows are held out, for trials of its settings."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 # The trial of the weight decay leaves out three parts in turn.
 MOST_PARTS = 3
-# Of the rows; a smaller part says too little of a setting.
+# Share of the rows; the error on a smaller part depends too much on chance.
 SMALLEST_PART = 0.1
 # Below, the student goes over its rows more often than 32 times, and a trial of half as many steps
 # does not show how much it overfits: with noise on all labels of 3,750 rows of kin8nm too little
@@ -16,33 +17,33 @@ FEWEST_ROWS = 4_000
 
 @dataclass(frozen=True)
 class ValidationTargets:
-    """Parts of the rows that are left out in turn, and what is learned meanwhile.
+    """Folds of the rows that are held out in turn, and what is learned meanwhile.
 
-    A teacher that was fitted on all rows tells of each what it learned from the others: from it,
-    a student that is tried on left-out rows would know their labels by hearsay, and one that is
-    held back too little would seem the best. Here it learns from teachers that have not seen
-    them, but have seen the other rows, as the teacher of all rows has seen all of them.
+    A teacher that was fitted on all rows has learned their labels: from its predictions a student
+    that is tried on held-out rows would learn these labels after all, and one with too little
+    weight decay would seem the best. Here the student learns from teachers that have not seen the
+    held-out rows, but have seen the others, as the teacher of all rows has seen all of them.
 
     Parameters
     ----------
-    part : ndarray of int of shape (n_samples,)
-        With which part a row is left out; ``len(told)`` for never.
-    told : ndarray of shape (n_parts, n_samples, n_outputs)
-        What the student learns while a part is left out, in standard units.
+    fold : ndarray of int of shape (n_samples,)
+        With which fold a row is held out; ``len(target)`` for never.
+    target : ndarray of shape (n_folds, n_samples, n_outputs)
+        What the student learns while a fold is held out, in standard units.
     """
 
-    part: np.ndarray
-    told: np.ndarray
+    fold: np.ndarray
+    target: np.ndarray
 
     @classmethod
-    def by_folds(cls, folds: list[tuple], told: np.ndarray) -> "ValidationTargets":
-        """Leave out what the first folds test.
+    def by_folds(cls, folds: list[tuple], target: np.ndarray) -> Self:
+        """Hold out what the first folds test.
 
         Parameters
         ----------
         folds : list of (train, test)
-            Of cross-fitting.
-        told : ndarray of shape (n_parts, n_samples, n_outputs)
+            The folds of cross-fitting.
+        target : ndarray of shape (n_folds, n_samples, n_outputs)
             What is learned, according to teachers that were fitted on these folds.
 
         Examples
@@ -50,17 +51,17 @@ class ValidationTargets:
         >>> import numpy as np
         >>> from sklearn_regkd.supervision.validation_targets import ValidationTargets
         >>> folds = [([1, 3], [0, 2]), ([0, 2], [1, 3])]
-        >>> ValidationTargets.by_folds(folds, np.zeros((1, 4, 1))).part
+        >>> ValidationTargets.by_folds(folds, np.zeros((1, 4, 1))).fold
         array([0, 1, 0, 1])
         """
-        part = np.full(told.shape[1], len(told))
-        for number, (_, test) in enumerate(folds[: len(told)]):
-            part[test] = number
-        return cls(part, told)
+        held_out = np.full(target.shape[1], len(target))
+        for number, (_, test) in enumerate(folds[: len(target)]):
+            held_out[test] = number
+        return cls(held_out, target)
 
-    def of(self, rows: np.ndarray) -> "ValidationTargets":
-        """Return the rehearsal of some rows, given by a mask or by their numbers."""
-        return ValidationTargets(self.part[rows], self.told[:, rows])
+    def of(self, rows: np.ndarray) -> Self:
+        """Return the same for some rows, given by a mask or by their numbers."""
+        return type(self)(self.fold[rows], self.target[:, rows])
 
 
 def count_parts(folds: list[tuple], n_samples: int) -> int:
@@ -71,7 +72,7 @@ def count_parts(folds: list[tuple], n_samples: int) -> int:
     Parameters
     ----------
     folds : list of (train, test)
-        Of cross-fitting.
+        The folds of cross-fitting.
     n_samples : int
         Number of rows.
     """

@@ -1,4 +1,4 @@
-"""Ask a teacher about rows that it has not seen."""
+"""Fit a teacher on some rows, and let it predict those that it has not seen."""
 
 import warnings
 from dataclasses import dataclass
@@ -26,18 +26,18 @@ from sklearn_regkd.utils.sklearn_compat import safe_indexing
 
 @dataclass(frozen=True)
 class CrossFitResult:
-    """What the teacher says about the training rows.
+    """Predictions of a teacher for the training rows.
 
     Parameters
     ----------
     prediction : ndarray of shape (n_samples, n_outputs)
-        In raw units; out-of-fold if the teacher was fitted here.
+        Predictions in raw units, out-of-fold if the teacher was fitted here.
     teacher : object or None
-        The teacher, fitted on all rows where that was asked for; None if only
+        The teacher, fitted on all rows where that was wanted; None if only
         its predictions are known.
-    by_fold : ndarray of shape (n_asked, n_samples, n_outputs) or None, default=None
-        What the teachers of the first folds say of all rows, those included that
-        they were fitted on, where that was asked for.
+    by_fold : ndarray of shape (n_whole, n_samples, n_outputs) or None, default=None
+        Predictions of the teachers of the first folds for all rows, those included that
+        they were fitted on, where that was wanted.
     """
 
     prediction: np.ndarray
@@ -48,7 +48,7 @@ class CrossFitResult:
 def teacher_rows(teacher: Any, X: Any, X_array: np.ndarray) -> Any:
     """Return the rows in the form that a teacher takes: frames as frames, arrays as arrays.
 
-    Torch computes in single precision. A module is asked chunk by chunk and leaves bytes to that;
+    Torch computes in single precision. A module predicts chunk by chunk and leaves bytes to that;
     a skorch net of the user's gets floats, which its first layer expects.
     """
     first = getattr(teacher, "estimator", teacher) if is_fitted_teacher(teacher) else teacher
@@ -59,26 +59,26 @@ def teacher_rows(teacher: Any, X: Any, X_array: np.ndarray) -> Any:
     return X_array.astype(np.float32, copy=False)
 
 
-def ask(teacher: Any, X: Any, n_outputs: int, where: str = "") -> np.ndarray:
-    """Return what a fitted teacher says, as (n_samples, n_outputs), checked.
+def predict_teacher(teacher: Any, X: Any, n_outputs: int, where: str = "") -> np.ndarray:
+    """Return the predictions of a fitted teacher as (n_samples, n_outputs), checked.
 
     Parameters
     ----------
     teacher : object
-        Fitted.
+        A fitted teacher.
     X : array-like of shape (n_samples, ...)
-        In the teacher's form, see :func:`teacher_rows`.
+        Inputs in the teacher's form, see :func:`teacher_rows`.
     n_outputs : int
         Number of targets.
     where : str, default=""
-        Which fit of the teacher speaks, named in errors.
+        Which fit of the teacher predicts, named in errors.
 
     Raises
     ------
     RuntimeError
         If the teacher's own `predict` raises an error.
     ValueError
-        If what it says has another shape than y, or is not finite.
+        If its predictions have another shape than y, or are not finite.
     """
     if isinstance(teacher, Module):
         dtype = next((p.dtype for p in teacher.parameters()), None)
@@ -89,13 +89,13 @@ def ask(teacher: Any, X: Any, n_outputs: int, where: str = "") -> np.ndarray:
         except Exception as error:
             what = f"to predict {where}".rstrip()
             raise RuntimeError(_failure(teacher, what, error, X)) from error
-    who = f"the prediction of teacher {type(teacher).__name__} {where}".rstrip()
-    return as_columns(prediction, len(X), n_outputs, who)
+    name = f"the prediction of teacher {type(teacher).__name__} {where}".rstrip()
+    return as_columns(prediction, len(X), n_outputs, name)
 
 
-def predict_teacher_cached(memory: FitCache, teacher: Any, X: Any, n_outputs: int) -> np.ndarray:
-    """Return what :func:`ask` does, from memory if this teacher has been asked before."""
-    return memory.call(ask, teacher=teacher, X=X, n_outputs=n_outputs)
+def predict_teacher_cached(cache: FitCache, teacher: Any, X: Any, n_outputs: int) -> np.ndarray:
+    """Return what :func:`predict_teacher` does, from the cache if it is there."""
+    return cache.call(predict_teacher, teacher=teacher, X=X, n_outputs=n_outputs)
 
 
 def fit_teacher(
@@ -112,9 +112,9 @@ def fit_teacher(
     Parameters
     ----------
     teacher : object
-        Unfitted.
+        An unfitted teacher.
     X : array-like of shape (n_samples, ...)
-        In the teacher's form, see :func:`teacher_rows`.
+        Inputs in the teacher's form, see :func:`teacher_rows`.
     y : ndarray of shape (n_samples, n_outputs)
         Labels in raw units.
     params : dict of ndarray
@@ -122,7 +122,7 @@ def fit_teacher(
     rows : ndarray of int, default=None
         The rows to learn from; None means all.
     seed : int
-        Of torch teachers, which have no `random_state`.
+        Seed of torch teachers, which have no `random_state`.
     where : str
         Which fit this is, named in errors.
 
@@ -148,16 +148,17 @@ def fit_teacher(
 
 
 def _failure(teacher: Any, what: str, error: Exception, X: Any) -> str:
-    """Return what to say of a teacher that failed."""
+    """Return the error message for a teacher that failed."""
     words = f"teacher {type(teacher).__name__} failed {what}: {type(error).__name__}: {error}"
     hint = hint_about_columns(X, error)
     return words.rstrip() + hint if hint else words
 
 
-def _fit_and_ask(teacher, X, y, params, train, asked, seed, fold, n_folds):
+def _fit_and_predict(teacher, X, y, params, train, test, seed, fold, n_folds):
     where = f"on fold {fold + 1} of {n_folds}"
     fitted = fit_teacher(teacher, X, y, params, train, seed, where)
-    return ask(fitted, X if asked is None else safe_indexing(X, asked), y.shape[1], where)
+    rows = X if test is None else safe_indexing(X, test)
+    return predict_teacher(fitted, rows, y.shape[1], where)
 
 
 def make_folds(cv: Any, n_samples: int, random_state: np.random.RandomState) -> list[tuple]:
@@ -216,16 +217,16 @@ def cross_fit_predict(
     n_jobs: int | None,
     seed: int,
     kept: np.ndarray | None = None,
-    n_asked: int = 0,
+    n_whole: int = 0,
 ) -> CrossFitResult:
-    """Get an unfitted teacher's opinion of rows that it has not seen.
+    """Let an unfitted teacher predict rows that it has not seen.
 
     Parameters
     ----------
     teacher : object
-        Unfitted, see :func:`~sklearn_regkd.teachers.kinds.own_teacher`.
+        An unfitted teacher, see :func:`~sklearn_regkd.teachers.kinds.own_teacher`.
     X : array-like of shape (n_samples, ...)
-        In the teacher's form, see :func:`teacher_rows`.
+        Inputs in the teacher's form, see :func:`teacher_rows`.
     y : ndarray of shape (n_samples, n_outputs)
         Labels in raw units.
     params : dict of ndarray
@@ -240,8 +241,8 @@ def cross_fit_predict(
         Decides the seeds of torch teachers.
     kept : ndarray of bool of shape (n_samples,), default=None
         The rows to learn from; a fold without any learns from all of its rows.
-    n_asked : int, default=0
-        How many of the folds' teachers are asked about all rows.
+    n_whole : int, default=0
+        How many of the folds' teachers predict all rows.
 
     Returns
     -------
@@ -252,13 +253,13 @@ def cross_fit_predict(
     seeds = [draw_seed(random_state) for _ in range(len(folds) + 1)]
     tasks = [
         partial(
-            _fit_and_ask,
+            _fit_and_predict,
             teacher,
             X,
             y,
             params,
             _among(train, kept),
-            None if fold < n_asked else test,
+            None if fold < n_whole else test,
             seed,
             fold,
             len(folds),
@@ -267,9 +268,9 @@ def cross_fit_predict(
     ]
     if refit:
         tasks.append(partial(fit_teacher, teacher, X, y, params, None, seeds[-1], "on all rows"))
-    said = call_all(tasks, n_jobs)
+    results = call_all(tasks, n_jobs)
     prediction = np.empty(y.shape)
-    for fold, ((_, test), values) in enumerate(zip(folds, said, strict=False)):
-        prediction[test] = values[test] if fold < n_asked else values
-    by_fold = np.stack(said[:n_asked]) if n_asked else None
-    return CrossFitResult(prediction, said[-1] if refit else teacher, by_fold)
+    for fold, ((_, test), values) in enumerate(zip(folds, results, strict=False)):
+        prediction[test] = values[test] if fold < n_whole else values
+    by_fold = np.stack(results[:n_whole]) if n_whole else None
+    return CrossFitResult(prediction, results[-1] if refit else teacher, by_fold)

@@ -1,4 +1,4 @@
-"""A second opinion: several teachers that speak with one voice."""
+"""Several teachers as one: the weighted mean of their predictions."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -19,10 +19,10 @@ from sklearn_regkd.preprocessing.validation import (
 )
 from sklearn_regkd.teachers.cross_fit import (
     CrossFitResult,
-    ask,
     cross_fit_predict,
     fit_teacher,
     make_folds,
+    predict_teacher,
     predict_teacher_cached,
     teacher_rows,
 )
@@ -54,12 +54,12 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
     weights : {"score", "mean"} or array-like of shape (n_estimators,), default="score"
         ``"score"``: one over the squared median of the absolute error on rows that
         were left out, for each output on its own. That is the best
-        weight of opinions whose errors are independent; the median because labels may be wrong.
-        Someone who came fitted may have seen these rows, and then gets too
+        weight of predictions whose errors are independent; the median because labels may be wrong.
+        A member that came fitted may have seen these rows, and then gets too
         much weight: give numbers instead.
     cv : int, splitter or iterable, default=5
-        Folds for the score, where nobody has cross-fitted the members anyway
-        (the distillation estimators have).
+        Folds for the score, where the members are not cross-fitted anyway
+        (the distillation estimators do that).
     random_state : int, RandomState instance or None, default=None
         Decides folds and seeds of the members.
 
@@ -108,7 +108,7 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
             The fitted estimator.
         """
         self.check()
-        # What a frame holds is for the members to judge, as in scikit-learn's own ensembles.
+        # What a frame may hold is up to the members, as in scikit-learn's own ensembles.
         table = np.arange(len(X))[:, None] if is_frame(X) else X
         table, y, self._y_ndim = check_fit_data(self, table, y, True, self._takes_missing())
         weight = check_weight(sample_weight, table)
@@ -116,7 +116,7 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
         random_state = own_random_state(self.random_state)
         if isinstance(self.weights, str) and self.weights == "score":
             folds = make_folds(self.cv, len(y), random_state)
-            said = self.cross_fit(
+            results = self.cross_fit(
                 X,
                 y,
                 weight,
@@ -124,9 +124,9 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
                 refit=True,
                 n_jobs=None,
                 seed=draw_seed(random_state),
-                memory=open_memory(None),
+                cache=open_memory(None),
             )
-            weights = score_weights(y, np.stack([s.prediction for s in said]), weight)
+            weights = score_weights(y, np.stack([result.prediction for result in results]), weight)
         else:
             weights, members = self.weights, []
             for member in self._members(y.shape[1], random_state):
@@ -140,9 +140,9 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
         return self
 
     def cross_fit(
-        self, X: Any, y: np.ndarray, weight: np.ndarray | None, memory: FitCache, **how: Any
+        self, X: Any, y: np.ndarray, weight: np.ndarray | None, cache: FitCache, **how: Any
     ) -> list[CrossFitResult]:
-        """Ask all members about rows that they have not seen, and keep them if they are refitted.
+        """Let all members predict rows that they have not seen; keep them if they are refitted.
 
         Parameters
         ----------
@@ -152,25 +152,24 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
             Labels.
         weight : ndarray of shape (n_samples,) or None
             Weight of each row.
-        memory : FitCache
-            Where answers are kept.
+        cache : FitCache
+            Where fitted teachers and predictions are kept.
         **how : dict
             Further arguments of ``sklearn_regkd.teachers.cross_fit.cross_fit_predict``.
 
         Returns
         -------
         list of CrossFitResult
-            What each member says.
+            The result of each member.
         """
-        said = []
+        results = []
         for member in self._members(y.shape[1], np.random.RandomState(how["seed"])):
             params = weight_params(member, weight)
-            said.append(
-                _cross_fit_one(memory, member, _rows_of(member, X), y, params=params, **how)
-            )
+            rows = _rows_of(member, X)
+            results.append(_cross_fit_one(cache, member, rows, y, params=params, **how))
         if how["refit"]:
-            self._keep([s.teacher for s in said], X, y.shape[1])
-        return said
+            self._keep([result.teacher for result in results], X, y.shape[1])
+        return results
 
     def _keep(self, members: list, X: Any, n_outputs: int) -> None:
         validate_data(self, X, skip_check_array=True)  # notes names and number of the features
@@ -182,7 +181,7 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
         return len(takes) == len(self.estimators) and all(takes)
 
     def predict(self, X):
-        """Return the weighted mean of what all teachers say.
+        """Return the weighted mean of the predictions of all teachers.
 
         Parameters
         ----------
@@ -199,8 +198,12 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
             validate_data(self, X, reset=False, skip_check_array=True)
         else:
             X = check_predict_data(self, X, self._input_shape, self._takes_missing())
-        said = [ask(member, _rows_of(member, X), self.n_outputs_) for member in self.estimators_]
-        return like_y(np.einsum("mk,mnk->nk", self.weights_, np.stack(said)), self._y_ndim)
+        predictions = [
+            predict_teacher(member, _rows_of(member, X), self.n_outputs_)
+            for member in self.estimators_
+        ]
+        mean = np.einsum("mk,mnk->nk", self.weights_, np.stack(predictions))
+        return like_y(mean, self._y_ndim)
 
     def _members(self, n_outputs: int, random_state: np.random.RandomState) -> list:
         return [own_teacher(member, n_outputs, random_state) for _, member in self.estimators]
@@ -215,7 +218,9 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
     def check(self) -> None:
         """Raise an error if a member or a parameter cannot be used."""
         if not self.estimators:
-            raise ValueError("several teachers were announced, but there is none in the list")
+            raise ValueError(
+                "the list of teachers is empty: pass at least one, or None for the default teacher"
+            )
         self._validate_names([name for name, _ in self.estimators])
         for name, member in self.estimators:
             if member is None:
@@ -266,7 +271,7 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
 
 
 def score_weights(
-    y: np.ndarray, said: np.ndarray, sample_weight: np.ndarray | None = None
+    y: np.ndarray, prediction: np.ndarray, sample_weight: np.ndarray | None = None
 ) -> np.ndarray:
     """Return weights by how well left-out labels were predicted.
 
@@ -274,7 +279,7 @@ def score_weights(
     ----------
     y : ndarray of shape (n_samples, n_outputs)
         Labels, possibly wrong.
-    said : ndarray of shape (n_members, n_samples, n_outputs)
+    prediction : ndarray of shape (n_members, n_samples, n_outputs)
         Out-of-fold predictions.
     sample_weight : ndarray of shape (n_samples,), default=None
         Weight of each row.
@@ -287,7 +292,7 @@ def score_weights(
     typical = np.stack(
         [
             median_absolute_error(y, one, sample_weight=sample_weight, multioutput="raw_values")
-            for one in said
+            for one in prediction
         ]
     )
     best = typical.min(axis=0)
@@ -313,50 +318,51 @@ def as_ensemble(teacher: Any) -> Any:
 
 
 def _cross_fit_one(
-    memory: FitCache, teacher: Any, X: Any, y: np.ndarray, n_jobs: int | None, **how: Any
+    cache: FitCache, teacher: Any, X: Any, y: np.ndarray, n_jobs: int | None, **how: Any
 ) -> CrossFitResult:
     if is_fitted_teacher(teacher):
-        return CrossFitResult(predict_teacher_cached(memory, teacher, X, y.shape[1]), teacher)
+        return CrossFitResult(predict_teacher_cached(cache, teacher, X, y.shape[1]), teacher)
     how["seed"] = seed_of(teacher, how["seed"])
-    return memory.call(cross_fit_predict, {"n_jobs": n_jobs}, teacher=teacher, X=X, y=y, **how)
+    return cache.call(cross_fit_predict, {"n_jobs": n_jobs}, teacher=teacher, X=X, y=y, **how)
 
 
 def cross_fit_teacher(
-    teacher: Any, X: Any, y: np.ndarray, memory: FitCache, **how: Any
+    teacher: Any, X: Any, y: np.ndarray, cache: FitCache, **how: Any
 ) -> CrossFitResult:
     """Predict like :func:`~sklearn_regkd.teachers.cross_fit.cross_fit_predict`, several too.
 
-    The members are cross-fitted once, on the same folds; what they said decides about their
-    weights, the first time that an ensemble owned by the caller is asked.
+    The members are cross-fitted once, on the same folds; their predictions decide about their
+    weights, the first time that an ensemble owned by the caller is cross-fitted.
 
     Parameters
     ----------
     teacher : object
-        Owned by the caller.
+        The teacher, owned by the caller.
     X : array-like of shape (n_samples, ...)
-        In the teacher's form.
+        Inputs in the teacher's form.
     y : ndarray of shape (n_samples, n_outputs)
         Labels in raw units.
-    memory : FitCache
-        Where answers are kept.
+    cache : FitCache
+        Where fitted teachers and predictions are kept.
     **how : dict
         Further arguments of `cross_fit_predict`.
     """
     if not isinstance(teacher, TeacherEnsemble):
-        return _cross_fit_one(memory, teacher, X, y, **how)
+        return _cross_fit_one(cache, teacher, X, y, **how)
     weight = how.pop("params").get("sample_weight")
-    said = teacher.cross_fit(X, y, weight, memory, **how)
-    opinions = np.stack([s.prediction for s in said])
+    results = teacher.cross_fit(X, y, weight, cache, **how)
+    predictions = np.stack([result.prediction for result in results])
     if isinstance(teacher.weights, str) and teacher.weights == "score":
-        teacher.weights = score_weights(y, opinions, weight)
-    weights = normalize_weights(teacher.weights, len(opinions), y.shape[1])
+        teacher.weights = score_weights(y, predictions, weight)
+    weights = normalize_weights(teacher.weights, len(predictions), y.shape[1])
     if how["refit"]:
         teacher.weights_, teacher._y_ndim = weights, 1 if y.shape[1] == 1 else 2
-    by_fold = [s.by_fold for s in said if s.by_fold is not None]  # of a fitted member there is none
+    # A member that came fitted has no predictions by fold.
+    by_fold = [result.by_fold for result in results if result.by_fold is not None]
     return CrossFitResult(
-        np.einsum("mk,mnk->nk", weights, opinions),
+        np.einsum("mk,mnk->nk", weights, predictions),
         teacher,
-        np.einsum("mk,mfnk->fnk", weights, by_fold) if len(by_fold) == len(said) else None,
+        np.einsum("mk,mfnk->fnk", weights, by_fold) if len(by_fold) == len(results) else None,
     )
 
 

@@ -13,11 +13,12 @@ from skorch import NeuralNet
 from torch import Tensor
 
 from sklearn_regkd.networks.features import named_layer, watch
-from sklearn_regkd.supervision.hints import LEAVES, Hints
-from sklearn_regkd.teachers.kinds import innermost, is_torch, unwrap
+from sklearn_regkd.supervision.hints import LEAVES
+from sklearn_regkd.teachers.kinds import innermost, is_torch
 from sklearn_regkd.teachers.route import stage_numbers
+from sklearn_regkd.utils.unwrap import unwrap
 
-# Of a long ensemble: neighbouring trees of a boosting see nearly the same.
+# Trees of a long ensemble that are used: neighbouring ones of a boosting see nearly the same.
 MOST_TREES = 100
 # Two values of one leaf differ by what adding up and subtracting again loses.
 DIGITS = 9
@@ -27,7 +28,7 @@ WITH_LEAVES = (
 )
 
 
-def check_hints(teacher: Any, hints: Hints) -> None:
+def check_hints(teacher: Any, layer: str) -> None:
     """Refuse hints that a teacher cannot give, before anything is computed.
 
     Raises
@@ -40,42 +41,44 @@ def check_hints(teacher: Any, hints: Hints) -> None:
     inner = innermost(teacher)
     if inner is None:
         raise TypeError(
-            f"hints={hints.layer!r} need a teacher to look into; predictions alone have no inside"
+            f"hints={layer!r} need a teacher to look into; predictions alone have no inside"
         )
     name = type(inner).__name__
-    if hints.layer == LEAVES:
+    if layer == LEAVES:
         if is_torch(inner) or not _has_leaves(inner):
-            layer = " (of a network name a layer instead)" if is_torch(inner) else ""
-            raise TypeError(f"teacher {name} has no leaves{layer}; these have: {WITH_LEAVES}")
+            way_out = " (of a network name a layer instead)" if is_torch(inner) else ""
+            raise TypeError(f"teacher {name} has no leaves{way_out}; these have: {WITH_LEAVES}")
     elif not is_torch(inner):
         raise TypeError(
-            f"hints={hints.layer!r} is the name of a layer, but teacher {name} is not a network; "
+            f"hints={layer!r} is the name of a layer, but teacher {name} is not a network; "
             "of trees take 'leaves'"
         )
     elif isinstance(inner, torch.nn.Module):
-        named_layer(inner, hints.layer)
+        named_layer(inner, layer)
 
 
 def hint_features(
-    teacher: Any, X: Any, hints: Hints, random_state: np.random.RandomState
+    teacher: Any, X: Any, layer: str, n_components: int, random_state: np.random.RandomState
 ) -> np.ndarray:
-    """Return what a fitted teacher sees in each row.
+    """Return what happens inside a fitted teacher for each row.
 
     Parameters
     ----------
     teacher : object
-        Fitted.
+        A fitted teacher.
     X : array-like of shape (n_samples, ...)
-        In the teacher's form.
-    hints : Hints
-        Where to look.
+        Inputs in the teacher's form.
+    layer : str
+        ``"leaves"``, or the name of a layer of a network.
+    n_components : int
+        Values per row, at most.
     random_state : RandomState
-        Of the projection.
+        Decides the projection to that many values.
 
     Returns
     -------
     ndarray of shape (n_samples, n_hints), float32
-        At most as many columns as asked for; mean 0, standard deviation 1.
+        At most `n_components` columns; mean 0, standard deviation 1.
 
     Raises
     ------
@@ -84,21 +87,21 @@ def hint_features(
         rows or not finite.
     """
     teacher, X = unwrap(teacher, X)
-    if hints.layer == LEAVES:
-        seen = _project_leaves(_leaves(teacher, X), hints.n_components, random_state)
+    if layer == LEAVES:
+        features = _project_leaves(_leaves(teacher, X), n_components, random_state)
     else:
         module = teacher.module_.eval() if isinstance(teacher, NeuralNet) else teacher
         X = np.asarray(X, np.float32)
-        shrink = _projection(hints.n_components, random_state)
-        seen = watch(module, named_layer(module, hints.layer), X, shrink=shrink)
-    spread = seen.std(axis=0)
-    seen = seen[:, spread > 1e-12]
-    if not seen.shape[1] or not np.isfinite(seen).all():
+        shrink = _projection(n_components, random_state)
+        features = watch(module, named_layer(module, layer), X, shrink=shrink)
+    spread = features.std(axis=0)
+    features = features[:, spread > 1e-12]
+    if not features.shape[1] or not np.isfinite(features).all():
         raise ValueError(
-            f"hints={hints.layer!r} of teacher {type(teacher).__name__} say nothing: they are the "
-            "same for all rows, or not finite"
+            f"hints={layer!r} of teacher {type(teacher).__name__} are the same for all rows, or "
+            "not finite: take another layer, or leave hints=None"
         )
-    return ((seen - seen.mean(axis=0)) / seen.std(axis=0)).astype(np.float32)
+    return ((features - features.mean(axis=0)) / features.std(axis=0)).astype(np.float32)
 
 
 def _has_leaves(teacher: BaseEstimator) -> bool:
@@ -126,16 +129,16 @@ def _leaves(teacher: Any, X: Any) -> list[np.ndarray]:
 def _steps(boosting: HistGradientBoostingRegressor, X: Any) -> list[np.ndarray]:
     """Return what some trees of a boosting added, which is one value for each leaf.
 
-    It does not tell its leaves otherwise.
+    There is no other public way to its leaves.
     """
     kept = set(stage_numbers(boosting.n_iter_, MOST_TREES).tolist())
     steps, last = [], None
-    for tree, said in enumerate(boosting.staged_predict(X), start=1):
+    for tree, stage in enumerate(boosting.staged_predict(X), start=1):
         if tree in kept:
-            step = said if last is None else said - last
-            size = np.abs(said).max()
+            step = stage if last is None else stage - last
+            size = np.abs(stage).max()
             steps.append(np.round(step / size if size > 0 else step, DIGITS))
-        last = said
+        last = stage
     return steps
 
 

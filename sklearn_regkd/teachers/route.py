@@ -1,4 +1,4 @@
-"""The teacher's route: what it said on its way to what it says."""
+"""The teacher's route: its predictions at stages of its training."""
 
 from typing import Any
 
@@ -8,9 +8,10 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 
 from sklearn_regkd.preprocessing.validation import as_columns
-from sklearn_regkd.teachers.kinds import innermost, unwrap
+from sklearn_regkd.teachers.kinds import innermost
+from sklearn_regkd.utils.unwrap import unwrap
 
-KINDS = (
+WITH_ROUTE = (
     "boosting with staged_predict (scikit-learn), XGBoost, LightGBM, a skorch net that is fitted "
     "here, or your own: fit(..., teacher_route=array of shape (n_samples, n_stages))"
 )
@@ -32,14 +33,14 @@ def stage_numbers(n_stages: int, n_kept: int) -> np.ndarray:
 
 
 def staged_predictions(teacher: Any, X: Any, n_outputs: int, n_kept: int) -> np.ndarray:
-    """Return what a fitted teacher would have said after each of some stages of its training.
+    """Return the predictions of a fitted teacher after each of some stages of its training.
 
     Parameters
     ----------
     teacher : object
-        Fitted, of a kind that has a route.
+        A fitted teacher, of a kind that has a route.
     X : array-like of shape (n_samples, ...)
-        In the teacher's form.
+        Inputs in the teacher's form.
     n_outputs : int
         Number of targets.
     n_kept : int
@@ -48,7 +49,7 @@ def staged_predictions(teacher: Any, X: Any, n_outputs: int, n_kept: int) -> np.
     Returns
     -------
     ndarray of shape (n_kept, n_samples, n_outputs)
-        In raw units.
+        Predictions in raw units.
 
     Raises
     ------
@@ -62,9 +63,8 @@ def staged_predictions(teacher: Any, X: Any, n_outputs: int, n_kept: int) -> np.
         longest = max(map(len, routes))
         columns = [r[-(-np.arange(1, longest + 1) * len(r) // longest) - 1] for r in routes]
         return np.concatenate(columns, axis=2)
-    who = f"a stage of teacher {type(teacher).__name__}"
-    said = [as_columns(p, len(X), n_outputs, who) for p in _stages(teacher, X, n_kept)]
-    return np.stack(said)
+    name = f"a stage of teacher {type(teacher).__name__}"
+    return np.stack([as_columns(p, len(X), n_outputs, name) for p in _stages(teacher, X, n_kept)])
 
 
 def _stages(teacher: Any, X: Any, n_kept: int) -> list:
@@ -81,7 +81,7 @@ def _stages(teacher: Any, X: Any, n_kept: int) -> list:
         n_stages = teacher.best_iteration_ or teacher.booster_.current_iteration()
         numbers = stage_numbers(n_stages, n_kept)
         return [teacher.predict(X, num_iteration=int(k)) for k in numbers]
-    raise TypeError(f"teacher {type(teacher).__name__} has no route; these have one: {KINDS}")
+    raise TypeError(f"teacher {type(teacher).__name__} has no route; these have one: {WITH_ROUTE}")
 
 
 def _count_stages(teacher: Any) -> int:
@@ -92,7 +92,7 @@ def _count_stages(teacher: Any) -> int:
 
 
 def has_route(teacher: Any) -> bool:
-    """Whether a teacher, fitted or not, is of a kind that has a route."""
+    """Return whether a teacher, fitted or not, is of a kind that has a route."""
     inner = innermost(teacher)
     if isinstance(inner, NeuralNet):  # whose training cannot be watched from outside a wrapper
         return inner is teacher
@@ -100,16 +100,16 @@ def has_route(teacher: Any) -> bool:
 
 
 class KeepRoute(Callback):
-    """Keep what a skorch net says of some rows, at equal steps of its training.
+    """Keep the predictions of a skorch net for some rows, at equal steps of its training.
 
     Predictions are kept, not models.
 
     Parameters
     ----------
     rows : array-like of shape (n_samples, ...)
-        What to ask about.
+        Rows to predict.
     n_kept : int
-        How often.
+        Number of steps.
     """
 
     def __init__(self, rows: Any, n_kept: int):
@@ -117,21 +117,21 @@ class KeepRoute(Callback):
         self.n_kept = n_kept
 
     def on_train_begin(self, net, **kwargs):
-        """Plan when to ask."""
-        self.said_: list[np.ndarray] = []
+        """Plan when to predict."""
+        self.predictions_: list[np.ndarray] = []
         self.epochs_ = set(stage_numbers(net.max_epochs, self.n_kept).tolist())
         self.epoch_ = 0
 
     def on_epoch_end(self, net, **kwargs):
-        """Ask, if it is time."""
+        """Predict, if it is time."""
         self.epoch_ += 1
         if self.epoch_ in self.epochs_:
-            self.said_.append(net.predict(self.rows))
+            self.predictions_.append(net.predict(self.rows))
 
     def on_train_end(self, net, **kwargs):
-        """Ask once more if the training has ended early."""
+        """Predict once more if the training has ended early."""
         if self.epoch_ not in self.epochs_:
-            self.said_.append(net.predict(self.rows))
+            self.predictions_.append(net.predict(self.rows))
 
 
 def as_route(route: Any, shape: tuple[int, int]) -> np.ndarray:
@@ -142,7 +142,7 @@ def as_route(route: Any, shape: tuple[int, int]) -> np.ndarray:
     route : array-like of shape (n_samples, n_stages) or (n_samples, n_stages, n_outputs)
         Rows first, so that cross-validation can slice it.
     shape : tuple of int
-        Of the labels, (n_samples, n_outputs).
+        Shape of the labels, (n_samples, n_outputs).
     """
     route = np.asarray(route, np.float64)
     n_samples, n_outputs = shape

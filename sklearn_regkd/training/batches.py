@@ -8,6 +8,7 @@ from skorch.dataset import Dataset
 from torch import Tensor
 from torch.utils.data import Subset
 
+from sklearn_regkd.utils.arithmetic import ceil_div
 from sklearn_regkd.utils.tensor import as_tensor
 
 
@@ -73,7 +74,7 @@ class WholeBatches:
         self.generator = torch.Generator().manual_seed(seed)
 
     def __len__(self) -> int:
-        return -(-self.n_rows // self.batch_size)
+        return ceil_div(self.n_rows, self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         X, packed = self.dataset.X, self.dataset.y

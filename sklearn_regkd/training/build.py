@@ -14,12 +14,14 @@ from skorch.utils import noop
 
 from sklearn_regkd.networks.embedding import count_frequencies
 from sklearn_regkd.networks.hints import ADAPTER
+from sklearn_regkd.networks.inputs import InputTransform
 from sklearn_regkd.networks.mlp import MLP, layer_widths
 from sklearn_regkd.training.batched_mlp import MLPConfig
 from sklearn_regkd.training.callbacks import OneCycle
 from sklearn_regkd.training.device import resolve_device
 from sklearn_regkd.training.distributed import current_processes
 from sklearn_regkd.training.net import StudentNet
+from sklearn_regkd.utils.arithmetic import ceil_div
 from sklearn_regkd.utils.random import draw_seed
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
@@ -116,19 +118,19 @@ def count_epochs(
         return int(max_epochs)
     many = n_samples / AUTO_ROWS
     steps = AUTO_STEPS * max(1.0, min(many, (AUTO_MOST * many) ** 0.5))
-    steps_per_epoch = -(-n_samples // batch_size)
+    steps_per_epoch = ceil_div(n_samples, batch_size)
     return max(at_least, round(steps / steps_per_epoch))
 
 
-def mlp_config(student: BaseEstimator, n_numeric: int, n_plain: int, n_samples: int) -> MLPConfig:
+def mlp_config(student: BaseEstimator, transform: InputTransform, n_samples: int) -> MLPConfig:
     """Return size and training of the built-in network, for many copies of it at once."""
     batch_size = rows_per_step(student)
-    n_batches = -(-n_samples // batch_size)
+    n_batches = ceil_div(n_samples, batch_size)
     return MLPConfig(
         layer_widths(student.hidden_layer_sizes),
         student.activation,
-        count_frequencies(n_numeric, n_plain) if student.embedding else 0,
-        n_plain,
+        count_frequencies(transform.n_numeric, transform.n_plain) if student.embedding else 0,
+        transform.n_plain,
         student.lr,
         batch_size,
         n_batches * count_epochs(student.max_epochs, n_samples, batch_size),

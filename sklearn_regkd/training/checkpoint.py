@@ -7,7 +7,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback
@@ -18,14 +17,13 @@ from sklearn_regkd.networks.mlp import MLP
 from sklearn_regkd.training.distributed import current_processes
 from sklearn_regkd.utils.files import FileError, read_file, write_file
 from sklearn_regkd.utils.fingerprint import fingerprint
+from sklearn_regkd.utils.json_codec import TensorCodec
 
-KIND, VERSION = "checkpoint", 1
+KIND, VERSION = "checkpoint", 2
 # A file is written at most once a second, and more rarely where the disk is slow: writing
 # takes at most this share of the time.
 LEAST_SECONDS = 1.0
 MOST_SHARE = 0.02
-# How what JSON does not know is marked.
-TENSOR, ARRAY, TUPLE, DICT = "$tensor", "$array", "$tuple", "$dict"
 
 
 def capture(net: NeuralNet) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -69,7 +67,7 @@ def capture(net: NeuralNet) -> tuple[dict[str, Any], dict[str, Tensor]]:
     >>> bool((net.module_.weight != 0).all())
     True
     """
-    tensors: dict[str, Tensor] = {}
+    codec = TensorCodec({})
     kept = {
         "parts": {name: part.state_dict() for name, part in parts_of(net).items()},
         "history": list(net.history),
@@ -80,7 +78,7 @@ def capture(net: NeuralNet) -> tuple[dict[str, Any], dict[str, Tensor]]:
         kept["order"] = order.get_state()
     if type(net.module_) is not MLP:  # which draws from no global generator
         kept["random"] = torch.get_rng_state()
-    return _pack(kept, tensors), tensors
+    return codec.encode(kept), codec.tensors
 
 
 def restore(net: NeuralNet, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
@@ -97,7 +95,7 @@ def restore(net: NeuralNet, state: dict[str, Any], tensors: dict[str, Tensor]) -
     tensors : dict of Tensor
         From :func:`capture`.
     """
-    kept = _unpack(state, tensors)
+    kept = TensorCodec(tensors).decode(state)
     for name, part in parts_of(net).items():
         part.load_state_dict(kept["parts"][name])
     net.history = History(kept["history"])
@@ -115,13 +113,13 @@ def write_checkpoint(path: str | os.PathLike, fit: str, net: NeuralNet, own: Any
     Parameters
     ----------
     path : str or path-like
-        Where to; what is there is replaced in one go.
+        The file; what is there is replaced in one go.
     fit : str
-        Which fit this is, see :func:`read_checkpoint`.
+        Name of the fit, see :func:`read_checkpoint`.
     net : skorch.NeuralNet
-        See :func:`capture`.
+        The net whose state is written, see :func:`capture`.
     own : object, default=None
-        What the caller wants back, such as a position in a stream; what JSON can hold.
+        What the caller wants back, such as a position in a stream, as far as JSON can hold it.
     """
     state, tensors = capture(net)
     # Not into the header of the file, the length of which is limited: a history may be long.
@@ -137,9 +135,9 @@ def read_checkpoint(
     Parameters
     ----------
     path : str or path-like
-        Where it may be.
+        The file, if there is one.
     fit : str
-        Equal for equal fits, such as a fingerprint of all that decides one.
+        Name of the fit, equal for equal fits, such as a fingerprint of all that decides one.
 
     Returns
     -------
@@ -149,7 +147,7 @@ def read_checkpoint(
     Warns
     -----
     UserWarning
-        If the file belongs to another fit.
+        If the file belongs to another fit, or was written in an earlier layout.
 
     Raises
     ------
@@ -157,22 +155,74 @@ def read_checkpoint(
         If there is something else than a checkpoint, which is not to be overwritten.
     """
     try:
-        _, about, tensors = read_file(path, KIND, VERSION)
+        version, about, tensors = read_file(path, KIND, VERSION)
     except FileNotFoundError:
         return None
     except FileError as error:
         raise FileError(
             f"checkpoint: {error}. It would be overwritten: delete it, or give another path"
         ) from error
-    if about["fit"] != fit:
+    if version != VERSION or about["fit"] != fit:
         warnings.warn(
-            f"checkpoint {path} belongs to a fit with other parameters, data or seed: it is not "
-            "used, this fit begins at the beginning, and replaces it",
+            f"checkpoint {path} belongs to a fit with other parameters, data or seed, or to an "
+            "earlier version: it is not used, this fit begins at the beginning, and replaces it",
             stacklevel=2,
         )
         return None
     state = json.loads(tensors.pop("state").numpy().tobytes())
     return state, tensors, about["own"]
+
+
+class CheckpointFile:
+    """The file of one training: found, written now and then, and removed in the end.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    fit : str
+        Name of the training, equal for equal trainings, see :func:`read_checkpoint`.
+    """
+
+    def __init__(self, path: str | os.PathLike, fit: str):
+        self.path, self.fit = Path(path), fit
+        self._due = time.monotonic() + LEAST_SECONDS
+
+    def read(self) -> tuple[dict, dict[str, Tensor], Any] | None:
+        """Return what :func:`read_checkpoint` does."""
+        return read_checkpoint(self.path, self.fit)
+
+    def write_if_due(self, net: NeuralNet, own: Any = None) -> None:
+        """Write the file, unless that was done a moment ago.
+
+        Parameters
+        ----------
+        net, own : object
+            See :func:`write_checkpoint`.
+
+        Warns
+        -----
+        UserWarning
+            If the file could not be written: a full disk is no reason to lose the training
+            as well.
+        """
+        begin = time.monotonic()
+        if begin < self._due:
+            return
+        try:
+            write_checkpoint(self.path, self.fit, net, own)
+        except OSError as error:
+            warnings.warn(
+                f"checkpoint {self.path} could not be written: {error}. The training goes on, and "
+                "it is tried again",
+                stacklevel=2,
+            )
+        end = time.monotonic()
+        self._due = end + max(LEAST_SECONDS, (end - begin) / MOST_SHARE)
+
+    def remove(self) -> None:
+        """Remove the file if there is one."""
+        self.path.unlink(missing_ok=True)
 
 
 class Checkpoint(Callback):
@@ -194,14 +244,13 @@ class Checkpoint(Callback):
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Go on from the file if there is one."""
-        self._fit = self._name(net, X, y)
+        self._file = CheckpointFile(self.path, self._name(net, X, y))
         team = current_processes()
         found = team.broadcast_object(self._find() if team.rank == 0 else None)
         if isinstance(found, Exception):
             raise found
         if found is not None:
             restore(net, *found[:2])
-        self._due = time.monotonic() + LEAST_SECONDS
 
     def _find(self) -> Any:
         """Return what there is to go on from, or the error that all processes are to raise."""
@@ -210,7 +259,7 @@ class Checkpoint(Callback):
                 f"checkpoint={str(self.path)!r}: there is no folder {self.path.parent}; create it"
             )
         try:
-            return read_checkpoint(self.path, self._fit)
+            return self._file.read()
         except (OSError, FileError) as error:
             return error
 
@@ -229,20 +278,13 @@ class Checkpoint(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         """Write the file, unless that was done a moment ago."""
-        begin = time.monotonic()
-        if begin < self._due or current_processes().rank > 0:
-            return
-        try:
-            write_checkpoint(self.path, self._fit, net)
-        except OSError as error:  # a full disk is no reason to lose the training as well
-            warnings.warn(f"checkpoint {self.path} could not be written: {error}", stacklevel=2)
-        end = time.monotonic()
-        self._due = end + max(LEAST_SECONDS, (end - begin) / MOST_SHARE)
+        if current_processes().rank == 0:
+            self._file.write_if_due(net)
 
     def on_train_end(self, net, **kwargs):
         """Remove the file."""
         if current_processes().rank == 0:
-            self.path.unlink(missing_ok=True)
+            self._file.remove()
 
 
 def parts_of(net: NeuralNet) -> dict[str, nn.Module | torch.optim.Optimizer]:
@@ -280,47 +322,7 @@ def _remind(callback: Callback, remembered: dict[str, Any]) -> None:
 
 def _can_pack(value: Any) -> bool:
     try:
-        _pack(value, {})
+        TensorCodec({}).encode(value)
     except TypeError:
         return False
     return True
-
-
-def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:
-    """Return a value as JSON can hold it, and put its tensors beside."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, np.generic):
-        return _pack(value.item(), tensors)
-    if isinstance(value, Tensor | np.ndarray):
-        name = str(len(tensors))
-        copied = torch.as_tensor(value).detach().cpu()
-        tensors[name] = copied.clone(memory_format=torch.contiguous_format)
-        return {TENSOR if isinstance(value, Tensor) else ARRAY: name}
-    if isinstance(value, list):
-        return [_pack(one, tensors) for one in value]
-    if isinstance(value, tuple):
-        return {TUPLE: [_pack(one, tensors) for one in value]}
-    if not isinstance(value, dict):
-        raise TypeError(
-            f"checkpoint can keep numbers, text, tensors and arrays, not a {type(value).__name__}"
-        )
-    if all(isinstance(key, str) and not key.startswith("$") for key in value):
-        return {key: _pack(one, tensors) for key, one in value.items()}
-    return {DICT: [[_pack(key, tensors), _pack(one, tensors)] for key, one in value.items()]}
-
-
-def _unpack(value: Any, tensors: dict[str, Tensor]) -> Any:
-    if isinstance(value, list):
-        return [_unpack(one, tensors) for one in value]
-    if not isinstance(value, dict):
-        return value
-    if TENSOR in value:
-        return tensors[value[TENSOR]].clone()
-    if ARRAY in value:
-        return tensors[value[ARRAY]].numpy().copy()
-    if TUPLE in value:
-        return tuple(_unpack(one, tensors) for one in value[TUPLE])
-    if DICT in value:
-        return {_unpack(key, tensors): _unpack(one, tensors) for key, one in value[DICT]}
-    return {key: _unpack(one, tensors) for key, one in value.items()}

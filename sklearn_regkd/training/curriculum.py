@@ -1,43 +1,16 @@
 """A training whose targets move along the teacher's route."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from skorch.callbacks import Callback
 
-from sklearn_regkd.supervision.route import RouteSchedule, next_anchor, route_distance
+from sklearn_regkd.supervision.route import next_anchor, route_distance
+from sklearn_regkd.supervision.supervision import Curriculum
 from sklearn_regkd.training.distributed import current_processes
 from sklearn_regkd.training.train import forward
 
 MOST_ROWS_ASKED = 2000
 # After each epoch fewer have to do: it must not cost what the epoch costs.
 MOST_ROWS_RECORDED = 500
-
-
-@dataclass(frozen=True)
-class Curriculum:
-    """What the student is told at each stage of the teacher's route.
-
-    Parameters
-    ----------
-    label, teacher : ndarray of shape (n_stages, n_samples, n_outputs), float32
-        Values of the student's heads, standardised.
-    schedule : RouteSchedule
-        Which stages are anchors, and for how long.
-    """
-
-    label: np.ndarray
-    teacher: np.ndarray
-    schedule: RouteSchedule
-
-    def of(self, rows: np.ndarray) -> "Curriculum":
-        """Return the same for some of the rows."""
-        return Curriculum(self.label[:, rows], self.teacher[:, rows], self.schedule)
-
-    @property
-    def n_cycles(self) -> int:
-        """How many whole trainings there are."""
-        return self.schedule.n_anchors if self.schedule.schedule == "full" else 1
 
 
 class FollowRoute(Callback):

@@ -1,17 +1,18 @@
-"""Trainings that were put off, run side by side: the candidates of a search as one network."""
+"""Trainings that were deferred, run side by side: the candidates of a search at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 import torch
 from skorch import NeuralNet
 from torch import Tensor
 
-from sklearn_regkd.losses.criterion import SupervisionCriterion
-from sklearn_regkd.losses.gradient import element_gradient, is_closed, output_gradient
-from sklearn_regkd.losses.modules import HuberLoss
-from sklearn_regkd.training.batched_layers import FlatAdamW, Layers
+from sklearn_regkd.losses.batched import BatchedCriterion
+from sklearn_regkd.training.batched_layers import Layers
+from sklearn_regkd.training.batched_trainer import BatchedTrainer
+from sklearn_regkd.training.batches import WholeBatches
 from sklearn_regkd.training.device import one_thread
+from sklearn_regkd.training.flat_adamw import FlatAdamW
 from sklearn_regkd.training.manual_backward import linear_layers
 from sklearn_regkd.training.train import Training
 
@@ -34,15 +35,15 @@ def train_deferred(trainings: Sequence[Training]) -> dict[int, Exception]:
     dict of int to Exception
         The error of each training that failed, by its place.
     """
-    kinds: dict[tuple, list[int]] = {}
+    places_of: dict[tuple, list[int]] = {}
     for place, training in enumerate(trainings):
-        kinds.setdefault(_kind(training), []).append(place)
+        places_of.setdefault(_kind(training), []).append(place)
     errors: dict[int, Exception] = {}
     with one_thread():
-        for places in kinds.values():
+        for places in places_of.values():
             for first in range(0, len(places), MOST_AT_ONCE):
                 some = places[first : first + MOST_AT_ONCE]
-                failed = _run([trainings[place] for place in some])
+                failed = _train_side_by_side([trainings[place] for place in some])
                 errors.update({some[net]: error for net, error in failed.items()})
     return errors
 
@@ -50,81 +51,86 @@ def train_deferred(trainings: Sequence[Training]) -> dict[int, Exception]:
 def _kind(training: Training) -> tuple:
     """Return what must be equal for two networks to stand side by side."""
     net = training.net
-    adam = net.optimizer_.param_groups[-1]
+    group = net.optimizer_.param_groups[-1]
     return (
         tuple(layer.weight.shape for layer in linear_layers(net)),
         net.module_.activation,
         net.batch_size,
         net.max_epochs,
-        tuple(adam["betas"]),
-        adam["eps"],
-        net.explicit_.fingerprint,
+        tuple(group["betas"]),
+        group["eps"],
+        net.manual_.rows.fingerprint(),
     )
 
 
-def _run(trainings: Sequence[Training]) -> dict[int, Exception]:
+def _train_side_by_side(trainings: Sequence[Training]) -> dict[int, Exception]:
     """Train networks of one kind; return the errors of those that failed."""
     nets = [training.net for training in trainings]
     errors: dict[int, Exception] = {}
     with ExitStack() as sessions, torch.no_grad():
         for training in trainings:
             sessions.enter_context(training.session())
-        beside = _SideBySide(nets)
+        networks = StackedNets(nets)
         iterators = [
-            net.get_iterator(t.rows, training=True) for net, t in zip(nets, trainings, strict=True)
+            net.get_iterator(training.rows, training=True)
+            for net, training in zip(nets, trainings, strict=True)
         ]
-        criterion = _join([net.criterion_.train() for net in nets])
-        packed = torch.stack([t.rows.y for t in trainings])
-        inputs = nets[0].explicit_.inputs
-        seeds = {iterator.generator.initial_seed() for iterator in iterators}
-        one_order = len(seeds) == 1
-        told = {"dataset_train": trainings[0].rows, "dataset_valid": None}
+        criterion = BatchedCriterion([net.criterion_.train() for net in nets])
+        packed = torch.stack([training.rows.y for training in trainings])
+
+        def loss(prediction: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+            if rows.ndim == 1:
+                return criterion(prediction, packed.index_select(1, rows))
+            own = [one.index_select(0, places) for one, places in zip(packed, rows, strict=True)]
+            return criterion(prediction, torch.stack(own))
+
+        notified = {"dataset_train": trainings[0].rows, "dataset_valid": None}
         for _ in range(nets[0].max_epochs):
             for net in nets:
-                net.notify("on_epoch_begin", **told)
-            beside.read_settings()
-            total = torch.zeros(len(nets))
-            orders = [i.batches() for i in (iterators[:1] if one_order else iterators)]
-            for batch in zip(*orders, strict=True):
-                if one_order:
-                    X, said_to = inputs[batch[0]], packed.index_select(1, batch[0])
-                else:
-                    X = torch.stack([inputs[rows] for rows in batch])
-                    said_to = torch.stack([p[rows] for p, rows in zip(packed, batch, strict=True)])
-                loss, gradient = criterion(beside.layers.forward(X), said_to)
-                beside.layers.backward(gradient)
-                beside.step()
-                total += loss * X.shape[-2]
+                net.notify("on_epoch_begin", **notified)
+            networks.read_lr()
+            total, n_rows = networks.trainer.run(_batches(iterators), nets[0].manual_.inputs, loss)
             for place, net in enumerate(nets):
                 if place in errors:
                     continue
                 net.history.new_batch()
-                net.history.record_batch("train_loss", float(total[place]) / len(packed[0]))
-                net.history.record_batch("train_batch_size", len(packed[0]))
+                net.history.record_batch("train_loss", float(total[place]) / n_rows)
+                net.history.record_batch("train_batch_size", n_rows)
                 net.history.record("train_batch_count", len(iterators[place]))
                 try:
-                    net.notify("on_epoch_end", **told)
+                    net.notify("on_epoch_end", **notified)
                 except RuntimeError as error:
                     errors[place] = error
-        beside.give_back()
+        networks.write_back()
+        criterion.write_back()
     for place, training in enumerate(trainings):
         if place not in errors:
-            training.then()
+            training.on_done()
     return errors
 
 
-class _SideBySide:
-    """Parameters and AdamW of several nets as those of one stack.
+def _batches(iterators: Sequence[WholeBatches]) -> Iterator[Tensor]:
+    """Yield the rows of each batch of a pass: the same for all nets, or a line for each."""
+    if len({iterator.generator.initial_seed() for iterator in iterators}) == 1:
+        yield from iterators[0].batches()
+        return
+    for batch in zip(*(iterator.batches() for iterator in iterators), strict=True):
+        yield torch.stack(batch)
+
+
+class StackedNets:
+    """Copies of the parameters of several nets, to be trained side by side.
 
     Parameters
     ----------
     nets : sequence of StudentNet
-        Of equal shape, about to be trained.
+        Of equal shape, about to be trained by AdamW.
     """
 
     def __init__(self, nets: Sequence[NeuralNet]):
         self.nets = nets
         linear = [linear_layers(net) for net in nets]
+        # Each parameter of all nets, the weights before the biases.
         self.parameters = [
             [getattr(layers[place], name) for layers in linear]
             for name in ("weight", "bias")
@@ -132,43 +138,25 @@ class _SideBySide:
         ]
         shapes = [torch.Size((len(nets), *same[0].shape)) for same in self.parameters]
         self.adamw = FlatAdamW(shapes)
-        for value, same in zip(self.adamw.values, self.parameters, strict=True):
+        first = nets[0].optimizer_.param_groups[0]
+        self.adamw.betas, self.adamw.eps = first["betas"], first["eps"]
+        values = self.adamw.values
+        for value, same in zip(values, self.parameters, strict=True):
             value.copy_(torch.stack([p.data for p in same]))
-        n = len(linear[0])
-        values, gradients = self.adamw.values, self.adamw.gradients
-        self.layers = Layers(
-            values[:n], values[n:], gradients[:n], gradients[n:], nets[0].module_.activation
-        )
+        layers = Layers.of(values, self.adamw.gradients, nets[0].module_.activation)
+        decays = [
+            torch.tensor([_weight_decay(net, p) for net, p in zip(nets, same, strict=True)])
+            for same in self.parameters
+        ]
+        self.trainer = BatchedTrainer(layers, self.adamw, list(zip(values, decays, strict=True)))
 
-    def read_settings(self) -> None:
-        """Take learning rates and weight decays from the optimizers of the nets."""
-        first = self.nets[0].optimizer_.param_groups[0]
-        self.settings = {"betas": first["betas"], "eps": first["eps"]}
-        self.rates, self.shrink = [], []
-        for same in self.parameters:
-            groups = [_group_of(net, p) for net, p in zip(self.nets, same, strict=True)]
-            rate, decay = (
-                torch.tensor([float(group[name]) for group in groups]).view(-1, *[1] * same[0].ndim)
-                for name in ("lr", "weight_decay")
-            )
-            self.rates.append(rate)
-            self.shrink.append(1 - rate * decay)
-        self.one_lr = all(bool((rate == self.rates[0][0]).all()) for rate in self.rates)
-        self.lr = float(first["lr"])
+    def read_lr(self) -> None:
+        """Take the learning rates of the next epoch from the optimizers of the nets."""
+        rates = [float(net.optimizer_.param_groups[0]["lr"]) for net in self.nets]
+        self.trainer.set_lr(rates[0] if len(set(rates)) == 1 else torch.tensor(rates))
 
-    def step(self) -> None:
-        """Update all parameters by their gradients."""
-        torch._foreach_mul_(self.adamw.values, self.shrink)
-        if self.one_lr:
-            self.adamw.step(self.lr, **self.settings)
-            return
-        before = [value.clone() for value in self.adamw.values]
-        self.adamw.step(1.0, **self.settings)
-        for value, old, rate in zip(self.adamw.values, before, self.rates, strict=True):
-            torch.lerp(old, value, rate, out=value)
-
-    def give_back(self) -> None:
-        """Hand parameters and the optimizer's state to the nets."""
+    def write_back(self) -> None:
+        """Write parameters and the optimizer's state to the nets."""
         for same, *stacked in zip(
             self.parameters, self.adamw.values, self.adamw.means, self.adamw.squares, strict=True
         ):
@@ -180,49 +168,10 @@ class _SideBySide:
                 state["step"].copy_(self.adamw.count)
 
 
-def _group_of(net: NeuralNet, parameter: Tensor) -> dict:
+def _weight_decay(net: NeuralNet, parameter: Tensor) -> float:
+    """Return the weight decay of a net's parameter."""
     return next(
-        group
+        float(group["weight_decay"])
         for group in net.optimizer_.param_groups
         if any(p is parameter for p in group["params"])
     )
-
-
-Joined = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-
-
-def _join(criteria: Sequence[SupervisionCriterion]) -> Joined:
-    """Return a function of outputs and packed supervision of all nets to losses and gradients.
-
-    Losses are of shape (n_nets,), gradients of that of the outputs. Criteria of one
-    kind whose gradient is known in closed form are computed at once.
-    """
-    k, first = criteria[0].n_outputs, criteria[0]
-    kinds = {(type(c.loss), getattr(c.loss, "loss", None), c.n_heads) for c in criteria}
-    if len(kinds) > 1 or first.n_heads > 1 or not is_closed(first.loss):
-
-        def apart(said: Tensor, packed: Tensor) -> tuple[Tensor, Tensor]:
-            each = [output_gradient(*one) for one in zip(criteria, said, packed, strict=True)]
-            losses, gradients = zip(*each, strict=True)
-            return torch.stack(losses), torch.stack(gradients)
-
-        return apart
-    # Each net's outputs are columns of their own, with a running scale of their own.
-    loss, own = first.loss, [c.loss.scale for c in criteria if isinstance(c.loss, HuberLoss)]
-    if own:
-        loss = HuberLoss(len(criteria) * k)
-
-    def at_once(said: Tensor, packed: Tensor) -> tuple[Tensor, Tensor]:
-        n_nets, n_rows, _ = said.shape
-        columns = [part.transpose(0, 1).reshape(n_rows, -1) for part in (said, packed[:, :, :k])]
-        error, gradient = (
-            part.reshape(n_rows, n_nets, k).transpose(0, 1)
-            for part in element_gradient(loss, *columns)
-        )
-        weight = packed[:, :, 3 * k :] / (k * n_rows)
-        if isinstance(loss, HuberLoss):
-            for running, scale in zip(own, loss.scale.scale.split(k), strict=True):
-                running.scale = scale
-        return (weight * error).sum(dim=(1, 2)), weight * gradient
-
-    return at_once

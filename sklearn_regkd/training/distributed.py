@@ -27,30 +27,36 @@ class SingleProcess:
 
     rank, size = 0, 1
 
-    def share(self, rows: Tensor) -> Tensor:
-        """Return this process's share of the rows of a batch; those of all are nearly equal."""
+    def local_rows(self, rows: Tensor, dim: int = 0) -> Tensor:
+        """Return this process's share of the rows of a batch, which are along a dimension.
+
+        The shares of all processes are of nearly equal size.
+        """
         return rows
 
-    def join(self, mine: Tensor, n_rows: int) -> Tensor:
-        """Return what all have to say about a batch of so many rows, from each its share."""
-        return mine
+    def gather_rows(self, local: Tensor, n_rows: int, dim: int = 0) -> Tensor:
+        """Return all rows of a batch of so many, of which each process has its share."""
+        return local
 
     def all_reduce_(self, flat: Tensor) -> None:
         """Replace a tensor by its sum over all processes."""
 
-    def backward(self, said: Tensor, gradient: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    def backward(
+        self, prediction: Tensor, gradient: Tensor, optimizer: torch.optim.Optimizer
+    ) -> None:
         """Compute the gradients of all parameters of which the loss has not set one.
 
         Parameters
         ----------
-        said : Tensor
-            What the module said of this process's share.
+        prediction : Tensor
+            What the module returned for this process's rows.
         gradient : Tensor of shape (n_rows, n_columns)
-            Of the loss of the whole batch, by what was said of all of it.
+            Gradient of the loss of the whole batch with respect to the predictions of all
+            of its rows.
         optimizer : torch.optim.Optimizer
-            Of the parameters.
+            Optimizer of the parameters.
         """
-        said.backward(gradient.reshape(said.shape))
+        prediction.backward(gradient.reshape(prediction.shape))
 
     def broadcast_(self, tensors: Sequence[Tensor]) -> None:
         """Replace tensors by those of the first process."""
@@ -80,29 +86,31 @@ class ProcessGroup(SingleProcess):
     def __init__(self):
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
 
-    def share(self, rows):
+    def local_rows(self, rows, dim=0):
         """Return a view."""
-        return rows.tensor_split(self.size)[self.rank]
+        return rows.tensor_split(self.size, dim=dim)[self.rank]
 
-    def join(self, mine, n_rows):
-        """Add up zeros and shares, because shares may differ by a row, which gathering forbids."""
-        everything = mine.new_zeros(n_rows, *mine.shape[1:])
-        self.share(everything).copy_(mine)
-        dist.all_reduce(everything)
-        return everything
+    def gather_rows(self, local, n_rows, dim=0):
+        """Sum zeros and shares, because shares may differ by a row, which gathering forbids."""
+        shape = list(local.shape)
+        shape[dim] = n_rows
+        gathered = local.new_zeros(shape)
+        self.local_rows(gathered, dim).copy_(local)
+        dist.all_reduce(gathered)
+        return gathered
 
     def all_reduce_(self, flat):
         """Sum in place."""
         dist.all_reduce(flat)
 
-    def backward(self, said, gradient, optimizer):
+    def backward(self, prediction, gradient, optimizer):
         """Sum over processes, but for parameters of a loss that all have computed alike."""
         groups = optimizer.param_groups
         parted = [p for g in groups for p in g["params"] if p.requires_grad and p.grad is None]
-        said.backward(self.share(gradient).reshape(said.shape))
-        self._add_up_gradients(parted)
+        prediction.backward(self.local_rows(gradient).reshape(prediction.shape))
+        self._all_reduce_gradients(parted)
 
-    def _add_up_gradients(self, parameters: Sequence[Tensor]) -> None:
+    def _all_reduce_gradients(self, parameters: Sequence[Tensor]) -> None:
         """Sum all of them as one vector, with marks; what no process has remains None."""
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
         if not gradients:
@@ -122,9 +130,9 @@ class ProcessGroup(SingleProcess):
 
     def broadcast_object(self, value):
         """Broadcast an object."""
-        answer = [value]
-        dist.broadcast_object_list(answer, 0)
-        return answer[0]
+        shared = [value]
+        dist.broadcast_object_list(shared, 0)
+        return shared[0]
 
     def check_same(self, **parts):
         """Compare fingerprints."""
@@ -141,13 +149,13 @@ class ProcessGroup(SingleProcess):
             )
 
 
-_ALONE = SingleProcess()
-_TEAM: ContextVar[SingleProcess] = ContextVar("team", default=_ALONE)
+ALONE = SingleProcess()
+_PROCESSES: ContextVar[SingleProcess] = ContextVar("processes", default=ALONE)
 
 
 def current_processes() -> SingleProcess:
     """Return the processes that share the trainings in this context."""
-    return _TEAM.get()
+    return _PROCESSES.get()
 
 
 @contextmanager
@@ -157,7 +165,7 @@ def data_parallel(timeout: float = 1800.0) -> Iterator[SingleProcess]:
     All of them, started by ``torchrun``, do the same with the same rows and seeds. A step then
     takes `batch_size` rows for each process, and ends where one process with a
     batch so many times as large would have ended, up to rounding; so each of them has the whole
-    student in the end. Only the training of students is shared: each process asks
+    student in the end. Only the training of students is shared: each process fits
     teachers by itself, unless they share a folder by ``memory=``.
 
     Parameters
@@ -168,7 +176,7 @@ def data_parallel(timeout: float = 1800.0) -> Iterator[SingleProcess]:
 
     Yields
     ------
-    Team
+    SingleProcess
         With the attributes `rank` and `size`; one process alone if there are no others.
 
     Notes
@@ -183,20 +191,20 @@ def data_parallel(timeout: float = 1800.0) -> Iterator[SingleProcess]:
     >>> from sklearn_regkd import StudentRegressor
     >>> from sklearn_regkd.training.distributed import data_parallel
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> with data_parallel() as team:
+    >>> with data_parallel() as processes:
     ...     student = StudentRegressor((16,), max_epochs=5, random_state=0).fit(X, y)
-    >>> team.rank, team.size
+    >>> processes.rank, processes.size
     (0, 1)
     """
     there = dist.is_available() and dist.is_initialized()
     started = not there and "WORLD_SIZE" in os.environ
     if started:
         dist.init_process_group("gloo", timeout=timedelta(seconds=timeout))
-    token = _TEAM.set(ProcessGroup() if started or there else _ALONE)
+    token = _PROCESSES.set(ProcessGroup() if started or there else ALONE)
     try:
         yield current_processes()
     finally:
-        _TEAM.reset(token)
+        _PROCESSES.reset(token)
         if started:
             dist.destroy_process_group()
 
@@ -204,8 +212,8 @@ def data_parallel(timeout: float = 1800.0) -> Iterator[SingleProcess]:
 @contextmanager
 def alone() -> Iterator[None]:
     """Share nothing inside: of processes with one memory, only one may come here."""
-    token = _TEAM.set(_ALONE)
+    token = _PROCESSES.set(ALONE)
     try:
         yield
     finally:
-        _TEAM.reset(token)
+        _PROCESSES.reset(token)

@@ -7,7 +7,7 @@ import numpy as np
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 
-from sklearn_regkd.networks.inputs import attached_inputs
+from sklearn_regkd.networks.inputs import TransformedRows, attached_transform
 from sklearn_regkd.training.batches import Rows, WholeBatches
 from sklearn_regkd.training.callbacks import OneCycle, StopOnDivergence
 from sklearn_regkd.training.manual_backward import ManualTraining
@@ -27,7 +27,7 @@ class IncrementalTrainer:
 
     def __init__(self, net: NeuralNet):
         self.net = net
-        self.inputs = attached_inputs(net.module_)
+        self.transform = attached_transform(net.module_)
 
     @contextmanager
     def session(self, X: np.ndarray, packed: np.ndarray) -> Iterator[None]:
@@ -69,10 +69,10 @@ class IncrementalTrainer:
                 group["lr"] = net.lr * share
             if net.iterator_train is WholeBatches:
                 net.iterator_train__seed = seed
-            if ManualTraining.suits(net):
-                net.explicit_ = ManualTraining(net, rows, self.inputs)
+            if ManualTraining.supports(net):
+                net.manual_ = ManualTraining(net, TransformedRows(X, self.transform), rows.y)
         try:
             net.fit_loop(rows, epochs=1)
         finally:
             if isinstance(net, StudentNet):
-                net.explicit_ = net.flat_ = None
+                net.manual_ = net.flat_ = None

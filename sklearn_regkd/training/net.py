@@ -13,7 +13,8 @@ from torch import Tensor
 from sklearn_regkd.losses.gradient import output_gradient
 from sklearn_regkd.training.batches import Rows, WholeBatches
 from sklearn_regkd.training.distributed import current_processes
-from sklearn_regkd.training.manual_backward import FlatOptimizer, ManualTraining
+from sklearn_regkd.training.flat_adamw import FlatOptimizer
+from sklearn_regkd.training.manual_backward import ManualTraining
 from sklearn_regkd.training.randomness import torch_seeded
 
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
@@ -27,7 +28,7 @@ class StudentNet(NeuralNet):
     skorch's as well.
     """
 
-    explicit_: ManualTraining | None = None
+    manual_: ManualTraining | None = None
     flat_: FlatOptimizer | None = None
     order_: torch.Generator | None = None  # of the rows, while a training is under way
 
@@ -79,8 +80,8 @@ class StudentNet(NeuralNet):
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
             return
         whole = training and isinstance(iterator, WholeBatches)
-        if whole and self.explicit_ is not None and ManualTraining.suits(self):
-            loss, n_rows = self.explicit_.run_epoch(iterator.batches())
+        if whole and self.manual_ is not None and ManualTraining.supports(self):
+            loss, n_rows = self.manual_.run_epoch(iterator.batches())
         elif whole and not fit_params and not _needs_closure(self.optimizer_):
             loss, n_rows = self._train_on(iterator)
         else:
@@ -100,27 +101,27 @@ class StudentNet(NeuralNet):
         """Make a step with each batch, without what skorch does for those who watch."""
         self._set_training(True)
         learns = any(p.requires_grad for p in self.criterion_.parameters())
-        team = current_processes()
-        self._flatten(team.size == 1)
+        processes = current_processes()
+        self._flatten(processes.size == 1)
         trained = (self._train_on_batch(*batch, learns) for batch in batches)
-        if team.size == 1:
+        if processes.size == 1:
             losses = _mean(trained)
             if self.flat_ is not None:
                 self.flat_.sync()
             return losses
         # Dropout of its own for each process, and afterwards the same generators again.
         epoch = batches.generator.initial_seed() + len(self.history)
-        with torch_seeded(epoch * team.size + team.rank, self.device):
+        with torch_seeded(epoch * processes.size + processes.rank, self.device):
             losses = _mean(trained)
         # Statistics, such as those of BatchNorm, are those of the rows that a process has seen.
-        team.broadcast_(list(self.module_.buffers()))
+        processes.broadcast_(list(self.module_.buffers()))
         return losses
 
     def _flatten(self, alone: bool) -> None:
         """See to it that the optimizer is stepped as one vector, where that can be done."""
         if self.flat_ is not None and not self.flat_.holds():
             self.flat_ = None
-        if not alone or not FlatOptimizer.suits(self.optimizer_):
+        if not alone or not FlatOptimizer.supports(self.optimizer_):
             self.flat_ = None
         elif self.flat_ is None:
             self.flat_ = FlatOptimizer(self.optimizer_)
@@ -141,15 +142,16 @@ class StudentNet(NeuralNet):
         """Make a step with a batch; `learns` says whether the criterion does, too."""
         if X.device.type != torch.device(self.device).type:
             X, packed = X.to(self.device), packed.to(self.device)
-        team = current_processes()
-        said = self.module_(team.share(X))
+        processes = current_processes()
+        prediction = self.module_(processes.local_rows(X))
         if self.flat_ is None:
             self.optimizer_.zero_grad()
         else:
             self.flat_.forget_gradients()
         # A loss may look at all residuals of a batch, so each process computes all of it.
-        mine = said.detach()
-        columns = team.join(mine.flatten(1) if mine.ndim > 1 else mine.unsqueeze(1), len(X))
+        local = prediction.detach()
+        local = local.flatten(1) if local.ndim > 1 else local.unsqueeze(1)
+        columns = processes.gather_rows(local, len(X))
         if learns:
             loss = self.criterion_(columns.requires_grad_(), packed)
             loss.backward()
@@ -157,7 +159,7 @@ class StudentNet(NeuralNet):
         else:
             with torch.no_grad():
                 loss, gradient = output_gradient(self.criterion_, columns, packed)
-        team.backward(said, gradient, self.optimizer_)
+        processes.backward(prediction, gradient, self.optimizer_)
         self._step()
         return loss.detach(), len(X)
 

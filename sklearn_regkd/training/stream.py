@@ -1,26 +1,18 @@
-"""Training on a stream: windows of rows from several blocks, each shuffled and gone over once."""
+"""Training on a stream of blocks: windows of some blocks, the rows of each in random order."""
 
-import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from skorch import NeuralNet
 from tqdm import tqdm
 
 from sklearn_regkd.training.callbacks import one_cycle
-from sklearn_regkd.training.checkpoint import (
-    LEAST_SECONDS,
-    read_checkpoint,
-    restore,
-    write_checkpoint,
-)
+from sklearn_regkd.training.checkpoint import CheckpointFile, restore
 from sklearn_regkd.training.incremental import IncrementalTrainer
 
-# Blocks in the order asked for; each as inputs and packed supervision.
+# From the numbers of blocks to their inputs and packed supervision, in that order.
 Read = Callable[[Sequence[int]], Iterator[tuple[np.ndarray, np.ndarray]]]
 
 
@@ -31,7 +23,7 @@ class Position:
     Parameters
     ----------
     epoch, window : int
-        Both from 0.
+        Numbers of the epoch and of the window in it, from 0.
     """
 
     epoch: int = 0
@@ -47,13 +39,13 @@ class Plan:
     Parameters
     ----------
     sizes : sequence of int
-        Rows of each block.
+        Number of rows of each block.
     n_epochs : int
-        How often each row is learned.
+        Number of passes over all rows.
     buffer_rows : int
-        Rows of a window, at least; the last block of it may go beyond.
+        Least number of rows of a window; its last block may go beyond.
     seed : int
-        Decides the order of blocks and rows.
+        Seed of the orders of blocks and rows.
     any_order : bool, default=True
         Whether blocks can be taken in random order.
 
@@ -89,7 +81,7 @@ class Plan:
         return windows
 
     def progress(self, position: Position, share: float = 0.0) -> float:
-        """Return how much of the training is over when that share of a window is."""
+        """Return the share of the training that is over when that share of a window is."""
         windows = self.windows(position.epoch)
         rows = [sum(self.sizes[index] for index in window) for window in windows]
         done = sum(rows[: position.window]) + share * rows[position.window]
@@ -107,46 +99,11 @@ class Plan:
         return int(np.random.SeedSequence(place).generate_state(1)[0] // 2)
 
 
-class StreamCheckpoint:
-    """The state of a training on a stream in a file, about once a second.
-
-    Parameters
-    ----------
-    path : path-like
-        The file; it is gone when the training has come to its end.
-    fit : str
-        Equal for equal trainings, see
-        :func:`~sklearn_regkd.training.checkpoint.read_checkpoint`.
-    """
-
-    def __init__(self, path: str | os.PathLike, fit: str):
-        self.path, self.fit = Path(path), fit
-        self.due = 0.0
-
-    def find(self) -> tuple[Position, Callable[[NeuralNet], None]] | None:
-        """Return where a training was, and what puts a net there; None if there was none."""
-        found = read_checkpoint(self.path, self.fit)
-        if found is None:
-            return None
-        state, tensors, place = found
-        return Position(*place), lambda net: restore(net, state, tensors)
-
-    def keep(self, net: NeuralNet, position: Position) -> None:
-        """Write the file, unless that was done a moment ago."""
-        if time.monotonic() >= self.due:
-            write_checkpoint(self.path, self.fit, net, [position.epoch, position.window])
-            self.due = time.monotonic() + LEAST_SECONDS
-
-    def forget(self) -> None:
-        """Remove the file."""
-        self.path.unlink(missing_ok=True)
-
-
 def train_on_stream(
     net: NeuralNet,
     read: Read,
     plan: Plan,
-    checkpoint: StreamCheckpoint | None = None,
+    checkpoint: CheckpointFile | None = None,
     bar: bool = False,
 ) -> None:
     """Train an initialised net on blocks of rows; one record of the history for each window.
@@ -156,34 +113,34 @@ def train_on_stream(
     Parameters
     ----------
     net : NeuralNet
-        Initialised, its inputs attached.
+        The net, initialised and with its inputs attached.
     read : callable
-        Returns an iterator over blocks in the order asked for.
+        Takes the numbers of blocks; returns an iterator over their inputs and packed supervision.
     plan : Plan
-        Of the stream.
-    checkpoint : StreamCheckpoint, default=None
-        Where the training goes on from if there is something, and is kept after each window.
+        The windows of the stream.
+    checkpoint : CheckpointFile, default=None
+        The file from which the training goes on if it is there, and which is written after windows.
     bar : bool, default=False
         Whether to draw a progress bar on stderr.
     """
     passes = IncrementalTrainer(net)
-    found = None if checkpoint is None else checkpoint.find()
-    start = Position() if found is None else found[0]
+    found = None if checkpoint is None else checkpoint.read()
+    start = Position() if found is None else Position(*found[2])
     n_windows = sum(len(plan.windows(epoch)) for epoch in range(plan.n_epochs))
     with ExitStack() as session, tqdm(total=n_windows, unit="window", disable=not bar) as progress:
         for position, X, packed in _windows(read, plan, start):
             if position == start:
                 session.enter_context(passes.session(X[:2], packed[:2]))
                 if found is not None:
-                    found[1](net)
+                    restore(net, *found[:2])
             share = one_cycle(plan.progress(position, 0.5))
             passes.over(X, packed, plan.order_seed(position), share)
             progress.update(len(net.history) - progress.n)  # it may not have begun at 0
             after = plan.after(position)
             if checkpoint is not None and after.epoch < plan.n_epochs:
-                checkpoint.keep(net, after)
+                checkpoint.write_if_due(net, [after.epoch, after.window])
     if checkpoint is not None:
-        checkpoint.forget()
+        checkpoint.remove()
 
 
 def _windows(
@@ -199,11 +156,11 @@ def _windows(
             n_rows = sum(plan.sizes[index] for index in window)
             filled, X, packed = 0, np.empty(0), np.empty(0)
             for _ in window:
-                rows, told = next(blocks)
+                rows, supervision = next(blocks)
                 if not filled:
                     X = np.empty((n_rows, *rows.shape[1:]), rows.dtype)
-                    packed = np.empty((n_rows, told.shape[1]), told.dtype)
+                    packed = np.empty((n_rows, supervision.shape[1]), supervision.dtype)
                 X[filled : filled + len(rows)] = rows
-                packed[filled : filled + len(rows)] = told
+                packed[filled : filled + len(rows)] = supervision
                 filled += len(rows)
             yield Position(epoch, place), X, packed

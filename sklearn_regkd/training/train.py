@@ -14,9 +14,8 @@ from torch import nn
 
 from sklearn_regkd.losses.criterion import SupervisionCriterion
 from sklearn_regkd.networks.hints import HintAdapter
-from sklearn_regkd.networks.inputs import attach_inputs
+from sklearn_regkd.networks.inputs import InputTransform, TransformedRows
 from sklearn_regkd.networks.scaling import OutputScaling
-from sklearn_regkd.preprocessing.quantile import Quantiles
 from sklearn_regkd.preprocessing.scaling import Scaling
 from sklearn_regkd.supervision.supervision import Supervision, unpack_label
 from sklearn_regkd.training.batches import Rows, WholeBatches
@@ -67,15 +66,16 @@ def score_in_raw_units(net: NeuralNet, output: OutputScaling, scaling: Scaling) 
 
 
 def train(
+    *,
     net: NeuralNet,
     X: np.ndarray,
     supervision: Supervision,
     scaling: Scaling,
     n_heads: int,
-    inputs: Quantiles | Scaling,
+    inputs: TransformedRows | InputTransform,
     extra_callbacks: list[tuple[str, Callback]],
     adapter_seed: int,
-    then: Callable[[], None],
+    on_done: Callable[[], None],
 ) -> None:
     """Initialise a net and train it; or leave that for later, see `defer_training`.
 
@@ -91,15 +91,15 @@ def train(
         Of the targets.
     n_heads : {1, 2}
         Heads that the criterion expects of the network.
-    inputs : Quantiles or Scaling
-        How X enters the network.
+    inputs : TransformedRows or InputTransform
+        What the built-in network sees of X; how X enters any other module.
     extra_callbacks : list of (str, Callback)
         Called after the net's own, and not kept with it.
     adapter_seed : int
         Of the adapter between the network and the hints, if there are any.
-    then : callable
-        Called at the end, with the net in evaluation mode; if the training is put
-        off, now and once more when it is done.
+    on_done : callable
+        Called at the end, with the net in evaluation mode; if the training is deferred,
+        now and once more when it is done.
 
     Raises
     ------
@@ -110,44 +110,45 @@ def train(
         leave a half-trained model that looks like a trained one.
     """
     training = Training(
-        net, X, supervision, scaling, n_heads, inputs, extra_callbacks, adapter_seed, then
+        net, X, supervision, scaling, n_heads, inputs, extra_callbacks, adapter_seed, on_done
     )
-    waiting = _WAITING.get()
-    if waiting is not None and training.can_wait():
-        waiting.append(training)
+    pending = _PENDING.get()
+    if pending is not None and training.can_be_deferred():
+        pending.append(training)
     else:
         with training.session():
             net.fit_loop(training.rows, epochs=net.max_epochs - len(net.history))
-    then()
+    on_done()
 
 
-# Trainings that somebody has asked to be put off in this context.
-_WAITING: ContextVar[list["Training"] | None] = ContextVar("waiting", default=None)
+# Where deferred trainings are collected in this context, if anywhere.
+_PENDING: ContextVar[list["Training"] | None] = ContextVar("pending", default=None)
 
 
 @contextmanager
-def defer_training(waiting: list["Training"]) -> Iterator[None]:
-    """Collect inside the trainings that can wait, instead of running them.
+def defer_training(pending: list["Training"]) -> Iterator[None]:
+    """Collect inside the trainings that can be deferred, instead of running them.
 
     The estimators that they belong to seem to be fitted, but their networks are
     not, until :func:`~sklearn_regkd.training.deferred.train_deferred` has had them.
     """
-    token = _WAITING.set(waiting)
+    token = _PENDING.set(pending)
     try:
         yield
     finally:
-        _WAITING.reset(token)
+        _PENDING.reset(token)
 
 
 class Training:
     """A net about to be trained; its parameters are those of :func:`train`."""
 
     def __init__(
-        self, net, X, supervision, scaling, n_heads, inputs, extra_callbacks, adapter_seed, then
+        self, net, X, supervision, scaling, n_heads, inputs, extra_callbacks, adapter_seed, on_done
     ):
-        self.net, self.extra_callbacks, self.then = net, extra_callbacks, then
+        self.net, self.extra_callbacks, self.on_done = net, extra_callbacks, on_done
         self.adapter: HintAdapter | None = None
-        start_net(net, X, inputs, len(scaling.center), n_heads)
+        transform = inputs.transform if isinstance(inputs, TransformedRows) else inputs
+        start_net(net, X, transform, len(scaling.center), n_heads)
         if supervision.hints is not None:
             n_hints = supervision.hints.shape[1]
             few = as_tensor(X[:2]).to(device_of(net.module_))
@@ -155,16 +156,16 @@ class Training:
             net.initialize_optimizer()  # once more: the adapter is to be trained, too
         net.callbacks_ = [*net.callbacks_, *extra_callbacks]
         self.rows = Rows(X, supervision.packed())
-        if isinstance(net, StudentNet) and ManualTraining.suits(net):
-            net.explicit_ = ManualTraining(net, self.rows, inputs)
+        if isinstance(inputs, TransformedRows) and ManualTraining.supports(net):
+            net.manual_ = ManualTraining(net, inputs, self.rows.y)
 
-    def can_wait(self) -> bool:
-        """Return whether it is an ordinary training of which nobody but us sees the epochs."""
+    def can_be_deferred(self) -> bool:
+        """Return whether it is an ordinary training, of which no callback sees the epochs."""
         net = self.net
         return (
             isinstance(net, StudentNet)
             and current_processes().size == 1
-            and net.explicit_ is not None
+            and net.manual_ is not None
             and net.train_split is None
             and net.batch_size > 0
             and [name for name, _ in net.callbacks or ()] == ["one_cycle"]
@@ -194,18 +195,18 @@ class Training:
         finally:
             net.callbacks_ = [c for c in net.callbacks_ if c not in self.extra_callbacks]
             if isinstance(net, StudentNet):
-                net.explicit_ = net.flat_ = net.order_ = None
+                net.manual_ = net.flat_ = net.order_ = None
             if self.adapter is not None:
                 _forget(net.optimizer_, self.adapter.drop())
         net.module_.eval()
 
 
 def start_net(
-    net: NeuralNet, X: np.ndarray, inputs: Quantiles | Scaling, n_outputs: int, n_heads: int
+    net: NeuralNet, X: np.ndarray, transform: InputTransform, n_outputs: int, n_heads: int
 ) -> None:
     """Initialise a net that takes raw rows like those of X; see :func:`train`."""
     net.initialize()
-    attach_inputs(net.module_, inputs, X.ndim)
+    transform.attach(net.module_, X.ndim)
     check_output_width(net.module_, X, n_outputs * n_heads, n_heads)
 
 

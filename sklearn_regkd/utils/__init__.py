@@ -1,1 +1,1 @@
-"""What all rooms need and nothing of it knows of regression: files, caches, seeds, threads."""
+"""Files, caches, seeds, threads and other things that know nothing of regression."""

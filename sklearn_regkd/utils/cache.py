@@ -1,5 +1,6 @@
-"""Where answers are kept between fits."""
+"""Fitted teachers and their predictions, kept between fits."""
 
+import io
 import pickle
 import warnings
 from collections.abc import Callable
@@ -12,13 +13,13 @@ from filelock import FileLock
 from sklearn.utils.validation import check_memory
 
 from sklearn_regkd._version import __version__
-from sklearn_regkd.utils.fingerprint import fingerprint
+from sklearn_regkd.utils.fingerprint import Definition, fingerprint, fingerprint_and_definitions
 
 
 class FitCache:
-    """Answers of teachers, kept by the content of all that they depend on.
+    """Results of function calls, kept by the content of all that they depend on.
 
-    Processes that need the same answer at the same time wait for the first
+    Processes that need the same result at the same time wait for the first
     one, by a lock of the operating system, which is released when its process ends.
 
     Parameters
@@ -28,13 +29,15 @@ class FitCache:
 
     Notes
     -----
-    One object serves one fit: the hash of an argument is kept with the
-    argument, which must not change meanwhile.
+    One object serves one fit: the hash of an argument is kept with the argument, which must not
+    change meanwhile. Results may hold classes that a script defines, as far as arguments hold
+    them: these are kept by name, and are taken from the arguments of whoever reads the result.
     """
 
     def __init__(self, memory: Any):
         self._memory = check_memory(memory)
         self._known: dict[int, tuple[Any, str]] = {}
+        self._definitions: dict[str, Definition] = {}
         self._complained = False
 
     def call(
@@ -47,14 +50,14 @@ class FitCache:
         function : callable
             Decided by its arguments, without random numbers of its own.
         ignored : dict, default=None
-            Further arguments, on which the answer does not depend.
+            Further arguments, on which the result does not depend.
         **arguments : dict
-            What the answer depends on.
+            What the result depends on.
 
         Warns
         -----
         UserWarning
-            If an argument cannot be hashed or the answer cannot be kept; once.
+            If an argument cannot be hashed or the result cannot be kept; once.
         """
         compute = partial(function, **arguments, **(ignored or {}))
         if getattr(self._memory, "location", self) is None:
@@ -74,22 +77,32 @@ class FitCache:
         # the decorated function is new.
         store = self._memory.store_backend
         if store.contains_item(place):
-            # A damaged file, or a class that is no longer there: the answer is computed again.
+            # A damaged file, or a class that is no longer there: it is computed again.
             with suppress(Exception):
-                return pickle.loads(store.load_item(place, verbose=0))
-        answer = compute()
+                return self._loads(store.load_item(place, verbose=0))
+        result = compute()
         try:
-            content = pickle.dumps(answer)
+            content = self._dumps(result)
         except Exception as error:
             self._complain(error)
         else:
             store.dump_item(place, content, verbose=0)
-        return answer
+        return result
+
+    def _dumps(self, result: Any) -> bytes:
+        buffer = io.BytesIO()
+        _Pickler(buffer, self._definitions).dump(result)
+        return buffer.getvalue()
+
+    def _loads(self, content: bytes) -> Any:
+        return _Unpickler(io.BytesIO(content), self._definitions).load()
 
     def _key(self, function: Callable, arguments: dict[str, Any]) -> str:
         for value in arguments.values():
             if id(value) not in self._known:
-                self._known[id(value)] = value, fingerprint(value)
+                key, definitions = fingerprint_and_definitions(value)
+                self._known[id(value)] = value, key
+                self._definitions |= definitions
         named = {name: self._known[id(value)][1] for name, value in arguments.items()}
         return fingerprint([function, named])  # the version of the library included
 
@@ -109,10 +122,35 @@ class FitCache:
             why = error.args[0] if error.args else ""  # joblib adds all of the data
             warnings.warn(
                 "memory is not used for a teacher or a table that cannot be pickled "
-                f"({type(error).__name__}: {why}): it is fitted and asked anew each time",
+                f"({type(error).__name__}: {why}): it is fitted anew each time",
                 stacklevel=4,
             )
         self._complained = True
+
+
+class _Pickler(pickle.Pickler):
+    """Pickle what a script defines by its name alone, wherever it is defined in this process.
+
+    In a worker process of joblib it is not where pickle looks for it.
+    """
+
+    def __init__(self, file: io.BytesIO, definitions: dict[str, Definition]):
+        super().__init__(file)
+        self._names = {id(definition): name for name, definition in definitions.items()}
+
+    def persistent_id(self, obj: Any) -> str | None:
+        return self._names.get(id(obj))
+
+
+class _Unpickler(pickle.Unpickler):
+    """Read what :class:`_Pickler` has written, in a process with the same definitions."""
+
+    def __init__(self, file: io.BytesIO, definitions: dict[str, Definition]):
+        super().__init__(file)
+        self._definitions = definitions
+
+    def persistent_load(self, name: str) -> Definition:
+        return self._definitions[name]
 
 
 def open_memory(memory: Any) -> FitCache:

@@ -1,4 +1,4 @@
-"""Files of named tensors and a few words about them, which can be read without running code.
+"""Files of named tensors and JSON, which can be read without running code.
 
 A file is a safetensors file; what is not a tensor travels in its header as JSON,
 with a checksum over everything.
@@ -7,13 +7,13 @@ with a checksum over everything.
 import hashlib
 import json
 import os
-import uuid
-from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
+
+from sklearn_regkd.utils.atomic import write_atomically
 
 FORMAT = "sklearn_regkd"
 # The metadata come first, and their only key is the format.
@@ -34,13 +34,13 @@ def write_file(
     path : str or path-like
         Where to; an existing file is replaced.
     kind : str
-        What it holds.
+        Kind of the content.
     version : int
-        Of the layout of that kind.
+        Version of the layout of that kind.
     state : object
-        What JSON can hold.
+        Values that JSON can hold.
     tensors : dict of Tensor
-        On the CPU, none sharing memory with another.
+        Tensors on the CPU, none sharing memory with another.
 
     Examples
     --------
@@ -51,17 +51,7 @@ def write_file(
     ...     read_file(f"{folder}/f", "numbers", 1)
     (1, {'n': 2}, {'a': tensor([0., 0.])})
     """
-    path, data = Path(path), pack(kind, version, state, tensors)
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_atomically(path, pack(kind, version, state, tensors))
 
 
 def read_file(
@@ -74,18 +64,18 @@ def read_file(
     path : str or path-like
         The file.
     kind : str
-        What it must hold.
+        Kind that the content must have.
     newest : int
-        The last version of the layout that the caller understands.
+        Latest version of the layout that the caller understands.
 
     Returns
     -------
     version : int
-        Of the layout.
+        Version of the layout.
     state : object
-        As it was given.
+        The JSON values.
     tensors : dict of Tensor
-        As they were given.
+        The tensors.
 
     Raises
     ------

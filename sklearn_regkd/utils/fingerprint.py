@@ -1,13 +1,15 @@
-"""What an answer depends on, as a short string: the key under which it is kept."""
+"""A hash of all that a result depends on: the key under which it is kept."""
 
 import inspect
 import sys
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from joblib.hashing import NumpyHasher
+
+Definition: TypeAlias = type | FunctionType
 
 
 def fingerprint(value: Any) -> str:
@@ -35,35 +37,41 @@ def fingerprint(value: Any) -> str:
     >>> fingerprint(Ridge(2.0)) == fingerprint(Ridge(2.0)), fingerprint(Ridge()) == fingerprint(2)
     (True, False)
     """
-    return _Hasher(coerce_mmap=True).hash(value)
+    return fingerprint_and_definitions(value)[0]
+
+
+def fingerprint_and_definitions(value: Any) -> tuple[str, dict[str, Definition]]:
+    """Return a fingerprint, and what the value holds that a script or notebook defines.
+
+    Returns
+    -------
+    str
+        See :func:`fingerprint`.
+    dict of str to class or function
+        Of ``__main__``, by their qualified names. Where joblib has sent them to a worker process,
+        pickle would look for them in vain.
+    """
+    hasher = _Hasher(coerce_mmap=True)
+    return hasher.hash(value), hasher.definitions
 
 
 class _Hasher(NumpyHasher):
     """joblib's hash, of tensors by their content and of classes wherever they are defined."""
 
+    def __init__(self, **params: Any):
+        super().__init__(**params)
+        self.definitions: dict[str, Definition] = {}
+
     def save(self, obj):
         if isinstance(obj, torch.Tensor):  # pickled, it would hold its address
             obj = _describe_tensor(obj)
         elif isinstance(obj, type | FunctionType) and "<" not in obj.__qualname__:
-            _make_known(obj)
+            if obj.__module__ == "__main__":
+                self.definitions[obj.__qualname__] = obj
             obj = _describe_definition(obj)
         elif isinstance(obj, np.ndarray) and not (obj.flags.c_contiguous or obj.flags.f_contiguous):
             obj = np.ascontiguousarray(obj)  # which it becomes on the way to another process
         super().save(obj)
-
-
-_LENT: set[str] = set()
-
-
-def _make_known(definition: type | FunctionType) -> None:
-    """Let pickle find in a worker process what is defined in a script or a notebook.
-
-    joblib sends such a class to its workers, but does not put it where pickle looks for it.
-    """
-    main, name = sys.modules["__main__"], definition.__qualname__
-    if definition.__module__ == "__main__" and (name in _LENT or not hasattr(main, name)):
-        setattr(main, name, definition)
-        _LENT.add(name)
 
 
 def _describe_tensor(tensor: torch.Tensor) -> tuple:
@@ -73,7 +81,7 @@ def _describe_tensor(tensor: torch.Tensor) -> tuple:
     return "tensor", str(tensor.dtype), tuple(tensor.shape), flat.view(torch.uint8).numpy()
 
 
-def _describe_definition(definition: type | FunctionType) -> list[tuple]:
+def _describe_definition(definition: Definition) -> list[tuple]:
     described = []
     for part in definition.__mro__ if isinstance(definition, type) else [definition]:
         package = str(part.__module__).partition(".")[0]
@@ -84,7 +92,7 @@ def _describe_definition(definition: type | FunctionType) -> list[tuple]:
     return described
 
 
-def _codes(definition: type | FunctionType) -> list[tuple]:
+def _codes(definition: Definition) -> list[tuple]:
     members = vars(definition) if isinstance(definition, type) else {"": definition}
     described = []
     for name, member in sorted(members.items()):

@@ -1,4 +1,4 @@
-"""Fits at a time: workers and their threads share the cores."""
+"""Several fits at a time, whose worker processes and threads share the cores."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ CORES_OF_WORKER = "LOKY_MAX_CPU_COUNT"  # what joblib takes for their number
 
 
 def call_all(tasks: Sequence[Callable[[], Any]], n_jobs: int | None) -> list:
-    """Return what tasks return, several of them at a time.
+    """Run tasks, several of them at a time, and return their results in the same order.
 
     There are no more workers than cores, and in each of them BLAS, OpenMP, torch and ``n_jobs=-1``
     are left with its share of the cores, also where the user's environment asks for more.
@@ -27,9 +27,9 @@ def call_all(tasks: Sequence[Callable[[], Any]], n_jobs: int | None) -> list:
     Parameters
     ----------
     tasks : sequence of callable
-        Without arguments.
+        Functions without arguments.
     n_jobs : int or None
-        As in scikit-learn.
+        Number of workers, as in scikit-learn.
     """
     n_workers = min(_count_workers(n_jobs), len(tasks))
     if n_workers == 1:
@@ -52,7 +52,7 @@ def _in_dask_task() -> bool:
     """Whether a worker of a dask cluster runs this.
 
     joblib would send the tasks of a task back to the cluster, whatever `n_jobs` is. Where all
-    other workers wait for the answer that this one computes, nobody would take them.
+    other workers wait for the result that this one computes, nobody would take them.
     """
     worker = sys.modules.get("distributed.worker")
     return worker is not None and hasattr(worker.thread_state, "execution_state")

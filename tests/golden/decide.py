@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import sklearn
 import torch
 from sklearn.datasets import load_diabetes, make_friedman1, make_friedman3
 from sklearn.metrics import r2_score
@@ -100,6 +101,7 @@ def machine() -> dict:
     return {
         "torch": torch.__version__.partition("+")[0],
         "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
         "cpu": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
     }
 

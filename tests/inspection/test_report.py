@@ -1,9 +1,14 @@
 """The report says what is known, and what is missing."""
 
+import copy
 import csv
+import io
+import os
 import sys
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +23,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_regkd import StudentRegressor, TORRegressor, load
 from sklearn_regkd.inspection import (
+    DistillationReport,
     LabelNoiseDisplay,
     TeacherAgreementDisplay,
     TrainingDisplay,
@@ -80,9 +86,9 @@ def test_cost_counts_and_takes_the_time(report, tor):
     assert all(cost.one_row > cost.per_row > 0 for cost in report.cost.values())
 
 
-def test_suspects_are_the_rejected_labels_first(report, tor, spoiled):
+def test_suspicious_labels_are_the_rejected_labels_first(report, tor, spoiled):
     X, y = spoiled
-    columns = report.suspects.columns
+    columns = report.suspicious_labels.columns
     rows = columns["row"]
     assert set(np.flatnonzero(tor.outlier_mask_)) <= set(rows.tolist())
     assert (np.diff(columns["probability"]) <= 0).all()
@@ -92,7 +98,7 @@ def test_suspects_are_the_rejected_labels_first(report, tor, spoiled):
     assert columns["rejected"].sum() == tor.outlier_mask_.sum()
 
 
-def test_text_says_it_all_within_a_terminal(report):
+def test_text_holds_it_all_within_a_terminal(report):
     text = str(report)
     for words in ("Quality on 40 held-out rows", "(MPa)", "student alone", "What was decided"):
         assert words in text
@@ -102,8 +108,8 @@ def test_text_says_it_all_within_a_terminal(report):
 
 def test_without_training_rows_it_says_what_is_missing(tor, held_out):
     report = distillation_report(tor, *held_out)
-    assert "label" not in report.suspects.columns
-    assert "student" not in report.suspects.columns
+    assert "label" not in report.suspicious_labels.columns
+    assert "student" not in report.suspicious_labels.columns
     assert [what.split("=")[0].split()[-1] for what in report.missing] == [
         "alone",
         "y_train",
@@ -117,7 +123,7 @@ def test_a_loaded_student_has_no_teacher_and_may_know_no_rows(tor, held_out, tmp
     tor.save(tmp_path / "model", training_rows=False)
     report = distillation_report(load(tmp_path / "model"), *held_out)
     assert "teacher" not in report.quality
-    assert len(report.suspects) == 0
+    assert len(report.suspicious_labels) == 0
     assert "training_rows=False" in " ".join(report.missing)
     Strict(report._repr_html_())
     assert "What was decided" in str(report)
@@ -143,12 +149,46 @@ def test_page_is_accessible_and_needs_nothing_else(report, tmp_path):
     }
 
 
+def test_nothing_is_drawn_outside_the_page(tor, spoiled, held_out, tmp_path):
+    """A notebook would show what is drawn by pyplot, and then the report once more."""
+    X, y = spoiled
+    report = distillation_report(tor, *held_out, X_train=X, y_train=y)
+    assert not any(hasattr(picture.display, "ax_") for picture in report.pictures)
+    assert "<img" in report._repr_html_()
+    report.to_html(tmp_path / "report.html")
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("write", [DistillationReport.to_html, DistillationReport.to_csv])
+def test_a_file_is_replaced_only_by_a_complete_one(report, tmp_path, monkeypatch, write):
+    path = tmp_path / "file"
+    path.write_text("good")
+    path.chmod(0o640)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", raise_full_disk)
+        with pytest.raises(OSError, match="No space left"):
+            write(report, path)
+    assert path.read_text() == "good"
+    assert list(tmp_path.iterdir()) == [path]
+    write(report, str(path))
+    assert len(path.read_text("utf-8")) > 1000
+    assert path.stat().st_mode & 0o777 == 0o640
+    with pytest.raises(TypeError, match="name of a file"):
+        write(report, io.BytesIO())
+
+
+def raise_full_disk(*names):
+    raise OSError(28, "No space left on device")
+
+
 def test_csv_holds_all_digits(report, tmp_path):
     report.to_csv(tmp_path / "labels.csv")
     with open(tmp_path / "labels.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [int(row["row"]) for row in rows] == report.suspects.columns["row"].tolist()
-    assert [float(row["label"]) for row in rows] == report.suspects.columns["label"].tolist()
+    assert [int(row["row"]) for row in rows] == report.suspicious_labels.columns["row"].tolist()
+    assert [float(row["label"]) for row in rows] == report.suspicious_labels.columns[
+        "label"
+    ].tolist()
 
 
 def test_names_of_the_user_cannot_break_the_page(spoiled, held_out):
@@ -169,17 +209,17 @@ def test_names_of_the_user_cannot_break_the_page(spoiled, held_out):
     assert "alert" in "".join(page.words)
     assert html.count("<script>") == 1
     assert "b" not in [tag for tag, _ in page.tags]
-    assert set(report.suspects.columns["output"]) <= {evil, "<b>"}
-    assert report.suspects.columns["index"][0].startswith("<script>")
+    assert set(report.suspicious_labels.columns["output"]) <= {evil, "<b>"}
+    assert report.suspicious_labels.columns["index"][0].startswith("<script>")
 
 
 def test_the_index_is_taken_over_where_it_says_something(tor, spoiled, held_out):
     _, y = spoiled
     named = pd.Series(y, index=[f"sample {row}" for row in range(len(y))])
-    columns = distillation_report(tor, *held_out, y_train=named).suspects.columns
+    columns = distillation_report(tor, *held_out, y_train=named).suspicious_labels.columns
     assert columns["index"][0] == f"sample {columns['row'][0]}"
     counted = distillation_report(tor, *held_out, y_train=pd.Series(y))
-    assert "index" not in counted.suspects.columns
+    assert "index" not in counted.suspicious_labels.columns
 
 
 class TestPipeline:
@@ -207,10 +247,10 @@ class TestPipeline:
         assert report.quality["student"] == by_hand.quality["student"]
         assert report.quality["student alone"] == by_hand.quality["student"]
         assert report.quality["teacher"] == by_hand.quality["teacher"]
-        columns = report.suspects.columns
+        columns = report.suspicious_labels.columns
         assert columns["index"].tolist() == (1000 + columns["row"]).tolist()
-        for row, said in zip(columns["index"][:3], columns["student"][:3], strict=True):
-            assert said == pytest.approx(pipeline.predict(X.loc[[row]])[0])
+        for row, student in zip(columns["index"][:3], columns["student"][:3], strict=True):
+            assert student == pytest.approx(pipeline.predict(X.loc[[row]])[0])
 
     def test_also_inside_a_search(self, pipeline, frame):
         search = GridSearchCV(pipeline, {"torregressor__student__lr": [0.02]}, cv=2).fit(*frame)
@@ -220,7 +260,7 @@ class TestPipeline:
     def test_displays_take_it_too(self, pipeline, frame):
         X, y = frame
         display = TeacherAgreementDisplay.from_estimator(pipeline, X, y)
-        assert_allclose(display.student[:, 0], pipeline.predict(X))
+        assert_allclose(display.student_prediction[:, 0], pipeline.predict(X))
         noise = LabelNoiseDisplay.from_estimator(pipeline, X, y)
         assert_allclose(noise.residual[:, 0], y - pipeline[-1].teacher_prediction_)
         assert len(TrainingDisplay.from_estimator(pipeline).train_loss) == 3
@@ -260,10 +300,35 @@ def test_a_route_is_part_of_the_report(routed, held_out):
     assert reasons == ("the rule was given",)
 
 
+def test_decisions_are_read_from_the_verdict(routed, held_out):
+    """The names of rules are for people to read."""
+    trusting, strict = copy.copy(routed), copy.copy(routed)
+    trusting.verdict_ = SimpleNamespace(rules=[None])
+    strict.verdict_ = SimpleNamespace(rules=[object()])
+    (head, _), (other, _) = (
+        distillation_report(model, *held_out).decisions[0] for model in (trusting, strict)
+    )
+    target = "The student's target is 50% teacher and 50% (repaired) label."
+    assert head == f"All labels are trusted. {target}"
+    rejected = routed.outlier_mask_.mean()
+    assert other.startswith("Rule: ThresholdRule(")
+    assert other.endswith(f". {rejected:.1%} of the labels are rejected. {target}")
+
+
+def test_an_estimator_without_a_verdict_has_decisions_all_the_same(routed, held_out):
+    """So it is with an estimator from a file of an earlier version."""
+    old = copy.copy(routed)
+    vars(old).pop("verdict_", None)
+    head, _ = distillation_report(old, *held_out).decisions[0]
+    assert head.startswith("Rule: ThresholdRule(")
+
+
 def test_sizes_of_teachers(spoiled):
     X, y = spoiled
     forest = RandomForestRegressor(2, max_depth=1, random_state=0)
     assert size_of(make_pipeline(StandardScaler(), forest).fit(X, y)) == (6, "nodes of trees")
+    search = GridSearchCV(forest, {"max_depth": [1]}, cv=2).fit(X, y)
+    assert size_of(search) == (6, "nodes of trees")
     assert size_of(object()) == (None, "")
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from sklearn_regkd.losses.criterion import SupervisionCriterion
 from sklearn_regkd.losses.gradient import element_gradient, is_closed, output_gradient
-from sklearn_regkd.losses.modules import LEARNED, LOSSES, STACKABLE, element_loss
+from sklearn_regkd.losses.modules import BATCHED_LOSSES, LEARNED, LOSSES, element_loss
 
 VALUES = st.floats(-50, 50, width=32).filter(lambda v: v == 0 or abs(v) > 1e-3)
 
@@ -23,7 +23,7 @@ def by_autograd(loss, prediction, label):
 
 class TestElement:
     @given(
-        st.sampled_from(sorted(STACKABLE)),
+        st.sampled_from(sorted(BATCHED_LOSSES)),
         hnp.arrays(np.float32, st.tuples(st.integers(1, 9), st.integers(1, 3)), elements=VALUES),
         st.integers(0, 100),
     )
@@ -37,7 +37,7 @@ class TestElement:
         torch.testing.assert_close(gradient, expected[1])
 
     def test_which_are_closed(self):
-        closed = {name for name in STACKABLE if is_closed(element_loss(name, 1))}
+        closed = {name for name in BATCHED_LOSSES if is_closed(element_loss(name, 1))}
         assert closed == {"squared_error", "absolute_error", "huber"}
         assert not is_closed(element_loss(lambda s, y: (s - y) ** 4, 1))
 

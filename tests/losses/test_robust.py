@@ -7,42 +7,25 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from sklearn_regkd.losses import absolute_error, huber_loss, squared_error, tukey_loss
+from tests.helpers import batches, gradient, on_grid
 
 quick = settings(max_examples=30, deadline=None)
-shapes = st.one_of(st.tuples(st.integers(1, 20)), st.tuples(st.integers(1, 9), st.integers(1, 3)))
-# Multiples of 1/64 have exact sums and differences.
-on_grid = st.integers(-4096, 4096).map(lambda i: i / 64)
 positive = st.floats(0.1, 50)
 
 LOSSES = [squared_error, absolute_error, huber_loss, tukey_loss]
 all_losses = pytest.mark.parametrize("loss", LOSSES)
 
 
-@st.composite
-def pairs(draw, elements=on_grid):
-    """Student and label of one shape, float64."""
-    values = draw(arrays(np.float64, (2, *draw(shapes)), elements=elements))
-    return tuple(torch.tensor(values))
-
-
 def column(values):
     return torch.tensor(values, dtype=torch.float64)
-
-
-def gradient(loss, prediction, label, **kwargs):
-    """Gradient of the summed loss with respect to the prediction."""
-    leaf = prediction.clone().requires_grad_()
-    loss(leaf, label, **kwargs, reduction="sum").backward()
-    return leaf.grad
 
 
 @all_losses
 class TestAllLosses:
     @quick
-    @given(batch=pairs())
+    @given(batch=batches(2))
     def test_zero_exactly_at_the_label_and_positive_elsewhere(self, loss, batch):
         s, y = batch
         value = loss(s, y)
@@ -50,7 +33,7 @@ class TestAllLosses:
         assert torch.equal(value == 0, s == y)
 
     @quick
-    @given(batch=pairs(), shift=on_grid)
+    @given(batch=batches(2), shift=on_grid)
     def test_depends_on_the_distance_only(self, loss, batch, shift):
         s, y = batch
         value = loss(s, y)
@@ -59,7 +42,7 @@ class TestAllLosses:
         assert torch.equal(loss(y, s), value)
 
     @quick
-    @given(batch=pairs())
+    @given(batch=batches(2))
     def test_never_falls_with_the_distance(self, loss, batch):
         s, y = batch
         order = (s - y).abs().flatten().argsort()
@@ -69,7 +52,7 @@ class TestAllLosses:
         assert (slope * (s - y) >= 0).all()
 
     @quick
-    @given(batch=pairs(), random=st.randoms(use_true_random=False))
+    @given(batch=batches(2), random=st.randoms(use_true_random=False))
     def test_order_of_rows(self, loss, batch, random):
         s, y = batch
         order = list(range(len(s)))
@@ -81,7 +64,7 @@ class TestAllLosses:
             )
 
     @quick
-    @given(batch=pairs(), at=st.integers(0, 20))
+    @given(batch=batches(2), at=st.integers(0, 20))
     def test_split_into_two_batches(self, loss, batch, at):
         s, y = batch
         first, second = (s[:at], y[:at]), (s[at:], y[at:])
@@ -92,7 +75,7 @@ class TestAllLosses:
         )
 
     @quick
-    @given(batch=pairs(), data=st.data())
+    @given(batch=batches(2), data=st.data())
     def test_integer_weight_is_repetition_and_zero_is_absence(self, loss, batch, data):
         s, y = batch
         n = len(s)
@@ -122,7 +105,7 @@ class TestAllLosses:
         torch.testing.assert_close(s.grad, expected)
 
     @settings(max_examples=10, deadline=None)
-    @given(batch=pairs(st.floats(-8, 8)))
+    @given(batch=batches(2, st.floats(-8, 8)))
     def test_gradient_equals_the_numerical_one(self, loss, batch):
         s, y = batch
         if loss is absolute_error:
@@ -131,7 +114,7 @@ class TestAllLosses:
         assert torch.autograd.gradcheck(lambda x: loss(x, y), (s.requires_grad_(),))
 
     @quick
-    @given(batch=pairs())
+    @given(batch=batches(2))
     def test_single_precision(self, loss, batch):
         s, y = batch
         # Tukey subtracts from 1: its rounding is absolute, of the size of its plateau
@@ -153,7 +136,7 @@ class TestAllLosses:
 
 
 @quick
-@given(pairs(st.floats(-1e6, 1e6)))
+@given(batches(2, st.floats(-1e6, 1e6)))
 def test_squared_and_absolute_formulas(batch):
     s, y = batch
     difference = s.numpy() - y.numpy()
@@ -164,7 +147,7 @@ def test_squared_and_absolute_formulas(batch):
 
 class TestHuber:
     @quick
-    @given(pairs(), positive)
+    @given(batches(2), positive)
     def test_formula(self, batch, delta):
         s, y = batch
         d = np.abs(s.numpy() - y.numpy())
@@ -172,7 +155,7 @@ class TestHuber:
         np.testing.assert_allclose(huber_loss(s, y, delta=delta), expected, rtol=1e-12)
 
     @quick
-    @given(pairs())
+    @given(batches(2))
     def test_equals_the_squared_error_within_delta(self, batch):
         s, y = batch
         # no distance on the grid exceeds 128
@@ -209,7 +192,7 @@ class TestHuber:
         assert torch.equal(value, torch.tensor([[5.0, 9.0]]))
 
     @quick
-    @given(pairs(), positive, positive)
+    @given(batches(2), positive, positive)
     def test_scale(self, batch, delta, a):
         s, y = batch
         torch.testing.assert_close(
@@ -222,7 +205,7 @@ class TestHuber:
 
 class TestTukey:
     @quick
-    @given(pairs(), positive, st.floats(0.5, 10))
+    @given(batches(2), positive, st.floats(0.5, 10))
     def test_formula_and_bound(self, batch, scale, c):
         s, y = batch
         cut = c * scale
@@ -263,7 +246,7 @@ class TestTukey:
         assert torch.equal(gradient(tukey_loss, s, y), torch.zeros(2))
 
     @quick
-    @given(pairs(), positive, positive)
+    @given(batches(2), positive, positive)
     def test_scale(self, batch, scale, a):
         s, y = batch
         torch.testing.assert_close(

@@ -1,5 +1,7 @@
 """A training that was killed goes on from its file and ends where it would have ended."""
 
+import errno
+import itertools
 import json
 import os
 import signal
@@ -155,8 +157,8 @@ def killed(tmp_path_factory):
     """The folder in which processes that were killed have left their files."""
     folder = tmp_path_factory.mktemp("killed")
     script = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        f"import {Path(__file__).stem} as cases; cases.kill_all({str(folder)!r})"
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+        f"import {__name__} as cases; cases.kill_all({str(folder)!r})"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -231,11 +233,12 @@ class TestKilled:
         (state, tensors), (other_state, other) = (
             capture(getattr(e, "student_", e).net_) for e in (resumed, whole)
         )
-        assert state["parts"] == other_state["parts"]
+        parts = state["dict"]["parts"]
+        assert parts == other_state["dict"]["parts"]
         assert all(
             torch.equal(tensor, other[place])
             for place, tensor in tensors.items()
-            if {"$tensor": place} in _values(state["parts"])
+            if {"tensor": place} in _values(parts)
         )
 
     def test_early_stopping_remembers_the_best_weights_and_its_patience(self, killed):
@@ -363,13 +366,42 @@ class TestFile:
         assert written == pytest.approx([1, 7.1, 12.2])
 
     def test_a_full_disk_does_not_end_the_training(self, eager, monkeypatch, tmp_path):
-        def full(*args):
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr(checkpoint, "write_checkpoint", full)
+        failing_writes(monkeypatch, range(100))
         with pytest.warns(UserWarning, match="could not be written: .*No space left"):
             fitted = student(checkpoint=tmp_path / "c").fit(*table())
         assert fitted.n_iter_ == 9
+
+    def test_it_is_written_again_when_there_is_room(self, eager, monkeypatch, tmp_path):
+        X, y = table()
+        failing_writes(monkeypatch, range(3))
+        with pytest.warns(UserWarning, match="could not be written: .*No space left"):
+            interrupt(student(checkpoint=tmp_path / "c"), X, y, monkeypatch)
+        trained = count_epochs(monkeypatch)
+        resumed = student(checkpoint=tmp_path / "c").fit(X, y)
+        assert trained[0] == KILLED + 1
+        assert np.array_equal(resumed.predict(X), student().fit(X, y).predict(X))
+
+    def test_of_an_earlier_layout_is_replaced(self, eager, monkeypatch, tmp_path):
+        X, y = table()
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoint, "VERSION", checkpoint.VERSION - 1)
+            interrupt(student(checkpoint=tmp_path / "c"), X, y, patch)
+        trained = count_epochs(monkeypatch)
+        with pytest.warns(UserWarning, match="an earlier version: it is not used"):
+            student(checkpoint=tmp_path / "c").fit(X, y)
+        assert trained[0] == 1
+
+
+def failing_writes(monkeypatch, numbers):
+    """Let the disk be full at the writes of these numbers, from 0."""
+    write, count = checkpoint.write_file, itertools.count()
+
+    def full(*args):
+        if next(count) in numbers:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(*args)
+
+    monkeypatch.setattr(checkpoint, "write_file", full)
 
 
 def _pass(clock, seconds):

@@ -243,8 +243,8 @@ def both(tmp_path_factory):
     folder = tmp_path_factory.mktemp("both")
     file = folder / "work.py"
     file.write_text(
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        f"import {Path(__file__).stem} as tests; tests.work({str(folder)!r})\n"
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+        f"import {__name__} as tests; tests.work({str(folder)!r})\n"
     )
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(file)]
     process = subprocess.run(

@@ -1,0 +1,160 @@
+"""All that was given to the `fit` of a distillation estimator, validated once."""
+
+from typing import Any
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator
+from sklearn.utils.metadata_routing import process_routing
+
+from sklearn_regkd.preprocessing.scaling import fit_target_scaling
+from sklearn_regkd.preprocessing.validation import (
+    as_columns,
+    check_fit_data,
+    check_predict_data,
+    check_weight,
+)
+from sklearn_regkd.supervision.methods import DistillationMethods
+from sklearn_regkd.teachers.cross_fit import make_folds, predict_teacher_cached, teacher_rows
+from sklearn_regkd.teachers.ensemble import TeacherEnsemble, as_ensemble
+from sklearn_regkd.teachers.fit_data import FitData
+from sklearn_regkd.teachers.hints import check_hints
+from sklearn_regkd.teachers.kinds import (
+    check_default_rows,
+    check_teacher,
+    is_fitted_teacher,
+    own_teacher,
+    weight_params,
+)
+from sklearn_regkd.teachers.refit import check_route
+from sklearn_regkd.teachers.route import as_route
+from sklearn_regkd.utils.cache import open_memory
+from sklearn_regkd.utils.random import fill_random_states, own_random_state
+
+
+def check_data(
+    distiller: Any,
+    student: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    teacher_prediction: Any,
+    teacher_route: Any,
+    X_unlabeled: Any,
+) -> FitData:
+    """Validate the arguments of `fit`, and draw the folds; nothing is fitted yet.
+
+    Parameters
+    ----------
+    distiller : BaseDistiller
+        The estimator whose fit this is. Names and number of the features are noted in it.
+    student : StudentRegressor
+        Its student, owned by this fit; seeds that it lacks are drawn.
+    X, y, sample_weight, teacher_prediction, teacher_route, X_unlabeled : array-like or None
+        The arguments of `fit`.
+
+    Raises
+    ------
+    TypeError
+        If the teacher is of a kind that cannot be used.
+    ValueError
+        Bad data, or arguments that exclude each other.
+    """
+    teacher = as_ensemble(distiller.teacher)
+    if isinstance(teacher, TeacherEnsemble):
+        teacher.check()
+    check_teacher(teacher)
+    if teacher_prediction is not None and distiller.teacher is not None:
+        raise ValueError(
+            "both teacher and teacher_prediction were given: set teacher=None to use the "
+            "predictions, or leave teacher_prediction away"
+        )
+    X_array, y, distiller._y_ndim = check_fit_data(
+        distiller,
+        student._encode_categories(X),
+        y,
+        allow_nd=student.module is not None,
+        allow_nan=student._takes_missing(),
+    )
+    weight = check_weight(sample_weight, X_array)
+    every_weight = np.ones(len(y)) if weight is None else weight
+    used = every_weight > 0
+    scaling = fit_target_scaling(y[used], every_weight[used])
+    random_state = own_random_state(distiller.random_state)
+    fill_random_states(student, random_state)
+    cache = open_memory(distiller.memory)
+    is_default = teacher is None and teacher_prediction is None
+    params: dict[str, np.ndarray] = {}
+    if teacher_prediction is None:
+        if is_default:
+            check_default_rows(X, X_array.shape)
+        teacher = own_teacher(teacher, y.shape[1], random_state, len(y))
+        params = _teacher_params(distiller, teacher, weight)
+        teacher_X, prediction = teacher_rows(teacher, X, X_array), None
+        if is_fitted_teacher(teacher):
+            prediction = predict_teacher_cached(cache, teacher, teacher_X, y.shape[1])
+    else:
+        teacher_X = X
+        prediction = as_columns(teacher_prediction, len(y), y.shape[1], "teacher_prediction")
+    extra, teacher_extra = None, None
+    if X_unlabeled is not None:
+        if teacher is not None:
+            student._columns.require_frame(X_unlabeled)
+        shape, allow_nan = X_array.shape[1:], student._takes_missing()
+        coded = student._columns.transform(X_unlabeled)
+        extra = check_predict_data(distiller, coded, shape, allow_nan)
+        teacher_extra = teacher_rows(teacher, X_unlabeled, extra)
+    return FitData(
+        X=X_array,
+        y=y,
+        weight=every_weight,
+        scaling=scaling,
+        student=student,
+        teacher=teacher,
+        teacher_X=teacher_X,
+        teacher_params=params,
+        is_default_teacher=is_default,
+        teacher_prediction=prediction,
+        teacher_route=None if teacher_route is None else as_route(teacher_route, y.shape),
+        folds=make_folds(distiller.cv, len(y), random_state),
+        random_state=random_state,
+        cache=cache,
+        n_jobs=distiller.n_jobs,
+        X_unlabeled=extra,
+        teacher_X_unlabeled=teacher_extra,
+    )
+
+
+def _teacher_params(
+    distiller: BaseEstimator, teacher: Any, weight: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    """Return the teacher's fit parameters, by metadata routing where that is switched on."""
+    if weight is None or is_fitted_teacher(teacher):
+        return {}
+    if get_config()["enable_metadata_routing"]:
+        return dict(process_routing(distiller, "fit", sample_weight=weight).teacher.fit)
+    return weight_params(teacher, weight)
+
+
+def check_methods(data: FitData, methods: DistillationMethods) -> None:
+    """Refuse methods that data or teacher cannot serve, before anything is fitted.
+
+    Raises
+    ------
+    TypeError
+        If the teacher has no route, or nothing to give hints of.
+    ValueError
+        If methods and extra rows exclude each other, or nobody could label these rows.
+    """
+    if data.X_unlabeled is not None:
+        methods.refuse_extra_rows("X_unlabeled")
+    has_extra_rows = data.X_unlabeled is not None or methods.synthetic is not None
+    if has_extra_rows and data.teacher is None:
+        raise ValueError(
+            "X_unlabeled and synthetic rows are labelled by the teacher: pass a teacher, not "
+            "its predictions"
+        )
+    if methods.route is not None:
+        check_route(data, methods.route)
+    if methods.hints is not None:
+        check_hints(data.teacher, methods.hints.layer)

@@ -1,0 +1,124 @@
+"""Hints in a fit: what they teach the student, and what is refused."""
+
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV
+from skorch import NeuralNetRegressor
+from skorch.callbacks import EarlyStopping
+
+from sklearn_regkd import DistilledRegressor
+from sklearn_regkd.networks.features import last_linear, watch
+from sklearn_regkd.supervision.hints import Hints
+from sklearn_regkd.teachers.hints import hint_features
+from tests.helpers import pure_distillation, small_student, tanh_network
+
+
+class TestFit:
+    def test_hidden_layer_knows_more_of_the_leaves(self, friedman):
+        X, y = friedman
+        seen = None
+        errors = {}
+        for name, hints in {"without": None, "with": Hints(weight=3.0)}.items():
+            model = pure_distillation(student=small_student(max_epochs=60), hints=hints).fit(X, y)
+            seen = (
+                hint_features(model.teacher_, X, "leaves", 32, np.random.RandomState(0))
+                if seen is None
+                else seen
+            )
+            module = model.student_.net_.module_
+            hidden = watch(module, last_linear(module), X, before=True)
+            errors[name] = 1 - LinearRegression().fit(hidden, seen).score(hidden, seen)
+        assert errors["with"] < 0.9 * errors["without"]
+
+    def test_weight_zero_changes_nothing(self, friedman):
+        X, y = friedman
+        student = small_student(random_state=0)
+        with_adapter = pure_distillation(student=student, hints=Hints(weight=0.0)).fit(X, y)
+        without = pure_distillation(student=student).fit(X, y)
+        np.testing.assert_allclose(with_adapter.predict(X), without.predict(X), rtol=1e-5)
+
+    @pytest.mark.parametrize("params", [{"heads": 2}, {"route": 3}, {"revision": "label"}])
+    def test_together_with(self, friedman, params):
+        X, y = friedman
+        model = pure_distillation(hints=Hints(attentive=True), **params).fit(X, y)
+        assert np.isfinite(model.predict(X)).all()
+
+    def test_early_stopping_is_decided_without_the_hints(self, friedman):
+        X, y = friedman
+        student = small_student(early_stopping=True, net_params={"callbacks": [EarlyStopping()]})
+        model = pure_distillation(student=student, hints="leaves").fit(X, y)
+        assert np.isfinite(model.predict(X)).all()
+
+    def test_two_outputs_images_and_weights(self, friedman):
+        X, y = friedman
+        Y = np.column_stack([y, X[:, 0]])
+        weight = np.where(np.arange(len(X)) % 3, 1.0, 0.0)
+        model = pure_distillation(RandomForestRegressor(10), hints="leaves").fit(
+            X, Y, sample_weight=weight
+        )
+        assert model.predict(X).shape == Y.shape
+
+    def test_reproducible(self, friedman):
+        X, y = friedman
+        first, second = (pure_distillation(hints="leaves").fit(X, y).predict(X) for _ in range(2))
+        assert np.array_equal(first, second)
+
+    def test_grid_over_nested_names(self, friedman):
+        X, y = friedman
+        grid = {"hints__weight": [0.0, 0.3], "hints__n_components": [4]}
+        search = GridSearchCV(pure_distillation(hints=Hints()), grid, cv=2).fit(X, y)
+        assert search.best_estimator_.hints.n_components == 4
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("teacher", "hints", "error", "message"),
+        [
+            (LinearRegression(), "leaves", TypeError, "LinearRegression has no leaves; these have"),
+            (tanh_network(), "leaves", TypeError, "of a network name a layer instead"),
+            (
+                RandomForestRegressor(5),
+                "0",
+                TypeError,
+                "is not a network; of trees take 'leaves'",
+            ),
+            (tanh_network(), "tail", ValueError, "Sequential has no layer 'tail'; it has: 0, 1, 2"),
+        ],
+    )
+    def test_teachers_without(self, friedman, teacher, hints, error, message):
+        with pytest.raises(error, match=message):
+            pure_distillation(teacher, hints=hints).fit(*friedman)
+
+    def test_layer_of_a_net_that_is_fitted_here(self, friedman):
+        teacher = NeuralNetRegressor(tanh_network, max_epochs=1, train_split=None, verbose=0)
+        X, y = friedman
+        with pytest.raises(ValueError, match="has no layer 'tail'; it has: 0, 1, 2"):
+            pure_distillation(teacher, hints="tail").fit(X, y)
+
+    def test_predictions_have_no_inside(self, friedman):
+        X, y = friedman
+        model = DistilledRegressor(student=small_student(), hints="leaves")
+        with pytest.raises(TypeError, match="predictions alone have no inside"):
+            model.fit(X, y, teacher_prediction=y)
+
+    def test_student_without_a_hidden_layer(self, friedman):
+        student = small_student().set_params(hidden_layer_sizes=())
+        with pytest.raises(ValueError, match="MLP has none before its last linear layer"):
+            pure_distillation(student=student, hints="leaves").fit(*friedman)
+
+    def test_further_rows(self, friedman):
+        X, y = friedman
+        with pytest.raises(ValueError, match="hints and synthetic exclude each other"):
+            pure_distillation(hints="leaves", synthetic="spunge").fit(X, y)
+        with pytest.raises(ValueError, match="hints and X_unlabeled exclude each other"):
+            pure_distillation(hints="leaves").fit(X, y, X_unlabeled=X)
+
+    @pytest.mark.parametrize(
+        "hints",
+        [3, Hints(layer=3), Hints(weight=-1), Hints(n_components=0), Hints(attentive="yes"), ""],
+    )
+    def test_bad_parameters(self, friedman, hints):
+        with pytest.raises(ValueError, match=r"unknown; known: None|must be"):
+            pure_distillation(hints=hints).fit(*friedman)

@@ -1,0 +1,94 @@
+"""Kinds of teachers: which are fitted here, how many outputs they take, and their weights."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import Ridge
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from skorch import NeuralNetRegressor
+
+from sklearn_regkd.teachers.kinds import (
+    default_teacher,
+    is_fitted_teacher,
+    is_torch,
+    own_teacher,
+    weight_params,
+)
+
+WEIGHT = np.ones(3)
+
+
+def own(teacher, n_outputs=1, seed=0):
+    return own_teacher(teacher, n_outputs, np.random.RandomState(seed))
+
+
+def test_many_rows_get_more_trees():
+    few, many = default_teacher(100), default_teacher(10_000)
+    assert few.loss == many.loss == "absolute_error"
+    assert few.max_iter < many.max_iter
+    assert many.early_stopping
+
+
+def test_the_own_teacher_is_a_copy_with_a_seed():
+    given = GradientBoostingRegressor()
+    copy, again, other = own(given), own(given), own(given, seed=1)
+    assert copy is not given
+    assert given.random_state is None
+    assert copy.random_state == again.random_state != other.random_state
+    assert own(GradientBoostingRegressor(random_state=7)).random_state == 7
+
+
+def test_teachers_of_one_output_are_repeated_for_more():
+    assert isinstance(own(HistGradientBoostingRegressor(), 2), MultiOutputRegressor)
+    assert isinstance(own(HistGradientBoostingRegressor(), 1), HistGradientBoostingRegressor)
+    assert isinstance(own(Ridge(), 2), Ridge)
+
+
+def test_a_module_is_copied_into_evaluation_mode():
+    module = torch.nn.Linear(2, 1)
+    copy = own(module)
+    assert copy is not module
+    assert not copy.training
+    assert module.training
+    frozen = FrozenEstimator(Ridge())
+    assert own(frozen) is frozen
+
+
+def test_which_are_used_as_they_are():
+    assert is_fitted_teacher(torch.nn.Linear(2, 1))
+    assert is_fitted_teacher(FrozenEstimator(Ridge()))
+    assert not is_fitted_teacher(Ridge())
+
+
+def test_which_compute_with_torch():
+    net = NeuralNetRegressor(torch.nn.Linear(2, 1))
+    for teacher in (net, make_pipeline(StandardScaler(), net), FrozenEstimator(net)):
+        assert is_torch(teacher)
+    assert not is_torch(make_pipeline(StandardScaler(), Ridge()))
+
+
+@pytest.mark.parametrize(
+    ("teacher", "name"),
+    [
+        (Ridge(), "sample_weight"),
+        (MultiOutputRegressor(Ridge()), "sample_weight"),
+        (make_pipeline(StandardScaler(), Ridge()), "ridge__sample_weight"),
+        (make_pipeline(make_pipeline(Ridge())), "pipeline__ridge__sample_weight"),
+    ],
+)
+def test_weights_have_the_name_that_the_teacher_takes(teacher, name):
+    assert list(weight_params(teacher, WEIGHT)) == [name]
+    assert weight_params(teacher, WEIGHT)[name] is WEIGHT
+    assert weight_params(teacher, None) == {}
+
+
+def test_no_weights_for_teachers_that_take_none():
+    assert weight_params(FrozenEstimator(KNeighborsRegressor()), WEIGHT) == {}
+    for teacher in (KNeighborsRegressor(), NeuralNetRegressor(torch.nn.Linear(2, 1))):
+        with pytest.raises(ValueError, match=r"teacher \w+ does not take sample_weight"):
+            weight_params(teacher, WEIGHT)

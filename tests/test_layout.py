@@ -1,0 +1,88 @@
+"""Tests mirror the package: what a module does is tested in the file of its name."""
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "sklearn_regkd"
+
+# What has no file of tests of its own name, and where it is tested instead.
+ELSEWHERE = {
+    # Seen in a fit alone.
+    "estimators/check_data.py": "estimators/test_base.py",
+    "estimators/params.py": "estimators/test_student.py",
+    "estimators/student_training.py": "estimators/test_student.py",
+    "label_noise/detect.py": "estimators/test_distilled.py",
+    "out_of_core/supervise.py": "out_of_core/test_distill.py",
+    "teachers/refit.py": "estimators/test_base.py",
+    "training/build.py": "estimators/test_student.py",
+    "training/deferred.py": "estimators/test_search.py",
+    "training/incremental.py": "estimators/test_partial_fit.py",
+    "training/net.py": "estimators/test_student.py",
+    "training/train.py": "estimators/test_student.py",
+    # Data, or a view of data, without anything of its own.
+    "teachers/fit_data.py": "label_noise/test_out_of_fold.py",
+    "teachers/interface.py": "supervision/test_methods.py",
+    # Parts of one file, one page or one table that are tested together.
+    "export/report.py": "export/test_int8.py",
+    "inspection/agreement.py": "inspection/test_displays.py",
+    "inspection/label_noise.py": "inspection/test_displays.py",
+    "inspection/make_report.py": "inspection/test_report.py",
+    "inspection/measures.py": "inspection/test_report.py",
+    "inspection/page.py": "inspection/test_report.py",
+    "inspection/route.py": "inspection/test_displays.py",
+    "inspection/style.py": "inspection/test_displays.py",
+    "inspection/suspicious_labels.py": "inspection/test_report.py",
+    "inspection/tables.py": "inspection/test_report.py",
+    "inspection/training.py": "inspection/test_displays.py",
+    "inspection/training_rows.py": "inspection/test_report.py",
+    "persistence/json_params.py": "persistence/test_estimator_file.py",
+    "persistence/mixin.py": "persistence/test_estimator_file.py",
+    "persistence/student_file.py": "persistence/test_estimator_file.py",
+    "persistence/verdict_file.py": "persistence/test_estimator_file.py",
+    "training/batched_layers.py": "training/test_manual_backward.py",
+}
+# Tests of several modules at once.
+ACROSS = {
+    "estimators/test_common.py",
+    "estimators/test_images.py",
+    "estimators/test_inside_sklearn.py",
+    "estimators/test_losses_by_name.py",
+    "golden/test_decisions.py",
+    "inspection/test_browser.py",
+    "inspection/test_displays.py",
+    "preprocessing/test_finite.py",
+    "preprocessing/test_meaning.py",
+    "preprocessing/test_refused.py",
+    "training/test_flat_optimizer.py",
+}
+
+
+def modules():
+    """Return the modules of all rooms, as paths within the package."""
+    paths = (path for path in PACKAGE.glob("*/*.py") if path.name != "__init__.py")
+    return {path.relative_to(PACKAGE).as_posix() for path in paths}
+
+
+def test_each_module_has_tests_of_its_name():
+    def has_tests(module):
+        room, name = module.split("/")
+        return (TESTS / room / f"test_{name}").exists()
+
+    without = {module for module in modules() if not has_tests(module)}
+    assert without == set(ELSEWHERE)
+    for module, tests in ELSEWHERE.items():
+        assert (TESTS / tests).exists(), f"{module}: {tests} is gone"
+
+
+def test_each_file_of_tests_has_the_name_of_a_module():
+    files = {path.relative_to(TESTS).as_posix() for path in TESTS.glob("*/test_*.py")}
+    named = {module.replace("/", "/test_") for module in modules()}
+    assert files - named == ACROSS
+
+
+@pytest.mark.parametrize("room", sorted({path.parent.name for path in TESTS.glob("*/test_*.py")}))
+def test_each_room_is_a_package(room):
+    """Files of one name in two rooms are two modules only there."""
+    assert (TESTS / room / "__init__.py").exists()

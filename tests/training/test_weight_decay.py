@@ -1,0 +1,266 @@
+"""The trial of weight decays: what it tries, what it ignores, and which way it leans."""
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_regkd.supervision.validation_targets import ValidationTargets
+from sklearn_regkd.training import weight_decay as pilot
+from sklearn_regkd.training.batched_mlp import MLPConfig, train_batched
+from sklearn_regkd.training.weight_decay import (
+    DEFAULT_WEIGHT_DECAY,
+    FEWEST_ROWS_TRIED,
+    SPLITS,
+    TEACHER_WEIGHT_DECAYS,
+    WEIGHT_DECAYS,
+    choose_weight_decay,
+)
+
+RECIPE = MLPConfig((16,), "silu", 2, 0, lr=0.02, batch_size=64, n_steps=300)
+SHORT = MLPConfig((4,), "silu", 0, 0, lr=0.02, batch_size=64, n_steps=20)
+
+
+def table(n, n_inputs=2, n_outputs=1):
+    """Inputs, a smooth function of them, and noise of the same size."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, n_inputs)).astype(np.float32)
+    clean = np.column_stack([np.sin(2 * X[:, 0] + k) + X[:, 1] for k in range(n_outputs)])
+    return X, clean, rng.standard_normal((n, n_outputs))
+
+
+def choose(X, label, weight=None, losses=("squared_error",), seed=0, recipe=RECIPE, rehearsal=None):
+    weight = np.ones(len(label)) if weight is None else weight
+    return choose_weight_decay(recipe, np.asarray(X), label, weight, losses, seed, rehearsal)
+
+
+def rehearse(told, n_parts=3):
+    """A fifth of the rows is left out in each part; `told` is learned whichever that is."""
+    part = np.minimum(np.arange(len(told)) % 5, n_parts)
+    return ValidationTargets(part, np.stack([told] * n_parts))
+
+
+@pytest.fixture
+def trials(monkeypatch):
+    """Arguments and results of the trainings that were started."""
+    calls = []
+
+    def recorded(*args):
+        calls.append((*args, train_batched(*args)))
+        return calls[-1][-1]
+
+    monkeypatch.setattr(pilot, "train_batched", recorded)
+    return calls
+
+
+class TestChoice:
+    @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber", "tukey"])
+    def test_noise_wants_more_than_a_clean_function(self, loss):
+        X, clean, _ = table(600)
+        few, _, noise = table(100)
+        (for_clean,) = choose(X, clean, losses=[loss])
+        (for_noise,) = choose(few, noise, losses=[loss])
+        assert for_noise > for_clean
+
+    @pytest.mark.parametrize("n_outputs", [1, 2])
+    @pytest.mark.parametrize("n", [50, 51, 120])
+    def test_one_of_those_tried_for_each_loss(self, n, n_outputs):
+        X, clean, noise = table(n, n_outputs=n_outputs)
+        losses = ["absolute_error", "huber", "squared_error"]
+        for label in (clean, noise, 0 * clean):
+            chosen = choose(X, label, losses=losses, recipe=SHORT)
+            assert len(chosen) == 3
+            assert set(chosen) <= set(WEIGHT_DECAYS)
+            assert all(type(value) is float for value in chosen)
+
+    def test_in_doubt_the_larger_one(self, monkeypatch):
+        X, _, noise = table(100)
+        chosen = []
+        for in_doubt in (0.0, 0.5, 1e6):
+            monkeypatch.setattr(pilot, "IN_DOUBT", in_doubt)
+            chosen += choose(X, noise, seed=1, recipe=SHORT)
+        assert chosen == sorted(chosen)
+        assert chosen[-1] == max(WEIGHT_DECAYS)
+
+    @pytest.mark.parametrize(
+        ("loss", "expected"), [("squared_error", 3.0), ("absolute_error", 0.03), ("huber", 0.03)]
+    )
+    def test_error_that_counts(self, monkeypatch, loss, expected):
+        # The first candidate is right about most rows and far off in a few,
+        # the last one is a little off in all.
+        class Prepared:
+            def predict(self, scores):
+                said = np.full((len(WEIGHT_DECAYS), SPLITS, len(scores), 1), 50.0)
+                said[0], said[-1] = 0.0, 2.0
+                said[0, :, ::10] = 10.0
+                return said.reshape(-1, len(scores), 1)
+
+        monkeypatch.setattr(pilot, "train_batched", lambda *args: Prepared())
+        X, clean, _ = table(500)
+        assert choose(X, 0 * clean, losses=[loss]) == [expected]
+
+
+class TestDeterminism:
+    def test_seed(self):
+        X, clean, noise = table(120)
+        label = clean + noise
+        first, same = (choose(X, label, seed=7, recipe=SHORT) for _ in range(2))
+        assert first == same
+
+    def test_seed_decides_the_held_out_rows(self, trials):
+        X, clean, _ = table(100)
+        for seed in (0, 0, 1):
+            choose(X, clean, seed=seed, recipe=SHORT)
+        first, same, other = (call[1] for call in trials)
+        assert torch.equal(first, same)
+        assert not torch.equal(first, other)
+
+    def test_global_generators_are_left_alone(self):
+        X, clean, _ = table(100)
+        before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+        choose(X, clean, recipe=SHORT)
+        assert torch.equal(torch.get_rng_state(), before)
+        assert np.array_equal(np.random.get_state()[1], numpy_before)  # noqa: NPY002
+
+    def test_nothing_given_is_changed(self):
+        X, clean, _ = table(100)
+        weight = np.linspace(0.5, 1.5, 100)
+        given = [X.copy(), clean.copy(), weight.copy()]
+        choose(X, clean, weight, recipe=SHORT)
+        for before, after in zip(given, (X, clean, weight), strict=True):
+            assert np.array_equal(before, after)
+
+
+class TestWeights:
+    def test_rows_of_weight_zero_do_not_matter(self):
+        X, clean, noise = table(600)
+        spoiled = np.where(np.arange(600)[:, None] % 3, 3 * noise, clean)
+        weight = (np.arange(600) % 3 == 0).astype(float)
+        assert choose(X, spoiled, weight) == choose(X, clean, weight)
+        # where they count, they do matter
+        assert choose(X, spoiled) != choose(X, clean)
+
+    def test_networks_do_not_see_labels_of_weight_zero(self, trials):
+        X, clean, _ = table(100)
+        weight = (np.arange(100) % 4 > 0).astype(float)
+        spoiled = np.where(weight[:, None] > 0, clean, 1000.0)
+        choose(X, clean, weight, recipe=SHORT)
+        choose(X, spoiled, weight, recipe=SHORT)
+        plain, same = (call[-1].predict(torch.from_numpy(X)) for call in trials)
+        assert np.array_equal(plain, same)
+
+    @pytest.mark.parametrize("unit", [2.0**-10, 2.0**10])
+    def test_unit_does_not_matter(self, trials, unit):
+        X, clean, noise = table(100)
+        weight = np.linspace(0.5, 1.5, 100)
+        chosen = [choose(X, clean + noise, w, recipe=SHORT) for w in (weight, unit * weight)]
+        assert chosen[0] == chosen[1]
+        torch.testing.assert_close(trials[0][3], trials[1][3])
+
+
+class TestTrial:
+    @pytest.mark.parametrize("n", [1, 10, FEWEST_ROWS_TRIED - 1])
+    def test_too_few_rows_are_not_tried(self, trials, n):
+        assert FEWEST_ROWS_TRIED == 50
+        X, clean, _ = table(n)
+        assert choose(X, clean, losses=["huber", "squared_error"]) == [0.3, 0.3]
+        assert DEFAULT_WEIGHT_DECAY == 0.3
+        assert trials == []
+
+    def test_enough_rows_are(self, trials):
+        X, clean, _ = table(FEWEST_ROWS_TRIED)
+        choose(X, clean, recipe=SHORT)
+        assert len(trials) == 1
+
+    def test_every_loss_with_every_candidate(self, trials):
+        X, clean, _ = table(100)
+        choose(X, clean, losses=["huber", "squared_error"], recipe=SHORT)
+        ((recipe, _, target, _, losses, decay, *_),) = trials
+        pairs = {(loss, round(float(d), 6)) for loss, d in zip(losses, decay, strict=True)}
+        assert pairs == {(loss, d) for loss in ("huber", "squared_error") for d in WEIGHT_DECAYS}
+        assert len(target) == len(losses) == 2 * len(WEIGHT_DECAYS) * SPLITS
+        assert recipe.n_steps == SHORT.n_steps // 2
+
+    def test_a_fifth_is_held_out(self, trials):
+        X, clean, _ = table(100)
+        choose(X, clean, recipe=SHORT)
+        ((_, scores, target, weight, *_),) = trials
+        weight = weight.expand(target.shape)
+        assert ((weight == 0).sum(dim=1) == 20).all()
+        # the same three parts for all candidates
+        parts = weight[:SPLITS] == 0
+        assert (parts.sum(dim=0) <= 1).all()
+        assert torch.equal(weight == 0, parts.repeat(len(WEIGHT_DECAYS), 1, 1))
+        # and the other rows count 1 on average over all rows
+        torch.testing.assert_close(weight.mean(dim=1), torch.ones(len(target), 1))
+        # rows and labels stay together
+        order = [int((row == X).all(dim=1).nonzero()) for row in scores]
+        assert sorted(order) == list(range(100))
+        np.testing.assert_allclose(target[0], clean[order], rtol=1e-6)
+
+    def test_labels_held_out_are_not_learned(self, trials):
+        X, clean, _ = table(100)
+        choose(X, clean, recipe=SHORT)
+        held = (trials[0][3][1, :, 0] == 0).nonzero()[:, 0]
+        names = [int((row == X).all(dim=1).nonzero()) for row in trials[0][1][held]]
+        spoiled = clean.copy()
+        spoiled[names] += 100
+        choose(X, spoiled, recipe=SHORT)
+        plain, same = (call[-1].predict(torch.from_numpy(X)) for call in trials)
+        assert np.array_equal(plain[1::SPLITS], same[1::SPLITS])
+        assert not np.array_equal(plain[0], same[0])
+
+    def test_of_many_rows_a_selection_is_tried(self, trials, monkeypatch):
+        monkeypatch.setattr(pilot, "MOST_ROWS", 60)
+        X, clean, _ = table(500)
+        choose(X, clean, recipe=SHORT)
+        ((_, scores, target, *_),) = trials
+        assert scores.shape == (60, 2)
+        assert target.shape[1] == 60
+        assert len(scores.unique(dim=0)) == 60
+
+
+class TestRehearsal:
+    @pytest.mark.parametrize("n_parts", [2, 3])
+    def test_its_parts_are_held_out_and_its_labels_learned(self, trials, n_parts):
+        X, clean, noise = table(100)
+        told = np.stack([clean + k for k in range(n_parts)])
+        rehearsal = ValidationTargets(rehearse(clean, n_parts).fold, told)
+        (chosen,) = choose(X, noise, recipe=SHORT, rehearsal=rehearsal)
+        assert chosen in TEACHER_WEIGHT_DECAYS
+        ((_, scores, target, weight, _, decay, *_),) = trials
+        assert len(target) == len(decay) == n_parts * len(TEACHER_WEIGHT_DECAYS)
+        order = [int((row == X).all(dim=1).nonzero()) for row in scores]
+        assert sorted(order) == list(range(100))
+        for net in range(len(target)):
+            left_out = np.array(order)[weight[net, :, 0].numpy() == 0]
+            assert sorted(left_out) == [*np.flatnonzero(rehearsal.fold == net % n_parts)]
+            np.testing.assert_allclose(target[net], told[net % n_parts][order], rtol=1e-6)
+        assert [round(float(d), 6) for d in decay[::n_parts]] == list(TEACHER_WEIGHT_DECAYS)
+
+    def test_held_out_rows_are_compared_with_their_labels(self, trials):
+        X, clean, _ = table(300)
+        judged = [choose(X, label, rehearsal=rehearse(clean)) for label in (clean, -clean)]
+        first, second = (call[-1].predict(torch.from_numpy(X)) for call in trials)
+        assert np.array_equal(first, second)  # the same was learned
+        assert judged[0] != judged[1]  # and judged by other labels
+
+    def test_a_calm_teacher_wants_less_than_noisy_labels(self):
+        X, clean, noise = table(200)
+        (by_label,) = choose(X, clean + noise)
+        (by_teacher,) = choose(X, clean + noise, rehearsal=rehearse(clean))
+        assert by_teacher < by_label
+
+    def test_of_many_rows_a_selection_is_tried(self, trials, monkeypatch):
+        monkeypatch.setattr(pilot, "MOST_ROWS", 60)
+        X, clean, _ = table(500)
+        choose(X, clean, recipe=SHORT, rehearsal=rehearse(clean))
+        ((_, scores, target, *_),) = trials
+        assert scores.shape == (60, 2)
+        assert target.shape[1] == 60
+
+    def test_a_part_without_weight_is_no_trial(self, trials):
+        X, clean, _ = table(100)
+        rehearsal = rehearse(clean)
+        weight = (rehearsal.fold == 0).astype(float)
+        assert choose(X, clean, weight, rehearsal=rehearsal) == [DEFAULT_WEIGHT_DECAY]
+        assert trials == []
