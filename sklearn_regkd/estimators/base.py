@@ -203,7 +203,9 @@ class BaseDistiller(
         """
         check_fitted(self, "student_")
         student = self.student_
-        X = check_predict_data(self, student._codes(X), self._input_shape, student._takes_missing())
+        X = check_predict_data(
+            self, student._columns.transform(X), self._input_shape, student._takes_missing()
+        )
         return like_y(student._predict_columns(X, self.predict_head), self._y_ndim)
 
     def _own_student(self) -> StudentRegressor:

@@ -95,8 +95,11 @@ def check_data(
         prediction = as_columns(teacher_prediction, len(y), y.shape[1], "teacher_prediction")
     extra, teacher_extra = None, None
     if X_unlabeled is not None:
+        if teacher is not None:
+            student._columns.require_frame(X_unlabeled)
         shape, allow_nan = X_array.shape[1:], student._takes_missing()
-        extra = check_predict_data(distiller, student._codes(X_unlabeled), shape, allow_nan)
+        coded = student._columns.transform(X_unlabeled)
+        extra = check_predict_data(distiller, coded, shape, allow_nan)
         teacher_extra = teacher_rows(teacher, X_unlabeled, extra)
     route = None if teacher_route is None else as_route(teacher_route, y.shape)
     left_out = None
@@ -173,10 +176,11 @@ def check_methods(data: FitData, methods: DistillationMethods) -> None:
             "X_unlabeled and synthetic rows are labelled by the teacher: pass a teacher, not "
             "its predictions"
         )
-    if methods.synthetic is not None and data.student._codes.names:
+    names = data.student._columns.category_names
+    if methods.synthetic is not None and names:
         raise ValueError(
-            f"synthetic rows are made of numbers, and {data.student._codes.names} are columns of "
-            "categories: encode them in a Pipeline, or leave synthetic=None"
+            f"synthetic rows are made of numbers, and {names} are columns of categories: encode "
+            "them in a Pipeline, or leave synthetic=None"
         )
     if methods.route is not None:
         check_route(data, methods.route)

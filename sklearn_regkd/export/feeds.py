@@ -10,15 +10,15 @@ from sklearn.utils import check_array
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.export.graph import INPUT, OUTPUT
 from sklearn_regkd.export.wrapped import Wrapped, all_layers
-from sklearn_regkd.preprocessing.categories import is_frame
 from sklearn_regkd.preprocessing.error_messages import first_odd
+from sklearn_regkd.preprocessing.frames import is_frame
 from sklearn_regkd.preprocessing.validation import check_predict_data
 
 
 def student_rows(student: StudentRegressor, X: Any) -> np.ndarray:
     """Return rows as a student's network takes them, with codes for categories, or refuse them."""
     return check_predict_data(
-        student, student._codes(X), student._input_shape, student._takes_missing()
+        student, student._columns.transform(X), student._input_shape, student._takes_missing()
     )
 
 

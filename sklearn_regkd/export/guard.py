@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.preprocessing import OrdinalEncoder
 
 from sklearn_regkd.export.graph import Graph
-from sklearn_regkd.preprocessing.categories import is_frame
+from sklearn_regkd.preprocessing.frames import is_frame
 
 
 def guard_rows(

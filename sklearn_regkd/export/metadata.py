@@ -80,17 +80,17 @@ def categories_of(student: StudentRegressor) -> list[dict[str, Any]]:
         category that fit has not seen. Of an array, which holds numbers itself, the pairs
         are the numbers that the network tells apart.
     """
-    tables, codes = student.net_.module_, student._codes
-    encoded = codes.encoder.categories_ if codes.names else [None] * len(student._categorical)
+    tables, columns = student.net_.module_, student._columns
+    encoded: list[Any] = [*columns.categories] or [None] * len(columns.categorical)
     names = getattr(student, "feature_names_in_", range(student.n_features_in_))
     found = []
-    for column, known in zip(student._categorical, encoded, strict=True):
+    for column, known in zip(columns.categorical, encoded, strict=True):
         if known is None:
             of_column = tables.input_category_feature.cpu().numpy() == column
             values = tables.input_category_value.cpu().numpy()[of_column]
             pairs = [[value, value] for value in values.tolist()]
         else:
-            pairs = [[plain(one), i] for i, one in enumerate(known) if not is_missing(one)]
+            pairs = [[plain(value), code] for value, code in known.items()]
         found.append(
             {
                 "feature": plain(names[column]),
@@ -100,11 +100,6 @@ def categories_of(student: StudentRegressor) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def is_missing(value: Any) -> bool:
-    """Return whether a category is None or NaN, or pandas' NA, which equals nothing."""
-    return value is None or type(value).__name__ == "NAType" or bool(value != value)
 
 
 def plain(value: Any) -> Any:

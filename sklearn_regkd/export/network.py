@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.export.graph import Graph
 from sklearn_regkd.networks.inference import InferenceNetwork
+from sklearn_regkd.networks.scaling import FARTHEST
 from sklearn_regkd.preprocessing.error_messages import listed
 
 # What rounding to single precision may do to an input of the network, whose scale is 1.
@@ -54,7 +55,7 @@ def write_student(graph: Graph, student: StudentRegressor, head: str, X: str, dt
     """
     network = inference_network(student, np.float32)
     entrance = inference_network(student, dtype)
-    hidden = _enter(graph, entrance, X, student._takes_missing())
+    hidden = _enter(graph, entrance, X, np.dtype(dtype), student._takes_missing())
     if np.dtype(dtype) != np.float32:
         hidden = graph.cast(hidden, np.float32)
     columns = _run(graph, network, hidden, head)
@@ -166,19 +167,17 @@ def _run(graph: Graph, network: InferenceNetwork, hidden: str, head: str) -> str
     return graph.add("Add", graph.add("Mul", standard, scale), center)
 
 
-def _enter(graph: Graph, network: InferenceNetwork, X: str, missing: bool) -> str:
-    """Add the map of the inputs; `missing` says whether rows with NaN are predicted."""
+def _enter(graph: Graph, network: InferenceNetwork, X: str, dtype: np.dtype, missing: bool) -> str:
+    """Add the map of the inputs of a type; `missing` says whether rows with NaN are predicted."""
     if network.scores is None:
-        centred = graph.add("Sub", X, _array(network.input_center))
-        return graph.add("Div", centred, _array(network.input_scale))
+        return _standardize(graph, network, X, dtype)
     table = network.scores
     if network.only_numeric:
-        return _scores(graph, table, X, missing)
-    dtype = _dtype(table.knots)
+        return _scores(graph, table, X, dtype, missing)
     parts = []
     if len(network.numeric):
         numbers = graph.add("Gather", X, _array(network.numeric), axis=1)
-        parts.append(_scores(graph, table, numbers, missing))
+        parts.append(_scores(graph, table, numbers, dtype, missing))
     if len(network.missing):
         gaps = graph.add("IsNaN", graph.add("Gather", X, _array(network.missing), axis=1))
         parts.append(graph.cast(gaps, dtype))
@@ -189,10 +188,21 @@ def _enter(graph: Graph, network: InferenceNetwork, X: str, missing: bool) -> st
     return parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=1)
 
 
-def _scores(graph: Graph, table: Any, X: str, missing: bool) -> str:
+def _standardize(graph: Graph, network: InferenceNetwork, X: str, dtype: np.dtype) -> str:
+    """Add the scaling of the inputs, in double precision where `predict` needs that as well."""
+    center, scale = _array(network.input_center), _array(network.input_scale)
+    wide = X if center.dtype == dtype else graph.cast(X, center.dtype)
+    standard = graph.add("Div", graph.add("Sub", wide, center), scale)
+    bounds = [np.array(bound, center.dtype) for bound in (-FARTHEST, FARTHEST)]
+    standard = graph.add("Clip", standard, *bounds)
+    return standard if center.dtype == dtype else graph.cast(standard, dtype)
+
+
+def _scores(graph: Graph, table: Any, X: str, X_dtype: np.dtype, missing: bool) -> str:
     """Add the lookup of normal scores: count the knots at or below a value, then a line."""
     n_features, n_knots = table.knots.shape
     dtype = _dtype(table.knots)
+    X = X if X_dtype == dtype else graph.cast(X, dtype)
     wide = graph.add("Unsqueeze", X, np.array([2], np.int64))
     knots = graph.constant(_array(table.knots))
     reached = graph.cast(graph.add("GreaterOrEqual", wide, knots), np.int32)
@@ -206,9 +216,9 @@ def _scores(graph: Graph, table: Any, X: str, missing: bool) -> str:
     below = graph.add("Where", graph.cast(slope, bool), below, np.array(0, dtype))
     base, rise, start = (graph.add("Gather", values, place) for values in (below, slope, score))
     found = graph.add("Add", graph.add("Mul", graph.add("Sub", X, base), rise), start)
-    if not missing:
-        return found
-    return graph.add("Where", graph.add("IsNaN", X), np.array(0, dtype), found)
+    if missing:
+        found = graph.add("Where", graph.add("IsNaN", X), np.array(0, dtype), found)
+    return found if X_dtype == dtype else graph.cast(found, X_dtype)
 
 
 def _embed(graph: Graph, network: InferenceNetwork, hidden: str) -> str:

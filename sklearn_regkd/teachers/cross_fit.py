@@ -11,8 +11,8 @@ from sklearn.model_selection import KFold, check_cv
 from skorch import NeuralNet
 from torch.nn import Module
 
-from sklearn_regkd.preprocessing.categories import is_frame
-from sklearn_regkd.preprocessing.error_messages import columns_without_numbers, listed
+from sklearn_regkd.preprocessing.error_messages import hint_about_columns, listed
+from sklearn_regkd.preprocessing.frames import na_as_nan
 from sklearn_regkd.preprocessing.validation import as_columns
 from sklearn_regkd.teachers.inputs import columns_without_values, to_spoil
 from sklearn_regkd.teachers.kinds import is_fitted_teacher, is_torch
@@ -54,7 +54,7 @@ def teacher_rows(teacher: Any, X: Any, X_array: np.ndarray) -> Any:
     """
     first = getattr(teacher, "estimator", teacher) if is_fitted_teacher(teacher) else teacher
     if hasattr(X, "columns") and not isinstance(first, NeuralNet | Module):
-        return X
+        return na_as_nan(X)
     if not is_torch(teacher) or (isinstance(teacher, Module) and X_array.dtype == np.uint8):
         return X_array
     return X_array.astype(np.float32, copy=False)
@@ -158,15 +158,8 @@ def _failure(teacher: Any, what: str, error: Exception, X: Any) -> str:
             f" ({listed(empty)} of the rows that it got hold no value, which some models cannot "
             "take: leave such columns out, or fill them in before)"
         )
-    odd = columns_without_numbers(X) if is_frame(X) else {}
-    names = [name for columns in odd.values() for name in columns]
-    if not names:
-        return words
-    return (
-        f"{words.rstrip()} (a teacher gets the data frame as it is, here with text or dates in "
-        f"{listed(names)}: take a teacher that knows what to do with them, or a Pipeline that "
-        "encodes them before it)"
-    )
+    hint = hint_about_columns(X, error)
+    return words.rstrip() + hint if hint else words
 
 
 def _fit_and_predict(teacher, X, y, params, train, test, seed, fold, n_folds):

@@ -10,7 +10,7 @@ from sklearn.metrics import median_absolute_error
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_regkd.preprocessing.categories import is_frame
+from sklearn_regkd.preprocessing.frames import is_frame
 from sklearn_regkd.preprocessing.validation import (
     check_fit_data,
     check_predict_data,

@@ -16,7 +16,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skorch import NeuralNet
 
-from sklearn_regkd.preprocessing.categories import categorical_columns
+from sklearn_regkd.preprocessing.frames import column, declared_categories, is_frame
 from sklearn_regkd.teachers.boosting import BoostedTrees
 from sklearn_regkd.utils.random import fill_random_states
 from sklearn_regkd.utils.unwrap import layers
@@ -67,9 +67,8 @@ def check_default_rows(X: Any, shape: tuple[int, ...]) -> None:
             f"X has shape {shape}, but the default teacher takes tables only: pass a teacher for "
             "images, such as StudentRegressor(module=large_cnn) from sklearn_regkd.networks.cnn"
         )
-    for column in categorical_columns(X, "from_dtype"):
-        name = X.columns[column]
-        values = X[name]
+    for position in declared_categories(X) if is_frame(X) else ():
+        name, values = X.columns[position], column(X, position)
         # scikit-learn counts what is missing in a polars column as a category.
         count = values.n_unique() if hasattr(X, "with_columns") else values.nunique()
         if count > MOST_CATEGORIES:
