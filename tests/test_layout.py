@@ -41,7 +41,6 @@ ELSEWHERE = {
     "persistence/mixin.py": "persistence/test_estimator_file.py",
     "persistence/student_file.py": "persistence/test_estimator_file.py",
     "persistence/verdict_file.py": "persistence/test_estimator_file.py",
-    "preprocessing/categories.py": "estimators/test_distilled.py",
     "training/batched_layers.py": "training/test_manual_backward.py",
 }
 # Tests of several modules at once.
@@ -53,6 +52,9 @@ ACROSS = {
     "golden/test_decisions.py",
     "inspection/test_browser.py",
     "inspection/test_displays.py",
+    "preprocessing/test_finite.py",
+    "preprocessing/test_meaning.py",
+    "preprocessing/test_refused.py",
     "training/test_flat_optimizer.py",
 }
 

@@ -1,13 +1,14 @@
 """`partial_fit` of the student: rows that come one block after the other."""
 
 import warnings
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from sklearn_regkd.estimators.student_training import around_training, new_net
-from sklearn_regkd.networks.inputs import InputTransform, fit_input_transform
+from sklearn_regkd.networks.inputs import InputTransform, StandardTransform, fit_input_transform
 from sklearn_regkd.networks.scaling import OutputScaling
 from sklearn_regkd.preprocessing.scaling import Scaling, fit_target_scaling
 from sklearn_regkd.preprocessing.validation import check_fit_data, check_weight
@@ -89,7 +90,7 @@ def learn_block(student: Any, X: Any, y: Any, sample_weight: Any) -> Any:
             "partial_fit cannot go on with a student that was loaded from a file by load: the file "
             "does not hold the state of its training. Keep it with pickle, or fit it anew"
         )
-    X = student._encode_categories(X) if first else student._codes(X)
+    X = student._encode_categories(X) if first else student._columns.transform(X)
     X, y, y_ndim = check_fit_data(
         student,
         X,
@@ -126,7 +127,10 @@ def _start_by_block(student: Any, X: np.ndarray, y: np.ndarray, weight: np.ndarr
         scaling = fit_target_scaling(y, weight)
     scaling = Scaling(scaling.center, scaling.scale, np.zeros_like(scaling.constant))
     kind = student.input_transform if student.module is None else "standard"
-    transform = fit_input_transform(X, weight, kind, student._categorical)
+    transform = fit_input_transform(X, weight, kind, student._columns.categorical)
+    if isinstance(transform, StandardTransform):  # nor does one of equal inputs
+        varies = np.zeros_like(transform.scaling.constant)
+        transform = StandardTransform(replace(transform.scaling, constant=varies))
     random_state = own_random_state(student.random_state)
     start_student(student, X, transform, scaling, {"loss": student.loss}, random_state)
 

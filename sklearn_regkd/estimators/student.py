@@ -15,7 +15,7 @@ from sklearn_regkd.networks.inputs import TransformedRows
 from sklearn_regkd.persistence.estimator_file import saveable
 from sklearn_regkd.persistence.mixin import SaveMixin
 from sklearn_regkd.persistence.student_file import student_from_plain, student_to_plain
-from sklearn_regkd.preprocessing.categories import CategoryCodes, categorical_columns
+from sklearn_regkd.preprocessing.columns import TableColumns
 from sklearn_regkd.preprocessing.scaling import Scaling, fit_target_scaling
 from sklearn_regkd.preprocessing.validation import (
     check_fit_data,
@@ -89,9 +89,12 @@ class StudentRegressor(
         then, and beyond the values seen in fit the prediction stays what it is at
         the edge. ``"standard"`` subtracts the mean and divides by the standard
         deviation. With `module` it is always ``"standard"``.
-    categorical_features : "from_dtype", sequence of int or str, or None, default="from_dtype"
+    categorical_features : "from_dtype", sequence of int, str or bool, or None, \
+            default="from_dtype"
         Columns that hold categories. ``"from_dtype"`` takes those that a pandas or
-        polars frame declares as such; named columns of an array hold codes from 0.
+        polars frame declares as such; else integers are positions, text names columns of a
+        frame, and booleans are a mask. Such columns of an array hold codes from 0; after a
+        frame, `predict` takes the same categories in an array of objects as well.
         Each of the 64 most frequent categories becomes an input; one that was not
         seen in fit, or is missing, sets none of them. Only with
         ``input_transform="quantile"``.
@@ -293,15 +296,15 @@ class StudentRegressor(
             Predictions in the units of y, of the floating type of X.
         """
         check_fitted(self, "net_")
-        X = check_predict_data(self, self._codes(X), self._input_shape, self._takes_missing())
+        X = self._columns.transform(X)
+        X = check_predict_data(self, X, self._input_shape, self._takes_missing())
         return like_y(self._predict_columns(X, "label"), self._y_ndim)
 
     def _encode_categories(self, X):
         """Learn which columns hold categories, and return X with codes in their place."""
         plain = self.module is not None or self.input_transform != "quantile"
-        self._categorical = [] if plain else categorical_columns(X, self.categorical_features)
-        self._codes = CategoryCodes(X, self._categorical)
-        return self._codes(X)
+        self._columns = TableColumns(None if plain else self.categorical_features)
+        return self._columns.fit_transform(X)
 
     def _takes_missing(self) -> bool:
         return self.missing_values == "indicator"

@@ -113,8 +113,9 @@ def size_of(model: Any) -> tuple[int | None, str]:
 def rows_for_teacher(distiller: BaseDistiller, X: Any) -> Any:
     """Return rows in the form that the teacher of a fitted estimator takes."""
     student = distiller.student_
+    student._columns.require_frame(X)
     array = check_predict_data(
-        distiller, student._codes(X), distiller._input_shape, student._takes_missing()
+        distiller, student._columns.transform(X), distiller._input_shape, student._takes_missing()
     )
     return teacher_rows(distiller.teacher_, X, array)
 

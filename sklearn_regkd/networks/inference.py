@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from sklearn_regkd.networks.embedding import PeriodicEmbedding
 from sklearn_regkd.networks.mlp import MLP
-from sklearn_regkd.networks.scaling import OutputScaling
+from sklearn_regkd.networks.scaling import OutputScaling, standardize_inputs
 from sklearn_regkd.networks.score_table import ScoreTable
+from sklearn_regkd.preprocessing.scaling import needs_double
 from sklearn_regkd.utils.arithmetic import ceil_div
 from sklearn_regkd.utils.tensor import as_tensor
 
@@ -68,8 +69,10 @@ class InferenceNetwork:
     def _read_tables(self, tables: dict[str, Tensor], dtype: torch.dtype) -> None:
         self.scores = None
         if "input_center" in tables:
-            self.input_center = tables["input_center"].to(dtype)
-            self.input_scale = tables["input_scale"].to(dtype)
+            center, scale = tables["input_center"], tables["input_scale"]
+            self.in_double = needs_double(center.cpu().numpy(), scale.cpu().numpy())
+            dtype = torch.float64 if self.in_double else dtype
+            self.input_center, self.input_scale = center.to(dtype), scale.to(dtype)
             return
         self.scores = ScoreTable(tables["input_knots"], tables["input_scores"], dtype)
         self.numeric, self.missing = tables["input_numeric"], tables["input_missing"]
@@ -112,7 +115,8 @@ class InferenceNetwork:
     def enter(self, X: Tensor) -> Tensor:
         """Return what the network sees of raw rows, (n_inputs, n_samples)."""
         if self.scores is None:
-            return (X - self.input_center).div_(self.input_scale).T
+            center, scale = self.input_center, self.input_scale
+            return standardize_inputs(X, center, scale, X.dtype, self.in_double).T
         columns = X.T.contiguous()
         if self.only_numeric:
             return self.scores(columns)

@@ -81,7 +81,7 @@ class QuantileTransform(InputTransform):
     def transform(self, X: Tensor) -> Tensor:
         """Return (n_samples, n_inputs), float32."""
         tables = {name: torch.from_numpy(getattr(self.quantiles, name)) for name in TABLES}
-        return quantile_inputs(X, tables).float()
+        return quantile_inputs(X, tables, self.quantiles.needs_double).float()
 
     def attach(self, module: nn.Module, n_dims: int) -> None:
         """Attach the tables as buffers; rows have two dimensions."""
@@ -115,9 +115,9 @@ class StandardTransform(InputTransform):
         shape = (-1, *[1] * (X.ndim - 2))
         center, scale = (
             torch.from_numpy(values).reshape(shape)
-            for values in (self.scaling.center, self.scaling.scale)
+            for values in (self.scaling.center, self.scaling.divisor)
         )
-        return standardize_inputs(X, center, scale, torch.float32)
+        return standardize_inputs(X, center, scale, torch.float32, self.scaling.needs_double)
 
     def attach(self, module: nn.Module, n_dims: int) -> None:
         """Attach mean and standard deviation as buffers."""

@@ -1,5 +1,6 @@
 """Normal scores of raw inputs as a part of a network, looked up in the table of each feature."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -31,7 +32,7 @@ def normal_scores(X: Tensor, knots: Tensor, scores: Tensor) -> Tensor:
     return torch.where(columns.isnan(), 0.0, found).T
 
 
-def quantile_inputs(X: Tensor, tables: dict[str, Tensor]) -> Tensor:
+def quantile_inputs(X: Tensor, tables: dict[str, Tensor], double: bool = False) -> Tensor:
     """Return what a network sees of raw rows.
 
     Parameters
@@ -40,6 +41,8 @@ def quantile_inputs(X: Tensor, tables: dict[str, Tensor]) -> Tensor:
         Raw inputs.
     tables : dict of Tensor
         The fields of :class:`~sklearn_regkd.preprocessing.quantile.Quantiles`.
+    double : bool, default=False
+        Whether to look up in double precision, see its ``needs_double``.
 
     Returns
     -------
@@ -48,9 +51,11 @@ def quantile_inputs(X: Tensor, tables: dict[str, Tensor]) -> Tensor:
         where a number that was missing in fit is missing; then 1 for the category of
         the row. A category that was not seen in fit, or is missing, has 0 in all of these.
     """
-    knots, scores = tables["knots"].to(X.dtype), tables["scores"].to(X.dtype)
+    dtype = torch.float64 if double else X.dtype
+    knots, scores = tables["knots"].to(dtype), tables["scores"].to(dtype)
     whole = len(knots) == X.shape[1] and not len(tables["two_valued"])
-    parts = [normal_scores(X if whole else X[:, tables["numeric"]], knots, scores)]
+    numbers = (X if whole else X[:, tables["numeric"]]).to(dtype)
+    parts = [normal_scores(numbers, knots, scores).to(X.dtype)]
     if len(tables["missing"]):
         parts.append(X[:, tables["missing"]].isnan().to(X.dtype))
     if len(tables["category_value"]):
@@ -59,12 +64,12 @@ def quantile_inputs(X: Tensor, tables: dict[str, Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
-def _transform_input(module: Any, args: tuple) -> tuple:
+def _transform_input(module: Any, args: tuple, double: bool = False) -> tuple:
     """Turn the module's raw inputs into what it was trained on, in its own precision."""
     X, *rest = args
     dtype = next(p.dtype for p in module.parameters())
     tables = {name: getattr(module, f"input_{name}") for name in TABLES}
-    return (quantile_inputs(X, tables).to(dtype), *rest)
+    return (quantile_inputs(X, tables, double).to(dtype), *rest)
 
 
 def attach_input_quantiles(module: nn.Module, quantiles: Quantiles) -> None:
@@ -84,4 +89,4 @@ def attach_input_quantiles(module: nn.Module, quantiles: Quantiles) -> None:
     for name in TABLES:
         values = torch.tensor(getattr(quantiles, name), device=device)
         module.register_buffer(f"input_{name}", values)
-    module.register_forward_pre_hook(_transform_input)
+    module.register_forward_pre_hook(partial(_transform_input, double=quantiles.needs_double))

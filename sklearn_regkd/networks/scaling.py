@@ -1,5 +1,6 @@
 """Scalings of inputs and targets as parts of a network, which then takes and returns raw units."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,17 @@ from torch import Tensor, nn
 
 from sklearn_regkd.preprocessing.scaling import Scaling
 
+# So many standard deviations from the mean an input is as absurd as at any greater distance,
+# of which the sine is noise and the products with weights overflow.
+FARTHEST = 1e3
 
-def standardize_inputs(X: Tensor, center: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+
+def standardize_inputs(
+    X: Tensor, center: Tensor, scale: Tensor, dtype: torch.dtype, double: bool = False
+) -> Tensor:
     """Return inputs of mean 0 and variance 1, scaled in their own precision and then cast.
+
+    Inputs farther than 1,000 standard deviations from the mean are cut to that.
 
     A float64 column with a large offset (a time stamp) is centred before it is cast:
     single precision would round it away.
@@ -23,16 +32,21 @@ def standardize_inputs(X: Tensor, center: Tensor, scale: Tensor, dtype: torch.dt
         Mean and standard deviation, of a shape that broadcasts.
     dtype : torch.dtype
         Type of what is returned.
+    double : bool, default=False
+        Whether to scale in double precision, see :attr:`Scaling.needs_double`.
     """
     X = X if X.is_floating_point() else X.to(dtype)
-    return ((X - center.to(X.dtype)) / scale.to(X.dtype)).to(dtype)
+    X = X.double() if double else X
+    standard = (X - center.to(X.dtype)) / scale.to(X.dtype)
+    return standard.clamp(-FARTHEST, FARTHEST).to(dtype)
 
 
-def _standardize_input(module: Any, args: tuple) -> tuple:
+def _standardize_input(module: Any, args: tuple, double: bool = False) -> tuple:
     """Scale the module's input in its own precision, then cast it to the weights'."""
     X, *rest = args
     dtype = next((p.dtype for p in module.parameters()), torch.get_default_dtype())
-    return (standardize_inputs(X, module.input_center, module.input_scale, dtype), *rest)
+    center, scale = module.input_center, module.input_scale
+    return (standardize_inputs(X, center, scale, dtype, double), *rest)
 
 
 def attach_input_scaling(module: nn.Module, scaling: Scaling, n_dims: int) -> None:
@@ -54,9 +68,10 @@ def attach_input_scaling(module: nn.Module, scaling: Scaling, n_dims: int) -> No
     """
     shape = (-1, *[1] * (n_dims - 2))
     device = next((p.device for p in module.parameters()), None)
-    for name, values in (("input_center", scaling.center), ("input_scale", scaling.scale)):
+    for name, values in (("input_center", scaling.center), ("input_scale", scaling.divisor)):
         module.register_buffer(name, torch.tensor(values, device=device).reshape(shape))
-    module.register_forward_pre_hook(_standardize_input)
+    hook = partial(_standardize_input, double=scaling.needs_double)
+    module.register_forward_pre_hook(hook)
 
 
 class OutputScaling(nn.Module):

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from sklearn_regkd.preprocessing.quantile import knots_need_double
+
 # A processor guesses half of the comparisons of a binary search wrongly: for many
 # rows it would be the dearest part of a prediction. A grid of so many even cells
 # tells nearly where a value is, and what is left is halved without a guess.
@@ -19,7 +21,8 @@ class ScoreTable:
     knots, scores : Tensor of shape (n_features, n_knots)
         Tables of :class:`~sklearn_regkd.preprocessing.quantile.Quantiles`.
     dtype : torch.dtype
-        Precision of the values that will be looked up.
+        Precision of the values that will be looked up. Where single precision may fail
+        it is done in double precision, see ``quantile.Quantiles.needs_double``.
 
     Examples
     --------
@@ -32,6 +35,8 @@ class ScoreTable:
     """
 
     def __init__(self, knots: Tensor, scores: Tensor, dtype: torch.dtype):
+        if knots_need_double(knots.cpu().numpy()):
+            dtype = torch.float64
         most = torch.finfo(dtype).max
         self.knots = knots.to(dtype).clamp(min=-most).contiguous()
         # Column r of the three tables is for values with r knots at or below
@@ -60,9 +65,10 @@ class ScoreTable:
 
     def __call__(self, columns: Tensor) -> Tensor:
         """Return scores (n_features, n_samples) of values of that shape; 0 for NaN."""
+        dtype, columns = columns.dtype, columns.to(self.knots.dtype)
         rank = self._rank(columns)
         score = (columns - self.base.gather(1, rank)).mul_(self.slope.gather(1, rank))
-        return score.add_(self.score.gather(1, rank)).nan_to_num_(0.0)
+        return score.add_(self.score.gather(1, rank)).nan_to_num_(0.0).to(dtype)
 
     def _rank(self, columns: Tensor) -> Tensor:
         """Return how many knots are at or below each value; of NaN any number of them."""

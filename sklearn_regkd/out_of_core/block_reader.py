@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_regkd.preprocessing.error_messages import refuse_beyond_single, refuse_dates
+from sklearn_regkd.preprocessing.frames import na_as_nan
+
 # Blocks that are read ahead for each worker of a cluster.
 AHEAD = 2
 EXPECTED = (
@@ -36,17 +39,21 @@ class Block:
         Raises
         ------
         ValueError
-            If they are not numbers, or not as many rows as labels.
+            If they are not numbers that single precision holds, or not as many rows as labels.
         """
         X, y = self.X, self.y
         if hasattr(X, "columns") and isinstance(y, list):
             X, y = X.drop(columns=y), X[y]
         try:
-            X, y = np.asarray(X), np.asarray(y, np.float64)
+            for given in (X, y):
+                refuse_dates(given)
+            X, y = na_as_nan(np.asarray(X)), np.asarray(y, np.float64)
             X = np.ascontiguousarray(X, np.float32 if X.dtype == np.float32 else np.float64)
+            refuse_beyond_single(X)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"a block holds something else than numbers ({error}): encode it before"
+                f"a block holds something else than numbers to learn from ({error}): encode it "
+                "before"
             ) from error
         y = y.reshape(len(y), -1)
         if X.ndim != 2 or len(X) != len(y):

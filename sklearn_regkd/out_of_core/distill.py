@@ -263,15 +263,16 @@ class _Stream:
             # What this process holds already need not visit a worker.
             client = self.client if self.reader.is_lazy else None
             for index, (X, y) in self.reader.each(Block.arrays, client, order):
-                if student._codes.names:
-                    X = np.asarray(student._codes(framed(X, self.reader.names)))
+                if student._columns.categories:
+                    X = np.asarray(student._columns.transform(framed(X, self.reader.names)))
                 yield X, supervise(index, y).packed()
 
         sample, plan, scaling = self.sample, self.plan, self.scaling
         coded = np.asarray(student._encode_categories(framed(sample.X, self.reader.names)))
         random_state = np.random.RandomState(plan.seed)
         kind = student.input_transform if student.module is None else "standard"
-        transform = fit_input_transform(coded, np.ones(len(coded)), kind, student._categorical)
+        categorical = student._columns.categorical
+        transform = fit_input_transform(coded, np.ones(len(coded)), kind, categorical)
         start_student(student, coded[:2], transform, scaling, criterion, random_state)
         net = student.net_
         with around_training(student, net, random_state):

@@ -11,7 +11,7 @@ from sklearn_regkd.networks.inputs import InputTransform, QuantileTransform, Sta
 from sklearn_regkd.networks.mlp import layer_widths
 from sklearn_regkd.networks.scaling import OutputScaling
 from sklearn_regkd.persistence.json_params import PLAIN, NotSaved, integer, number
-from sklearn_regkd.preprocessing.categories import CategoryCodes
+from sklearn_regkd.preprocessing.columns import TableColumns
 from sklearn_regkd.preprocessing.quantile import TABLES, Quantiles
 from sklearn_regkd.preprocessing.scaling import Scaling
 from sklearn_regkd.training.build import build_net
@@ -46,8 +46,7 @@ def student_to_plain(student: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "feature_names_in": _names(student),
         "weight_decay": student.weight_decay_,
         "history": words,
-        "categorical": [int(column) for column in student._categorical],
-        "categories": student._codes.to_plain(),
+        "columns": student._columns.to_plain(),
     }
     tensors = {f"module.{k}": v for k, v in student.net_.module_.state_dict().items()}
     tensors |= {f"output.{k}": v for k, v in student._output.state_dict().items()}
@@ -84,8 +83,7 @@ def student_from_plain(
         raise FileError("the file contradicts itself about the shapes of X and y")
     if state["feature_names_in"] is not None:
         _set_names(student, state["feature_names_in"])
-    student._categorical = [integer(one, 0, "a column") for one in state["categorical"]]
-    student._codes = CategoryCodes.from_plain(state["categories"])
+    student._columns = _columns(state)
     student.weight_decay_ = number(state["weight_decay"], "weight_decay")
     student.n_outputs_, student._input_shape = n_outputs, shape
 
@@ -114,6 +112,19 @@ def student_from_plain(
     student._output = output.to(device_of(net.module_))
     student._inference = student._inference_networks()
     _try(student, shape)
+
+
+def _columns(state: dict[str, Any]) -> TableColumns:
+    if "columns" in state:
+        return TableColumns.from_plain(state["columns"])
+    # Files from before there was this table: of columns that are not text it has no names.
+    return TableColumns.from_plain(
+        {
+            "names": state["feature_names_in"],
+            "categorical": state["categorical"],
+            "categories": state["categories"]["categories"],
+        }
+    )
 
 
 def _set_module(student: Any, module: Any) -> None:

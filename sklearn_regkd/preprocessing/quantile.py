@@ -13,6 +13,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy.special import ndtri
 
+from sklearn_regkd.preprocessing.scaling import needs_double
+
 # 64 knots matched the full quantile transform on all tables tried; twice that
 # costs nothing.
 N_KNOTS = 128
@@ -54,6 +56,23 @@ class Quantiles:
     def n_plain(self) -> int:
         """Number of inputs, the last ones, that are 0 or 1 and gain nothing from waves."""
         return len(self.two_valued) + len(self.missing) + len(self.category_value)
+
+    @property
+    def needs_double(self) -> bool:
+        """Whether inputs of single precision must be looked up in double precision."""
+        return knots_need_double(self.knots)
+
+
+def knots_need_double(knots: np.ndarray) -> bool:
+    """Return whether single precision may fail to interpolate between knots.
+
+    Parameters
+    ----------
+    knots : ndarray of shape (n_features, n_knots)
+        See :class:`Quantiles`.
+    """
+    with np.errstate(invalid="ignore"):  # infinity minus itself
+        return needs_double(knots, np.diff(knots, axis=1))
 
 
 TABLES = tuple(field.name for field in fields(Quantiles))
@@ -104,6 +123,9 @@ def fit_quantiles(X: np.ndarray, weight: np.ndarray, categorical: Sequence[int] 
         if not known.all():
             missing.append(feature)
         tables.append(_table(column[known], weight[known]))
+    if not tables and not categories:
+        # Not one category is known. A network needs an input: one that no row sets.
+        categories = [(0, np.inf)]
     # One knot at infinity ends each table: nothing is beyond it, so that the
     # interpolation needs no special case.
     length = 1 + max((len(values) for values, _ in tables), default=1)

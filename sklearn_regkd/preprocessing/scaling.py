@@ -20,6 +20,36 @@ MEAN_DEVIATION_TO_SIGMA = 1.2533
 # A label that far away is as absurd as one a million times farther, which
 # would not fit into single precision.
 MOST_SIGMA = 1e3
+# Single precision ends at 3.4e38 and gets coarse below 1.2e-38: differences and quotients of
+# numbers between these stay well inside.
+LEAST_SAFE, MOST_SAFE = 1e-30, 1e30
+
+
+def needs_double(offsets: np.ndarray, widths: np.ndarray) -> bool:
+    """Return whether ``(x - offset) / width`` may fail in single precision.
+
+    Parameters
+    ----------
+    offsets : ndarray
+        What is subtracted from inputs.
+    widths : ndarray
+        By what differences are divided.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_regkd.preprocessing.scaling import needs_double
+    >>> ones = np.ones(1)
+    >>> needs_double(1.6e9 * ones, ones), needs_double(3e38 * ones, ones)
+    (False, True)
+    >>> needs_double(ones, 1e-40 * ones)
+    True
+    """
+    size = np.abs(offsets)
+    large = (size > MOST_SAFE) & np.isfinite(size)
+    used = (widths > 0) & np.isfinite(widths)
+    odd = used & ((widths < LEAST_SAFE) | (widths > MOST_SAFE))
+    return bool(large.any() or odd.any())
 
 
 @dataclass(frozen=True)
@@ -37,6 +67,16 @@ class Scaling:
     center: np.ndarray
     scale: np.ndarray
     constant: np.ndarray
+
+    @property
+    def divisor(self) -> np.ndarray:
+        """By what inputs are divided: constant ones, that say nothing, become 0 at any value."""
+        return np.where(self.constant, np.inf, self.scale)
+
+    @property
+    def needs_double(self) -> bool:
+        """Whether inputs of single precision must be standardised in double precision."""
+        return needs_double(self.center, self.divisor)
 
     def standardize(self, values: np.ndarray) -> np.ndarray:
         """Return raw values (n_samples, n_columns) in standard units."""
@@ -129,4 +169,6 @@ def fit_input_scaling(X: np.ndarray, weight: np.ndarray) -> Scaling:
             f"the values of feature {unbounded[0]} of X are so large that their variance is not a "
             "finite number; take their logarithm, or another unit"
         )
-    return Scaling(scaler.mean_, scaler.scale_, scaler.var_ == 0)
+    # scikit-learn's own sign: a mean of huge numbers is rounded, and leaves a variance.
+    constant = scaler.scale_ != np.sqrt(scaler.var_)
+    return Scaling(scaler.mean_, scaler.scale_, constant)

@@ -8,8 +8,19 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
-from sklearn_regkd.preprocessing.error_messages import explained
+from sklearn_regkd.preprocessing.error_messages import (
+    MOST_IN_SINGLE,
+    explained,
+    first_odd,
+    not_of_numbers,
+    refuse_beyond_single,
+    refuse_dates,
+)
+from sklearn_regkd.preprocessing.frames import as_floats, na_as_nan
 from sklearn_regkd.utils.sklearn_compat import check_sample_weight
+
+# Predictions leave the range of the labels, and float64 ends at 1.8e308.
+LARGEST_LABEL = 1e306
 
 
 def check_fit_data(
@@ -37,18 +48,20 @@ def check_fit_data(
     Raises
     ------
     ValueError
-        NaN, infinity, strings, dates, wrong lengths, fewer than two rows, sparse y.
+        NaN, infinity, strings, dates, numbers in X that single precision does not hold,
+        wrong lengths, fewer than two rows, sparse y.
     TypeError
         Sparse X.
     """
     if issparse(y):
         raise ValueError("sparse y is not supported: pass y.toarray()")
     _refuse_sparse(X)
-    with explained(X, y, gaps="" if allow_nan else _gaps(estimator)):
+    with _sums_may_overflow(), explained(X, y, allow_nan=allow_nan, gaps=_gaps(estimator)):
+        given = X, y
         X, y = validate_data(
             estimator,
-            X,
-            y,
+            na_as_nan(X),
+            na_as_nan(y),
             dtype=_types(allow_nd and getattr(X, "ndim", 2) > 2),
             order="C",
             allow_nd=allow_nd,
@@ -63,7 +76,27 @@ def check_fit_data(
         label = np.asarray(y, np.float64).reshape(len(y), -1)
         # None in a list was no NaN before it became a number.
         assert_all_finite(label, input_name="y")
+        for one in given:
+            refuse_dates(one)
+        refuse_beyond_single(X)
+        _refuse_large(label)
     return X, label, y.ndim
+
+
+def _sums_may_overflow() -> np.errstate:
+    """Keep NumPy from warnings where a sum is taken to see whether all numbers are finite."""
+    return np.errstate(over="ignore", invalid="ignore")
+
+
+def _refuse_large(label: np.ndarray) -> None:
+    """Refuse labels so large that predictions near them are no float64."""
+    size = np.abs(label)
+    if size.max(initial=0) > LARGEST_LABEL:
+        row, output = np.argwhere(size > LARGEST_LABEL)[0]
+        raise ValueError(
+            f"y holds {label[row, output]:g} in row {row}, and labels go up to "
+            f"{LARGEST_LABEL:g}: take another unit"
+        )
 
 
 def _refuse_sparse(X: Any) -> None:
@@ -91,16 +124,19 @@ def check_predict_data(
     if _is_beyond_doubt(estimator, X, input_shape):
         return X
     _refuse_sparse(X)
-    with explained(X, gaps="" if allow_nan else _gaps(estimator)):
+    with _sums_may_overflow(), explained(X, allow_nan=allow_nan, gaps=_gaps(estimator)):
+        given = X
         X = validate_data(
             estimator,
-            X,
+            na_as_nan(X),
             dtype=_types(len(input_shape) > 1),
             order="C",
             allow_nd=len(input_shape) > 1,
             ensure_all_finite="allow-nan" if allow_nan else True,
             reset=False,
         )
+        refuse_dates(given)
+        refuse_beyond_single(X)
     if X.shape[1:] != input_shape:
         raise ValueError(
             f"X has rows of shape {X.shape[1:]}, but {type(estimator).__name__} was fitted on "
@@ -130,8 +166,11 @@ def _is_beyond_doubt(estimator: BaseEstimator, X: Any, input_shape: tuple) -> bo
         or hasattr(estimator, "feature_names_in_")  # an array without names earns a warning
     ):
         return False
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(X.sum()))
+    flat = X.reshape(-1)
+    with _sums_may_overflow():
+        if X.dtype == np.float32:
+            return bool(np.isfinite(flat.sum()))
+        return bool(flat @ flat < MOST_IN_SINGLE**2)  # so is each number
 
 
 def check_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
@@ -144,6 +183,10 @@ def check_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
     """
     if sample_weight is None:
         return None
+    try:
+        refuse_dates(sample_weight)
+    except ValueError as error:
+        raise ValueError(f"sample_weight must hold numbers: {error}") from error
     weight = check_sample_weight(sample_weight, X, dtype=np.float64)
     if not np.any(weight):  # newer versions of scikit-learn have raised by now
         raise ValueError("Sample weights must contain at least one non-zero number.")
@@ -178,17 +221,17 @@ def as_columns(prediction: Any, n_samples: int, n_outputs: int, who: str) -> np.
     if values.shape != expected and not (n_outputs == 1 and values.shape == (n_samples,)):
         wanted = f"{expected} or {(n_samples,)}" if n_outputs == 1 else f"{expected}"
         raise ValueError(f"{who} has shape {values.shape}, expected {wanted}, like y")
-    try:
-        values = values.astype(np.float64).reshape(expected)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{who} must hold numbers, got dtype {values.dtype}") from error
-    finite = np.isfinite(values).all(axis=1)
+    numbers = as_floats(values)
+    if numbers is None or any(first_odd(some) is not None for some in not_of_numbers(prediction)):
+        raise ValueError(f"{who} must hold numbers, got dtype {values.dtype}")
+    numbers = numbers.reshape(expected)
+    finite = np.isfinite(numbers).all(axis=1)
     if not finite.all():
         rows = np.flatnonzero(~finite)
         raise ValueError(
             f"{who} is NaN or infinite in {len(rows)} of {n_samples} rows (first: row {rows[0]})"
         )
-    return values
+    return numbers
 
 
 def like_y(columns: np.ndarray, ndim: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_regkd.preprocessing.categories import is_frame
+from sklearn_regkd.preprocessing.frames import is_frame
 from sklearn_regkd.teachers.cross_fit import predict_teacher, teacher_rows
 from sklearn_regkd.teachers.fit_data import FitData
 from sklearn_regkd.teachers.hints import hint_features

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
-from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.multioutput import MultiOutputRegressor
@@ -17,7 +16,8 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skorch import NeuralNet
 
-from sklearn_regkd.preprocessing.categories import categorical_columns
+from sklearn_regkd.preprocessing.frames import column, declared_categories, is_frame
+from sklearn_regkd.teachers.boosting import BoostedTrees
 from sklearn_regkd.utils.random import fill_random_states
 from sklearn_regkd.utils.unwrap import layers
 
@@ -42,7 +42,7 @@ def default_teacher(n_samples: int = 0) -> BaseEstimator:
     was better on most tables; many rows get more trees, with early stopping.
     """
     size = FEW_ROWS if n_samples < MANY else MANY_ROWS
-    teacher = HistGradientBoostingRegressor(loss="absolute_error", max_features=0.5, **size)
+    teacher = BoostedTrees(loss="absolute_error", max_features=0.5, **size)
     with config_context(enable_metadata_routing=True):  # else a request cannot be set
         return teacher.set_fit_request(sample_weight=True)
 
@@ -67,9 +67,8 @@ def check_default_rows(X: Any, shape: tuple[int, ...]) -> None:
             f"X has shape {shape}, but the default teacher takes tables only: pass a teacher for "
             "images, such as StudentRegressor(module=large_cnn) from sklearn_regkd.networks.cnn"
         )
-    for column in categorical_columns(X, "from_dtype"):
-        name = X.columns[column]
-        values = X[name]
+    for position in declared_categories(X) if is_frame(X) else ():
+        name, values = X.columns[position], column(X, position)
         # scikit-learn counts what is missing in a polars column as a category.
         count = values.n_unique() if hasattr(X, "with_columns") else values.nunique()
         if count > MOST_CATEGORIES:
@@ -97,14 +96,16 @@ def check_teacher(teacher: Any) -> None:
     """
     if teacher is None or isinstance(teacher, torch.nn.Module):
         return
-    if isinstance(teacher, type) or not (hasattr(teacher, "fit") and hasattr(teacher, "predict")):
+    # Of some estimators, such as StackingRegressor, `predict` appears with the fit.
+    can_predict = hasattr(type(teacher), "predict") or hasattr(teacher, "predict")
+    if isinstance(teacher, type) or not (hasattr(teacher, "fit") and can_predict):
         raise TypeError(f"teacher={teacher!r} cannot be used; expected {KINDS}")
     if isinstance(teacher, BaseEstimator) and not is_torch(teacher):
-        kind = get_tags(teacher).estimator_type
-        if kind not in (None, "regressor"):  # on whole-number labels nothing else would fail
+        purpose = get_tags(teacher).estimator_type
+        if purpose not in (None, "regressor"):  # on whole-number labels nothing else would fail
             raise TypeError(
-                f"teacher {type(innermost(teacher)).__name__} is a {kind}, but a teacher predicts "
-                "numbers: pass a regressor"
+                f"teacher {type(innermost(teacher)).__name__} is a {purpose}, but a teacher "
+                "predicts numbers: pass a regressor"
             )
     if isinstance(teacher, FrozenEstimator):
         try:

@@ -34,17 +34,22 @@ class TestCheckData:
         np.testing.assert_array_equal(data.X, X)
         np.testing.assert_array_equal(data.y, y[:, None])
         np.testing.assert_array_equal(data.weight, np.ones(120))
-        assert data.used_rows.all()
+        assert data.left_out is None
         assert data.teacher_params == {}
 
-    def test_units_are_those_of_used_rows(self, table):
+    def test_rows_of_weight_0_are_left_out(self, table):
         X, y = table
         weight = np.arange(120) % 3 * 2.0
         wild = np.where(weight > 0, y, 1e9)
         data, clean = (check(TORRegressor(Ridge()), X, one, weight) for one in (wild, y))
         np.testing.assert_array_equal(data.scaling.scale, clean.scaling.scale)
         np.testing.assert_array_equal(data.scaling.center, clean.scaling.center)
-        np.testing.assert_array_equal(data.teacher_params["sample_weight"], weight)
+        used = weight > 0
+        np.testing.assert_array_equal(data.X, X[used])
+        expected = weight[used] / weight[used].mean()
+        np.testing.assert_array_equal(data.teacher_params["sample_weight"], expected)
+        np.testing.assert_array_equal(data.left_out.y[:, 0], wild[~used])
+        np.testing.assert_array_equal(data.left_out.teacher_X, X[~used])
 
     @pytest.mark.parametrize("kind", FRAMES)
     def test_a_teacher_gets_the_frame_and_a_network_numbers(self, table, kind):

@@ -17,7 +17,6 @@ from sklearn_regkd.label_noise.detect import (
 )
 from sklearn_regkd.label_noise.mixture import MixtureRule
 from sklearn_regkd.label_noise.threshold import ThresholdRule
-from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 from sklearn_regkd.supervision.mixing import best_alpha
 from sklearn_regkd.teachers.cross_fit import CrossFitResult
 from sklearn_regkd.teachers.kinds import default_teacher
@@ -116,16 +115,6 @@ class TestByRule:
         (decision,) = noise.decisions
         assert decision.rule == repr(rule)
         assert decision.rejected == pytest.approx(1 - noise.trust.mean())
-
-    def test_rows_of_weight_zero_get_a_verdict_without_a_say(self):
-        given, wrong = models(0.2, weight=np.arange(N) % 4 * 1.0)
-        noise = detect_by_rule(ThresholdRule(6.0), given, find_alpha=True)
-        used = given.data.used_rows
-        error = given.data.bounded_label - noise.replacement
-        assert noise.verdict.sigma == robust_sigma(error[used])
-        assert not noise.verdict.inlier[wrong & ~used[:, None]].any()
-        (decision,) = noise.decisions
-        assert decision.rejected == pytest.approx(1 - noise.verdict.inlier[used].mean())
 
     def test_the_prediction_is_raw_and_the_replacement_standardised(self):
         given, _ = models(0.2)
@@ -239,13 +228,6 @@ class TestByEvidence:
             noise = detect_by_evidence(given)
         assert noise.verdict.rules[0].threshold == FLAG_SIGMA
         assert not noise.verdict.inlier[wrong].any()
-
-    def test_a_teacher_in_other_units_is_named(self, monkeypatch):
-        given, _ = models(0.0)
-        far = CrossFitResult(1000 * given.data.y, None)
-        monkeypatch.setattr(Models, "cross_fit_teacher_by_fold", lambda *_: far)
-        with pytest.warns(UserWarning, match="output 0 .* does it predict in other units than y"):
-            detect_by_evidence(given)
 
 
 class TestAreLabelsWrong:

@@ -33,9 +33,9 @@ class Models:
     as it is trusted, is added to the truth. Distrusted rows do no harm.
     """
 
-    def __init__(self, label, truth, used_rows=True, seed=0):
+    def __init__(self, label, truth, seed=0):
         self.error, self.truth = label - truth, truth
-        self.weight = np.broadcast_to(used_rows, N) * 1.0
+        self.weight = np.ones(N)
         rng = np.random.default_rng(seed)
         # The row itself is never among them: predictions are out-of-fold.
         step = 1 + np.argsort(rng.random((2, N, N - 1)), axis=2)[:, :, :N_NEIGHBOURS]
@@ -69,11 +69,10 @@ def labels(kind, share, seed=0, scale=1.0):
     return scale * truth[:, None], scale * (truth + noise)[:, None], wrong
 
 
-def choose_rule(label, models, used_rows=None, error_scale=even, refit=None, output=0):
+def choose_rule(label, models, error_scale=even, refit=None, output=0):
     """The rule chosen for one output, and its verdict, without a warning."""
-    used_rows = np.ones(N, bool) if used_rows is None else used_rows
     refit = models.refit if refit is None else refit
-    search = RuleSearch(label, used_rows, refit, error_scale)
+    search = RuleSearch(label, refit, error_scale)
     student, teacher = models.refit(np.ones(label.shape), "absolute_error")
     models.calls.clear()
     with warnings.catch_warnings():
@@ -230,24 +229,6 @@ class TestScores:
         for candidate in choice.tried[1:]:
             if candidate.name.startswith("mixture"):
                 assert candidate.alpha == pytest.approx(1, abs=0.05)
-
-    @pytest.mark.parametrize("kind", ["one side", "gross"])
-    def test_only_used_rows_decide(self, kind):
-        truth, label, wrong = labels(kind, 0.2)
-        used_rows = np.arange(N) % 4 > 0
-        strange = label.copy()
-        strange[~used_rows] = truth[~used_rows] - 500
-        models = Models(label, truth, used_rows)
-        _, choice, verdict = choose_rule(label, models, used_rows)
-        _, other, other_verdict = choose_rule(strange, models, used_rows)
-        assert [c.name for c in other.tried] == [c.name for c in choice.tried]
-        for one, two in zip(other.tried, choice.tried, strict=True):
-            assert one.alpha == pytest.approx(two.alpha)
-        assert other.reasons[0] == choice.reasons[0]
-        assert other.candidate.name == choice.candidate.name
-        assert np.array_equal(other_verdict.inlier[used_rows], verdict.inlier[used_rows])
-        assert not verdict.inlier[wrong, 0].any()
-        assert not other_verdict.inlier[~used_rows].any()
 
 
 class TestBadRefits:

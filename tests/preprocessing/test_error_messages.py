@@ -152,10 +152,12 @@ class TestPredict:
 
     def test_rows_in_another_form_than_in_fit(self, fitted, table):
         X, _ = table
+        odd = X.to_numpy()
+        odd[3, 1] = "old"
         with pytest.warns(UserWarning, match="valid feature names"):
-            words = message(ValueError, fitted.predict, X.to_numpy())
-        assert "text in column 2" in words
-        assert "a data frame if it got a data frame" in words
+            said = message(ValueError, fitted.predict, odd)
+        assert "text in column 1, such as 'old'" in said
+        assert "a data frame if it got a data frame" in said
 
     def test_other_columns_are_what_is_wrong_first(self, fitted, table):
         X, _ = table

@@ -109,34 +109,6 @@ def test_by_labels_has_no_teacher_but_them():
     assert supervision.extra_rows == ()
 
 
-class TestOf:
-    def test_takes_the_rows_of_every_part(self):
-        supervision, rows = full(), np.array([False, True, True, False, True])
-        some = supervision.of(rows)
-        for name in ("label", "teacher", "inlier", "clean_label", "hints"):
-            expected = getattr(supervision, name)[rows]
-            np.testing.assert_array_equal(getattr(some, name), expected)
-        targets, curriculum = some.validation_targets, some.curriculum
-        np.testing.assert_array_equal(targets.fold, supervision.validation_targets.fold[rows])
-        np.testing.assert_array_equal(
-            targets.target, supervision.validation_targets.target[:, rows]
-        )
-        np.testing.assert_array_equal(curriculum.label, supervision.curriculum.label[:, rows])
-        np.testing.assert_array_equal(curriculum.teacher, supervision.curriculum.teacher[:, rows])
-        assert curriculum.schedule is supervision.curriculum.schedule
-        assert some.extra_rows is supervision.extra_rows
-
-    def test_weights_have_mean_one(self):
-        some = full().of(np.array([False, True, True, False, True]))
-        np.testing.assert_allclose(some.weight, np.array([1, 2, 4]) * 3 / 7, rtol=1e-15)
-
-    def test_what_is_not_there_stays_away(self):
-        some = plain().of(np.arange(5) > 1)
-        for name in ("clean_label", "hints", "validation_targets", "curriculum"):
-            assert getattr(some, name) is None
-        assert some.n_labeled == 3
-
-
 class TestJoined:
     X = np.arange(15.0).reshape(5, 3)
 

@@ -59,27 +59,11 @@ def test_absurd_labels_are_bounded_to_a_thousand_standard_deviations(two_outputs
     assert data.y[3, 0] == absurd  # a teacher of the user's gets what the user gave
 
 
-def test_used_rows_are_those_of_positive_weight(table):
-    X, y = table
-    weight = np.arange(len(y)) % 3 * 0.5
-    np.testing.assert_array_equal(fit_data(X, y, weight=weight).used_rows, weight > 0)
-
-
 class TestNetworkRows:
     def test_are_transformed_once(self, table):
         data = fit_data(*table)
         assert data.network_rows is data.network_rows
         assert len(data.network_rows) == len(data.y)
-
-    def test_the_transform_is_learned_from_used_rows_alone(self, table):
-        X, y = table
-        weight = np.where(np.arange(len(y)) % 3, 1.0, 0.0)
-        wild = X.copy()
-        wild[weight == 0] = 1e9
-        rows = [fit_data(one, y, weight=weight).network_rows[weight > 0] for one in (X, wild)]
-        np.testing.assert_array_equal(*rows)
-        plain = fit_data(wild, y).network_rows[weight > 0]
-        assert not np.array_equal(rows[0], plain)
 
     def test_have_the_students_transform(self, table):
         X, y = table
