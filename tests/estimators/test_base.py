@@ -66,6 +66,7 @@ def test_a_teacher_saves_the_student_from_wrong_labels(table, wrong_labels, Dist
     assert fitted.outlier_mask_[~mask].mean() < 0.03
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 def test_without_a_name_the_teacher_is_boosted_trees(table, Distiller):
     fitted = Distiller(student=good_student(max_epochs=2), random_state=0).fit(*table)
@@ -75,6 +76,7 @@ def test_without_a_name_the_teacher_is_boosted_trees(table, Distiller):
     assert fitted.teacher_.loss == ("squared_error" if trusts else "absolute_error")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 def test_fitted_attributes_have_the_shape_of_y(wrong_labels, two_outputs, Distiller):
     X, y, _ = wrong_labels
@@ -91,6 +93,7 @@ def test_fitted_attributes_have_the_shape_of_y(wrong_labels, two_outputs, Distil
         np.testing.assert_array_equal(inliers, ~fitted.outlier_mask_)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 def test_each_output_has_a_mask_of_its_own(two_outputs, Distiller):
     X, y = two_outputs
@@ -103,6 +106,7 @@ def test_each_output_has_a_mask_of_its_own(two_outputs, Distiller):
     assert fitted.outlier_mask_[:5, 1].sum() + fitted.outlier_mask_[7:12, 0].sum() < 3
 
 
+@pytest.mark.slow
 def test_alpha_is_the_weight_of_the_teacher(table):
     X, y = table
     shifted = y + 6
@@ -169,6 +173,7 @@ def test_torch_module_teaches_in_evaluation_mode(table, Distiller):
     assert all(torch.equal(state[name], value) for name, value in module.state_dict().items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 @pytest.mark.parametrize("in_pipeline", [False, True])
 def test_skorch_teacher_is_cross_fitted(table, Distiller, in_pipeline):
@@ -188,6 +193,7 @@ def test_skorch_teacher_is_cross_fitted(table, Distiller, in_pipeline):
     assert not getattr(net, "initialized_", False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 def test_teacher_prediction_replaces_a_teacher(wrong_labels, table, Distiller):
     X, y, mask = wrong_labels
@@ -206,6 +212,7 @@ def test_single_output_teacher_predicts_all_outputs(two_outputs, Distiller, teac
     assert fitted.teacher_.predict(X).shape == y.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
 def test_frames_reach_the_teacher_as_frames(table, frame):
     X, y = table
@@ -323,6 +330,7 @@ class Interrupted(Recorder):
         raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 @pytest.mark.parametrize(
     ("teacher", "error", "message"),
@@ -480,6 +488,7 @@ def test_teacher_in_other_units(table, Distiller):
         Distiller(student=good_student(max_epochs=1)).fit(X, y, teacher_prediction=1000 * y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 def test_an_absurd_label_is_rejected_and_does_no_harm(table, Distiller):
     X, y = table
@@ -504,6 +513,7 @@ def test_nan_is_refused_everywhere(table, Distiller, name):
         Distiller(student=good_student()).fit(**data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 def test_interrupted_fit_changes_nothing(table, Distiller):
     X, y = table

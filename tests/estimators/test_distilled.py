@@ -206,6 +206,7 @@ def test_clean_labels_are_trusted_and_ranked(trusted):
 # --- the teacher's weight -------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_weak_teacher_has_no_weight_and_a_strong_one_has_all():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(800, 5))
@@ -288,6 +289,7 @@ class HalvesApart:
 # --- inputs of all kinds --------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(5, 2), (30, 60), (200, 1)])
 def test_tiny_wide_and_single_feature_tables(shape):
     rng = np.random.default_rng(0)
@@ -307,6 +309,7 @@ def test_heavy_tailed_inputs_cause_no_wild_prediction():
     assert np.abs(fitted.predict(np.full((1, 3), 1e30))).max() < 5
 
 
+@pytest.mark.slow
 def test_a_constant_target_is_predicted():
     X = np.random.default_rng(0).normal(size=(60, 3))
     with pytest.warns(UserWarning, match="in every row"):
@@ -331,6 +334,7 @@ def mixed():
     return X, y.to_numpy()
 
 
+@pytest.mark.slow
 def test_categories_and_missing_values_inside(mixed):
     X, y = mixed
     fitted = distilled(student=quick(missing_values="indicator")).fit(X[:400], y[:400])
@@ -371,6 +375,7 @@ def test_missing_values_are_refused_unless_asked_for(mixed):
         quick(missing_values="indicator", input_transform="standard").fit(X[["age"]], y)
 
 
+@pytest.mark.slow
 def test_categories_and_missing_values_through_a_column_transformer(mixed):
     X, y = mixed
     columns = make_column_transformer(
@@ -396,6 +401,7 @@ def test_a_rule_can_be_named(friedman, rule):
     assert fitted.decisions_[0].reasons == ("the rule was given",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "synthetic", ["spunge", "neighbors", "mixup", SyntheticRows("mixup", share=0.3)]
 )

@@ -72,6 +72,7 @@ def test_grid_search_over_nested_names_beside_a_baseline(table):
     assert slow < 0.5 < fast
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", ALL)
 def test_cross_val_predict(table, build):
     X, y = table
@@ -79,6 +80,7 @@ def test_cross_val_predict(table, build):
     assert np.corrcoef(prediction, y)[0, 1] > 0.9
 
 
+@pytest.mark.slow
 def test_stacking_and_transformed_target(table):
     X, y = table
     stack = StackingRegressor([("tor", tor()), ("ridge", Ridge())], Ridge(), cv=2).fit(X, y)
@@ -87,6 +89,7 @@ def test_stacking_and_transformed_target(table):
     assert logged.score(X, y) > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", ALL)
 def test_clone_of_fitted_and_unfitted(table, build):
     X, y = table
@@ -117,6 +120,7 @@ def test_nothing_of_the_user_is_changed(table, build):
 # --- metadata routing -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_teacher_prediction_is_sliced_by_cross_validation(table):
     """Each fold gets the predictions of its own rows, or this would score badly."""
     X, y = table
@@ -136,6 +140,7 @@ def routing():
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("routing")
 @pytest.mark.parametrize("build", [tor, distilled])
 def test_routed_weights_reach_student_and_teacher(table, build):
@@ -159,6 +164,7 @@ def test_routed_weights_that_nobody_asked_for_are_an_error(table):
         tor().fit(X, y, sample_weight=np.ones(len(y)))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("routing")
 def test_routed_teacher_prediction_in_a_grid(table):
     X, y = table
@@ -182,6 +188,7 @@ def test_default_teacher_takes_routed_weights(table):
 # --- seeds and processes --------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", ALL)
 def test_random_state_decides_everything(table, build):
     X, y = table
@@ -190,6 +197,7 @@ def test_random_state_decides_everything(table, build):
     np.testing.assert_array_equal(first.predict(X), second.predict(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", [TORRegressor, DistilledRegressor])
 def test_random_state_reaches_folds_teacher_and_student(table, Distiller):
     X, y = table
@@ -206,6 +214,7 @@ def test_random_state_reaches_folds_teacher_and_student(table, Distiller):
     assert not np.array_equal(first.predict(X), other.predict(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("random_state", [0, None])
 @pytest.mark.parametrize("build", ALL)
 def test_global_generators_are_untouched(table, build, random_state):

@@ -77,6 +77,7 @@ class TestLearning:
             assert student.partial_fit(*block).score(*unseen) > before - 0.02
         assert student.n_iter_ == n_iter + 3
 
+    @pytest.mark.slow
     def test_fit_begins_anew(self, student):
         X, y = next(blocks(1))
         learn(student, n_blocks=2).fit(X, y)

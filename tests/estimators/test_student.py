@@ -55,6 +55,7 @@ def own_net(**params):
 # --- what it learns -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber", "tukey"])
 def test_every_loss_learns_a_smooth_function(table, loss):
     assert student(loss=loss).fit(*table).score(*table) > 0.98
@@ -91,6 +92,7 @@ def test_raw_units_are_enough(table):
     assert fitted.score(wild, 1e9 * y) > 0.98
 
 
+@pytest.mark.slow
 def test_predictions_follow_a_change_of_units(table):
     X, y = table
     plain = student().fit(X, y).predict(X)
@@ -240,6 +242,7 @@ def test_hidden_layer_sizes(table, sizes, n_parameters):
 # --- early stopping -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_early_stopping_stops_and_keeps_the_best_weights(table):
     X, y = table
     rng = np.random.default_rng(1)
@@ -280,6 +283,7 @@ def test_the_scale_of_weights_does_not_matter(table):
     np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_heavy_rows_are_fitted_better(table):
     X, y = table
     rng = np.random.default_rng(0)
@@ -504,6 +508,7 @@ def test_a_label_beyond_single_precision_is_named(table):
         student().fit(X, y)
 
 
+@pytest.mark.slow
 def test_constant_target_is_predicted_exactly_with_a_warning(two_outputs):
     X, y = two_outputs
     y[:, 1] = 0.1

@@ -57,6 +57,7 @@ def test_images(tmp_path):
     assert onnx_report(to_int8_onnx(student, X), student, X).agreement > 0.98
 
 
+@pytest.mark.slow
 def test_the_line_has_what_it_promises(table):
     X, y = table
     student = StudentRegressor((8,), max_epochs=9, weight_decay=0.1)

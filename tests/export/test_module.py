@@ -56,6 +56,7 @@ def test_rows_that_predict_refuses_are_not_guessed(table, student):
         assert np.isnan(run(model, X)).tolist() == [True, False, True]
 
 
+@pytest.mark.slow
 def test_images():
     X = np.random.default_rng(0).normal(size=(20, 1, 6, 6)).astype(np.float32)
     student = StudentRegressor(module=Picture, max_epochs=2, random_state=0)
@@ -90,6 +91,7 @@ def test_opsets(table, student):
     assert_agree(student, table[0], model)
 
 
+@pytest.mark.slow
 def test_a_module_for_a_fixed_number_of_rows_is_refused(table):
     student = StudentRegressor(module=FixedRows, max_epochs=2, random_state=0).fit(*table)
     with pytest.raises(ValueError, match="len"):

@@ -40,6 +40,7 @@ class TestMeasureDamage:
         label, prediction, _ = three
         assert measure_damage(label, prediction, prediction.copy()) == Difference(0.0, 0.0)
 
+    @pytest.mark.slow
     @quick
     @given(columns, st.integers(-40, 40), st.sampled_from([-1, 1]))
     def test_does_not_depend_on_the_unit(self, three, power, sign):
@@ -49,6 +50,7 @@ class TestMeasureDamage:
         assert after.relative == before.relative
         assert after.z == before.z
 
+    @pytest.mark.slow
     @quick
     @given(varied)
     def test_is_the_relative_difference_of_mean_absolute_errors(self, three):
@@ -231,6 +233,7 @@ class TestFlagsAuc:
         assert apart < 0.5
         assert apart < together
 
+    @pytest.mark.slow
     def test_seed_decides(self):
         X, fold, rng = self.table(100)
         flagged = rng.random(100) < 0.3
@@ -244,6 +247,7 @@ class TestFlagsAuc:
         flagged[np.argsort(X[:, 0])[:few]] = True
         assert flags_auc(X, flagged ^ others, fold, 0) == 0.5
 
+    @pytest.mark.slow
     def test_ten_are_enough(self):
         X, fold, _ = self.table()
         flagged = np.zeros(len(X), bool)

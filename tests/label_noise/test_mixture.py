@@ -54,6 +54,7 @@ class TestFitMixture:
         assert found.outlier_location == pytest.approx(0, abs=0.5 * width)
         assert found.outlier_scale == pytest.approx(width, rel=0.5)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("make", [one_sided_errors, gross])
     @fits
     @given(

@@ -58,6 +58,7 @@ def assert_same(one, other, X):
     assert str(one.get_params()) == str(other.get_params())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "params",
     [
@@ -158,6 +159,7 @@ def test_categories_that_json_cannot_hold_are_named(tmp_path):
         student.save(tmp_path / "file")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", [False, True])
 def test_own_modules_are_named_by_the_caller(table, tmp_path, images):
     X, y = table
@@ -318,6 +320,7 @@ def test_a_failed_write_leaves_the_old_file(table, tmp_path, monkeypatch):
     assert (tmp_path / "file").read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alone", [True, False])
 def test_skops_keeps_pipelines(table, alone):
     X, y = table

@@ -40,6 +40,7 @@ def message(error, call, *data, **more):
     return str(caught.value)
 
 
+@pytest.mark.slow
 def test_columns_of_text_are_named_with_the_way_out(estimator, table):
     X, y = table
     odd = X.assign(town="Ames", road="dirt")

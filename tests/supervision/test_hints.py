@@ -35,6 +35,7 @@ class TestFit:
         without = pure_distillation(student=student).fit(X, y)
         np.testing.assert_allclose(with_adapter.predict(X), without.predict(X), rtol=1e-5)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("params", [{"heads": 2}, {"route": 3}, {"revision": "label"}])
     def test_together_with(self, friedman, params):
         X, y = friedman
@@ -56,6 +57,7 @@ class TestFit:
         )
         assert model.predict(X).shape == Y.shape
 
+    @pytest.mark.slow
     def test_reproducible(self, friedman):
         X, y = friedman
         first, second = (pure_distillation(hints="leaves").fit(X, y).predict(X) for _ in range(2))

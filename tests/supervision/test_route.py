@@ -76,6 +76,7 @@ class TestTeachers:
         errors = [np.mean((model.predict(X) - y) ** 2) for model in (inside, outside)]
         assert errors[1] > errors[0]
 
+    @pytest.mark.slow
     def test_own_stages(self, friedman):
         X, y = friedman
         stages = np.column_stack([0 * y, y / 2, y])

@@ -144,6 +144,7 @@ class TestAsTeacher:
         TORRegressor([CountFits(), Ridge()], small(), random_state=0, cv=4).fit(X, y)
         assert CountFits.n_fits == 5  # four folds, and all rows
 
+    @pytest.mark.slow
     def test_users_objects_stay_as_they_were(self, table):
         X, y = table
         members = {"ridge": Ridge(), "tree": DecisionTreeRegressor()}
@@ -173,6 +174,7 @@ class TestAsTeacher:
         depth = search.best_params_["teacher__tree__max_depth"]
         assert dict(search.best_estimator_.teacher.estimators)["tree"].max_depth == depth
 
+    @pytest.mark.slow
     def test_reproducible(self, table):
         X, y = table
         model = DistilledRegressor([DecisionTreeRegressor(), Ridge()], small(), random_state=3)
@@ -212,6 +214,7 @@ class TestRefusals:
         with pytest.raises(ValueError, match="KNeighborsRegressor does not take sample_weight"):
             TORRegressor([Ridge(), KNeighborsRegressor()], small()).fit(X, y, np.ones(len(X)))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("method", ["route", "hints"])
     def test_methods_that_need_one_teacher(self, table, method):
         value = {"route": 3, "hints": "leaves"}[method]

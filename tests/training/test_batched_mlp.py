@@ -162,6 +162,7 @@ class TestTraining:
         error = target.numpy() - stack.predict(scores)
         assert (error.var(axis=1) < 0.1 * target.numpy().var(axis=1)).all()
 
+    @pytest.mark.slow
     def test_outputs_are_not_confused(self):
         scores = rows(200)
         target = torch.stack([scores[:, :2], -scores[:, 1:]])
@@ -270,6 +271,7 @@ class TestWeightDecay:
 
 
 class TestLosses:
+    @pytest.mark.slow
     def test_each_network_has_its_own(self):
         scores = rows(90)
         target = torch.zeros(4, 90, 1)

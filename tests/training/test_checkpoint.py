@@ -429,6 +429,7 @@ class TestParameters:
             student(checkpoint=tmp_path / "c", loss=loss).fit(*table())
         assert len(str(raised.value)) < 500  # without the data
 
+    @pytest.mark.slow
     def test_global_generators_are_left_alone(self, eager, monkeypatch, tmp_path):
         X, y = table()
         for name in ("plain", "module"):
@@ -438,6 +439,7 @@ class TestParameters:
             CASES[name](tmp_path / name).fit(X, y)
             assert torch.equal(torch.get_rng_state(), before)
 
+    @pytest.mark.slow
     def test_search_does_not_put_it_off(self, eager, monkeypatch, tmp_path):
         X, y = table()
         written = []

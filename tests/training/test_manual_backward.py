@@ -224,6 +224,7 @@ class TestTraining:
         optimizer = student.net_.optimizer_
         assert {float(state["step"]) for state in optimizer.state.values()} == {8 * 3}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "params",
         [{"optimizer": "sgd"}, {"optimizer": torch.optim.RMSprop}, {"loss": "barron_learned"}],

@@ -132,6 +132,7 @@ def count(model, *data, log, **fit_params):
 
 
 class TestHits:
+    @pytest.mark.slow
     def test_second_time_nothing_is_fitted(self, table, folder, log):
         teacher = Counting(log)
         assert count(tor(folder, teacher), *table, log=log) == 4
@@ -166,6 +167,7 @@ class TestHits:
             assert np.array_equal(model.teacher_.predict(X), fitted[0].teacher_.predict(X))
             assert np.array_equal(model.teacher_prediction_, fitted[0].teacher_prediction_)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("out_of_fold", [False, True])
     def test_route(self, table, folder, log, out_of_fold):
         route = RouteSchedule(n_anchors=2, out_of_fold=out_of_fold)
@@ -216,6 +218,7 @@ class TestHits:
 
 
 class TestMisses:
+    @pytest.mark.slow
     def test_whatever_changes(self, table, folder, log):
         X, y = table
         teacher, weight = Counting(log), np.ones(N_ROWS)
