@@ -244,6 +244,16 @@ class TestTraining:
         assert high.mean() > 0.75
         assert low.mean() < 0.25
 
+    @pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
+    def test_everything_is_on_the_device(self, loss):
+        """A device that only knows shapes refuses tensors of another one."""
+        scores = rows()
+        target, weight = targets(scores, 2), torch.ones(2, 50, 1)
+        decay = torch.tensor([0.1, 0.0])
+        stack = train_batched(PERIODIC, scores, target, weight, [loss] * 2, decay, 0, "meta")
+        assert {str(part.device) for part in stack.adamw.flat} == {"meta"}
+        assert stack(scores.to("meta")).shape == (2, 50, 1)
+
 
 class TestWeightDecay:
     def test_alone_it_shrinks_weights_by_the_schedule(self):
