@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from sklearn_regkd.preprocessing.categories import is_frame
+from sklearn_regkd.preprocessing.frames import is_frame
 from sklearn_regkd.teachers.inputs import columns_without_values
 
 

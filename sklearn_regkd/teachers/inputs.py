@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_regkd.preprocessing.categories import is_frame
+from sklearn_regkd.preprocessing.frames import is_frame
 from sklearn_regkd.utils.unwrap import layers
 
 # Models of these packages keep to scikit-learn's convention and never write into what they get.
