@@ -286,7 +286,7 @@ def draw_student(rng, n_features, X):
     """Return a student, and the parameters that were chosen."""
     params = {
         "hidden_layer_sizes": pick(rng, ((8,), (8,), (16,), (), 4, (8, 4))),
-        "max_epochs": pick(rng, (2, 5, 10, 30, 40, 40)),
+        "max_epochs": pick(rng, (2, 5, 10, 30, 40, 40, 40, 40)),
         "weight_decay": pick(rng, (0.1, 0.1, 0.1, 0.1, 0.0, 1.0, "auto")),
         "random_state": pick(rng, (0, 1, 2)),
     }
@@ -349,7 +349,7 @@ def draw_cv(rng, n):
         KFold(2),
         KFold(3, shuffle=True, random_state=0),
         half,
-        ShuffleSplit(2),
+        ShuffleSplit(2, random_state=0),
         200,
         half[:1],
     )
