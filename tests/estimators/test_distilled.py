@@ -438,5 +438,6 @@ def test_unlabeled_rows_teach_what_the_teacher_knows_of_them():
     assert error[True] < 0.2 * error[False]
     with pytest.raises(ValueError, match="labelled by the teacher"):
         distilled().fit(X, X[:, 0], teacher_prediction=X[:, 0], X_unlabeled=far)
-    with pytest.raises(ValueError, match="features"):
-        distilled().fit(X, X[:, 0], X_unlabeled=np.zeros((3, 2)))
+    for unlike, message in ((np.zeros((3, 2)), "features"), (far[:0], "0 sample")):
+        with pytest.raises(ValueError, match=f"X_unlabeled must hold rows like .*{message}"):
+            distilled().fit(X, X[:, 0], X_unlabeled=unlike)
