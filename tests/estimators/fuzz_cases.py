@@ -92,7 +92,7 @@ def draw_case(seed, number):
     if kind == "student":
         estimator, fit_params, about["teacher"] = student, {}, "none"
     else:
-        name = about["teacher"] = pick_mostly(rng, TEACHERS, 0.15)
+        name = about["teacher"] = pick_mostly(rng, TEACHERS, 0.1)
         teacher, fit_params = draw_teacher(rng, name, numbers, X, y)
         own = (draw_tor if kind == "tor" else draw_distilled)(rng, X, y, fit_params)
         own |= {"cv": draw_cv(rng, len(numbers)), "random_state": number}
@@ -140,7 +140,7 @@ def draw_table(rng):
     few = chance(rng, 0.15)
     n, d = int(rng.integers(2, 10) if few else rng.integers(10, 121)), int(rng.integers(1, 13))
     numbers = rng.normal(size=(n, d))
-    kind, gaps = pick_mostly(rng, KINDS, 0.05), pick_mostly(rng, GAPS, 0.2)
+    kind, gaps = pick_mostly(rng, KINDS, 0.04), pick_mostly(rng, GAPS, 0.15)
     scale = pick(rng, SCALES)
     if chance(rng, 0.1):
         numbers[n // 2 :] = numbers[: n - n // 2]
@@ -214,7 +214,7 @@ def as_kind(rng, values, kind, column):
 
 def draw_labels(rng, numbers):
     """Return labels, with one or two outputs, and what they are."""
-    n, kind = len(numbers), pick_mostly(rng, LABELS, 0.05)
+    n, kind = len(numbers), pick_mostly(rng, LABELS, 0.03)
     first, last = numbers[:, 0], numbers[:, -1]
     y = np.column_stack([np.sin(first) + last + 0.1 * rng.normal(size=n), first - last])
     match kind:
@@ -258,7 +258,7 @@ def draw_labels(rng, numbers):
 
 def draw_weight(rng, n):
     """Return weights of rows, and what they are."""
-    kind = pick_mostly(rng, WEIGHTS, 0.05)
+    kind = pick_mostly(rng, WEIGHTS, 0.04)
     weight = rng.uniform(0.5, 2.0, size=n)
     match kind:
         case "none":
@@ -296,8 +296,8 @@ def draw_student(rng, n_features, X):
         "batch_size": (1 if len(X) < 30 else 16, 16, 64),
         "optimizer": ("sgd", "adamw", torch.optim.Adam),
         "embedding": (None, "periodic"),
-        "input_transform": ("standard", "quantile"),
-        "missing_values": ("indicator", "indicator", "error"),
+        "input_transform": ("standard", "quantile", "quantile"),
+        "missing_values": ("indicator",) * 4 + ("error",),
         "early_stopping": (True,),
         "activation": ("relu", "gelu", "tanh"),
         "module": (small_module, nn.Linear, wrong_module),
@@ -313,12 +313,12 @@ def draw_student(rng, n_features, X):
         ),
     }
     for name, values in some.items():
-        share = {"missing_values": 0.6, "module": 0.03, "categorical_features": 0.1}.get(name, 0.2)
+        share = {"missing_values": 0.7, "module": 0.03, "categorical_features": 0.06}.get(name, 0.2)
         if chance(rng, share):
             params[name] = pick(rng, values)
     if params.get("module") is nn.Linear:
         params["module"], params["module_params"] = small_module, {"width": 2}
-    if chance(rng, 0.04):
+    if chance(rng, 0.02):
         name, value = pick(
             rng, (("lr", -1.0), ("loss", "nothing"), ("batch_size", 0), ("activation", "step"))
         )
@@ -353,7 +353,7 @@ def draw_cv(rng, n):
         200,
         half[:1],
     )
-    return pick(rng, plain) if chance(rng, 0.8) else pick(rng, others)
+    return pick(rng, plain) if chance(rng, 0.9) else pick(rng, others)
 
 
 def draw_tor(rng, X, y, fit_params):
@@ -382,7 +382,8 @@ def draw_distilled(rng, X, y, fit_params):
         "loss": ("huber", "tukey", "wing", "barron", "tor", "attentive", "bounded", own_loss),
     }
     for name, values in some.items():
-        if chance(rng, 0.12):
+        rare = 0.06 if name in ("route", "hints") else 0.12
+        if chance(rng, rare):
             params[name] = pick(rng, values)
     if chance(rng, 0.1):
         fit_params["X_unlabeled"] = more_rows(rng, X)
@@ -392,11 +393,11 @@ def draw_distilled(rng, X, y, fit_params):
 def more_rows(rng, X):
     """Return rows without labels, of which some are not as those of `X`."""
     if isinstance(X, pl.DataFrame):
-        return pick(rng, (X.reverse(), X.head(0), X.select(X.columns[::-1])))
+        return pick(rng, (X.reverse(), X[::2], X.head(0), X.select(X.columns[::-1])))
     if isinstance(X, pd.DataFrame):
-        return pick(rng, (X.iloc[::-1], X.iloc[:0], X[X.columns[::-1]], X.iloc[:, 1:]))
+        return pick(rng, (X.iloc[::-1], X[::2], X.iloc[:0], X[X.columns[::-1]], X.iloc[:, 1:]))
     X = np.asarray(X)
-    return pick(rng, (X[::-1], X[:0], X[:, 1:] if X.ndim > 1 else X))
+    return pick(rng, (X[::-1], X[::2], X[:0], X[:, 1:] if X.ndim > 1 else X))
 
 
 class OddTeacher(RegressorMixin, BaseEstimator):
