@@ -5,11 +5,11 @@ Each case (:mod:`tests.estimators.fuzz_cases`) must end in one of two ways:
 - in a ValueError, TypeError or RuntimeError whose message names what is wrong: the data, a
   parameter, the teacher, the student or the weights;
 - in a model whose predictions for the rows of `fit` are finite. Where the labels are right, the
-  teacher does not contradict them and the student has at least 30 epochs, it is no worse than a
-  constant on the rows that count, if their effective number is at least 10: its mean absolute error on rows of positive weight, weighted, is not above 1.1 times
-  that of the median, or its mean squared error is not above 1.2 times that of the mean. (One of
-  the two: of labels with a mass at one value a good model of the mean has a larger absolute error
-  than the median.)
+  teacher does not contradict them, the student has at least 30 epochs and the rows that count are
+  effectively 10 at least, it is no worse than a constant: its mean absolute error on rows of
+  positive weight, weighted, is not above 1.1 times that of the median, or its mean squared error
+  is not above 1.2 times that of the mean. (One of the two: of labels with a mass at one value a
+  good model of the mean has a larger absolute error than the median.)
 
 Whatever the end, the global generators, the state of torch and the arrays of the user are what
 they were, our own code has used nothing deprecated, and in one case of ten a second fit gives the
