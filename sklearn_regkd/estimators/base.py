@@ -14,6 +14,7 @@ from torch import Tensor
 from sklearn_regkd.estimators.check_data import check_data, check_methods
 from sklearn_regkd.estimators.diagram import teacher_and_student
 from sklearn_regkd.estimators.nested import NestedParamsMixin
+from sklearn_regkd.estimators.params import CONSTRAINTS
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.label_noise.left_out import with_left_out_rows
 from sklearn_regkd.label_noise.teacher_quality import warn_if_no_better_than_median
@@ -130,9 +131,11 @@ class BaseDistiller(
     def _fit(self, X, y, sample_weight, teacher_prediction, X_unlabeled=None, teacher_route=None):
         methods = self._validate_params_now()
         student = self._own_student()
+        validate_parameters(student, CONSTRAINTS)
         data = check_data(
             self, student, X, y, sample_weight, teacher_prediction, teacher_route, X_unlabeled
         )
+        student._validate_params_now()  # now that it has a seed: before a teacher is fitted
         check_methods(data, methods)
         context = self._init_callback_context(max_subtasks=2)
         with fit_task(context, self):

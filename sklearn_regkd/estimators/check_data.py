@@ -95,11 +95,7 @@ def check_data(
         prediction = as_columns(teacher_prediction, len(y), y.shape[1], "teacher_prediction")
     extra, teacher_extra = None, None
     if X_unlabeled is not None:
-        if teacher is not None:
-            student._columns.require_frame(X_unlabeled)
-        shape, allow_nan = X_array.shape[1:], student._takes_missing()
-        coded = student._columns.transform(X_unlabeled)
-        extra = check_predict_data(distiller, coded, shape, allow_nan)
+        extra = _check_unlabeled(distiller, student, X_unlabeled, X_array.shape[1:])
         teacher_extra = teacher_rows(teacher, X_unlabeled, extra)
     route = None if teacher_route is None else as_route(teacher_route, y.shape)
     left_out = None
@@ -145,6 +141,19 @@ def check_data(
         teacher_X_unlabeled=teacher_extra,
         left_out=left_out,
     )
+
+
+def _check_unlabeled(
+    distiller: BaseEstimator, student: Any, X_unlabeled: Any, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Validate rows without labels, which must be like those of X."""
+    try:
+        student._columns.require_frame(X_unlabeled)
+        coded = student._columns.transform(X_unlabeled)
+        return check_predict_data(distiller, coded, shape, student._takes_missing())
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"X_unlabeled must hold rows like those of X, at least one: {error}") from error
 
 
 def _teacher_params(

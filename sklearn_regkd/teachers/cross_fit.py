@@ -217,7 +217,14 @@ def make_folds(
             f"cv={cv!r} cannot split {n_split} rows of which it knows neither labels nor groups "
             f"({error}); pass the folds themselves, cv=list(splitter.split(X, y, groups))"
         ) from error
-    folds = [tuple(np.arange(n_split)[rows] for rows in fold) for fold in folds]  # from masks
+    try:
+        folds = [tuple(np.arange(n_split)[rows] for rows in fold) for fold in folds]  # from masks
+    except IndexError as error:
+        raise ValueError(
+            f"the folds of cv do not fit X, which has {n_split} rows ({error}); folds that are "
+            "given as indices belong to one table: inside a search or cross-validation, which fits "
+            "on a part of it, pass a number or a splitter"
+        ) from error
     if used is not None and n_split > n_used:
         place = np.cumsum(used) - 1
         folds = [tuple(place[rows[used[rows]]] for rows in fold) for fold in folds]

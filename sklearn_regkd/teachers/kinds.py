@@ -2,7 +2,7 @@
 
 import copy
 import inspect
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from skorch import NeuralNet
 from sklearn_regkd.preprocessing.frames import column, declared_categories, is_frame
 from sklearn_regkd.teachers.boosting import BoostedTrees
 from sklearn_regkd.utils.random import fill_random_states
+from sklearn_regkd.utils.sklearn_compat import HasMethods
 from sklearn_regkd.utils.unwrap import layers
 
 KINDS = (
@@ -133,8 +134,19 @@ def own_teacher(
     own = default_teacher(n_samples) if teacher is None else clone(teacher)
     fill_random_states(own, random_state)
     if n_outputs > 1 and not _takes_many_outputs(own):
-        return MultiOutputRegressor(own)
+        # StackingRegressor, alone or in a Pipeline, has no `predict` before it is fitted.
+        repeat = MultiOutputRegressor if hasattr(own, "predict") else PredictsOnceFitted
+        return repeat(own)
     return own
+
+
+class PredictsOnceFitted(MultiOutputRegressor):
+    """MultiOutputRegressor of an estimator whose `predict` appears with its fit."""
+
+    _parameter_constraints: ClassVar = {
+        **MultiOutputRegressor._parameter_constraints,
+        "estimator": [HasMethods(["fit"])],
+    }
 
 
 def _takes_many_outputs(teacher: Any) -> bool:

@@ -432,6 +432,26 @@ def test_unknown_options_are_named(table, Distiller, params, error, message):
         build(Distiller, Ridge(), **params).fit(*table)
 
 
+@pytest.mark.parametrize("Distiller", DISTILLERS)
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ({"batch_size": 0}, ValueError, "'batch_size' parameter of StudentRegressor"),
+        ({"categorical_features": 3}, ValueError, "'categorical_features'"),
+        ({"module": nn.Linear(3, 1)}, TypeError, "pass its class or a factory"),
+    ],
+)
+def test_options_of_the_student_are_looked_at_before_the_teacher_is_fitted(
+    table, Distiller, params, error, message
+):
+    class Never(Ridge):
+        def fit(self, X, y, sample_weight=None):
+            raise AssertionError
+
+    with pytest.raises(error, match=message):
+        Distiller(Never(), good_student(**params), random_state=0).fit(*table)
+
+
 @pytest.mark.parametrize(
     ("estimator", "message"),
     [

@@ -6,11 +6,12 @@ import polars as pl
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_friedman1
+from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
-from sklearn.metrics import r2_score
+from sklearn.metrics import mean_squared_error, r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
@@ -413,6 +414,15 @@ def test_synthetic_rows_are_taught_by_the_teacher(friedman, synthetic):
     np.testing.assert_array_equal(few.predict(X_test), again.predict(X_test))
 
 
+@pytest.mark.parametrize("outliers", [None, 3.0, "auto"])
+def test_on_few_rows_of_noise_labels_do_not_count_negatively(outliers):
+    X, y = np.random.default_rng(1).normal(size=(46, 5)), np.random.default_rng(2).normal(size=46)
+    student = StudentRegressor((8, 4), max_epochs=40, weight_decay=1.0, batch_size=16)
+    fitted = distilled(teacher=DummyRegressor(), student=student, outliers=outliers, cv=2).fit(X, y)
+    assert fitted.alpha_[0] == 1  # least squares find more
+    assert mean_squared_error(y, fitted.predict(X)) < 1.05 * y.var()
+
+
 def test_unlabeled_rows_teach_what_the_teacher_knows_of_them():
     rng = np.random.default_rng(0)
     X = rng.uniform(-1, 1, (40, 1))
@@ -428,5 +438,6 @@ def test_unlabeled_rows_teach_what_the_teacher_knows_of_them():
     assert error[True] < 0.2 * error[False]
     with pytest.raises(ValueError, match="labelled by the teacher"):
         distilled().fit(X, X[:, 0], teacher_prediction=X[:, 0], X_unlabeled=far)
-    with pytest.raises(ValueError, match="features"):
-        distilled().fit(X, X[:, 0], X_unlabeled=np.zeros((3, 2)))
+    for unlike, message in ((np.zeros((3, 2)), "features"), (far[:0], "0 sample")):
+        with pytest.raises(ValueError, match=f"X_unlabeled must hold rows like .*{message}"):
+            distilled().fit(X, X[:, 0], X_unlabeled=unlike)

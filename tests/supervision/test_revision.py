@@ -35,6 +35,11 @@ class TestRevise:
         slack = 1e-9 * (1 + np.abs(pair).max())
         assert (np.abs(revise(fixed, moved, tube, eta) - fixed) <= tube + slack).all()
 
+    @pytest.mark.filterwarnings("error")
+    def test_a_tube_of_next_to_nothing(self):
+        revised = revise(np.zeros((2, 1)), np.array([[0.0], [1.0]]), np.array([1e-320]))
+        np.testing.assert_allclose(revised, 0, atol=1e-300)
+
     @quick
     @given(pairs, tubes)
     def test_limits_of_eta(self, pair, tube):
