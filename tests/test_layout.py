@@ -41,6 +41,7 @@ ELSEWHERE = {
     "persistence/mixin.py": "persistence/test_estimator_file.py",
     "persistence/student_file.py": "persistence/test_estimator_file.py",
     "persistence/verdict_file.py": "persistence/test_estimator_file.py",
+    "teachers/torch_turn.py": "training/test_randomness.py",
     "training/flat_adamw.py": "training/test_flat_optimizer.py",
     "utils/timing.py": "export/test_int8.py",
     "training/batched_layers.py": "training/test_manual_backward.py",
@@ -49,6 +50,7 @@ ELSEWHERE = {
 ACROSS = {
     "estimators/test_common.py",
     "estimators/test_fit.py",
+    "estimators/test_fuzz_fits.py",
     "estimators/test_images.py",
     "estimators/test_inside_sklearn.py",
     "estimators/test_losses_by_name.py",

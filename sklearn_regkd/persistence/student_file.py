@@ -1,5 +1,6 @@
 """A fitted student as tensors and JSON, and back."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,8 @@ def student_from_plain(
     net = _rebuild(student, shape, module, transform, n_outputs * n_heads)
     use_criterion(net, {"n_outputs": n_outputs, "n_heads": n_heads, "loss": "squared_error"})
     net.set_params(predict_nonlinearity=output.forward)
-    with torch_seeded(0, net.device):  # a user's module draws its first weights
+    # A user's module draws its first weights; for the built-in network nobody waits.
+    with nullcontext() if student.module is None else torch_seeded(0, net.device):
         net.initialize()
     transform.attach(net.module_, 1 + len(shape))
     try:

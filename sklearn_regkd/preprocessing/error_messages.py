@@ -19,6 +19,7 @@ from sklearn_regkd.preprocessing.frames import (
 )
 
 DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
+OBJECTS = "objects of type"
 # More names nobody reads.
 MOST_NAMES = 5
 MOST_LETTERS = 40
@@ -51,6 +52,8 @@ def explained(X: Any, y: Any = None, *, allow_nan: bool = False, gaps: str = "")
     ValueError
         If X or y holds text, dates, NaN, infinity or too large numbers; else what was raised
         inside.
+    TypeError
+        If X holds objects that are no numbers, text or dates.
     """
     try:
         yield
@@ -60,6 +63,8 @@ def explained(X: Any, y: Any = None, *, allow_nan: bool = False, gaps: str = "")
         words = _about_X(X, y is not None, allow_nan, gaps) or ("" if y is None else _about_y(y))
         if not words:
             raise
+        if isinstance(error, TypeError) and OBJECTS in words:  # neither text nor dates
+            raise TypeError(f"{words} ({error})") from error
         raise ValueError(words) from error
 
 
@@ -183,7 +188,7 @@ def _is_date(value: Any) -> bool:
 def _kind_of(odd: Any) -> str:
     if isinstance(odd, str):
         return "text"
-    return "dates" if _is_date(odd) else f"objects of type {type(odd).__name__}"
+    return "dates" if _is_date(odd) else f"{OBJECTS} {type(odd).__name__}"
 
 
 def listed(names: Any) -> str:

@@ -72,7 +72,10 @@ def knots_need_double(knots: np.ndarray) -> bool:
         See :class:`Quantiles`.
     """
     with np.errstate(invalid="ignore"):  # infinity minus itself
-        return needs_double(knots, np.diff(knots, axis=1))
+        gaps = np.diff(knots, axis=1)
+        # Knots that fall together in single precision, as those of time stamps.
+        merged = (gaps > 0) & (np.diff(knots.astype(np.float32), axis=1) == 0)
+        return bool(merged.any()) or needs_double(knots, gaps)
 
 
 TABLES = tuple(field.name for field in fields(Quantiles))

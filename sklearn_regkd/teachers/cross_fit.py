@@ -17,6 +17,7 @@ from sklearn_regkd.preprocessing.validation import as_columns
 from sklearn_regkd.teachers.inputs import columns_without_values, to_spoil
 from sklearn_regkd.teachers.kinds import is_fitted_teacher, is_torch
 from sklearn_regkd.teachers.module import forward_teacher
+from sklearn_regkd.teachers.torch_turn import device_of_teacher, in_turn
 from sklearn_regkd.training.distributed import alone
 from sklearn_regkd.training.randomness import torch_seeded
 from sklearn_regkd.utils.cache import FitCache
@@ -60,6 +61,7 @@ def teacher_rows(teacher: Any, X: Any, X_array: np.ndarray) -> Any:
     return X_array.astype(np.float32, copy=False)
 
 
+@in_turn
 def predict_teacher(teacher: Any, X: Any, n_outputs: int, where: str = "") -> np.ndarray:
     """Return the predictions of a fitted teacher as (n_samples, n_outputs), checked.
 
@@ -142,7 +144,7 @@ def fit_teacher(
     try:
         with alone():
             if torch_teacher:
-                with torch_seeded(seed):
+                with torch_seeded(seed, device_of_teacher(teacher)):
                     return fitted.fit(X, target, **params)
             return fitted.fit(X, target, **params)
     except Exception as error:

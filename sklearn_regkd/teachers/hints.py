@@ -16,6 +16,7 @@ from sklearn_regkd.networks.features import named_layer, watch
 from sklearn_regkd.supervision.hints import LEAVES
 from sklearn_regkd.teachers.kinds import innermost, is_torch
 from sklearn_regkd.teachers.route import stage_numbers
+from sklearn_regkd.teachers.torch_turn import in_turn
 from sklearn_regkd.utils.unwrap import unwrap
 
 # Trees of a long ensemble that are used: neighbouring ones of a boosting see nearly the same.
@@ -57,6 +58,7 @@ def check_hints(teacher: Any, layer: str) -> None:
         named_layer(inner, layer)
 
 
+@in_turn
 def hint_features(
     teacher: Any, X: Any, layer: str, n_components: int, random_state: np.random.RandomState
 ) -> np.ndarray:

@@ -1,9 +1,12 @@
 """The device and the threads that a network computes with."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+
+from sklearn_regkd.utils.process import ForkSafeLock
 
 
 def resolve_device(device: str | torch.device) -> str:
@@ -38,6 +41,15 @@ def device_of(module: torch.nn.Module) -> torch.device:
     return next((p.device for p in module.parameters()), torch.device("cpu"))
 
 
+# torch keeps a number of threads for each thread of Python, which begins with the number that
+# was set last, wherever that was. While some threads are inside of `one_thread`, others would
+# begin with 1, and the last one that leaves would leave a 1 behind.
+_LOCK = ForkSafeLock()
+_INSIDE = 0
+_USUAL = 1
+_NESTED = threading.local()
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Let torch compute with one thread inside.
@@ -46,9 +58,28 @@ def one_thread() -> Iterator[None]:
     work on the machine, threads that wait for each other cost many times more
     than they bring.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    global _INSIDE, _USUAL
+    depth = getattr(_NESTED, "depth", 0)
+    with _LOCK:
+        before = torch.get_num_threads()
+        if not _INSIDE:
+            _USUAL = before
+        elif not depth:
+            before = max(before, _USUAL)
+        _INSIDE += 1
+        _NESTED.depth = depth + 1
+        torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        with _LOCK:
+            _INSIDE -= 1
+            _NESTED.depth = depth
+            torch.set_num_threads(before)
+
+
+def use_usual_threads() -> None:
+    """Let torch use in this thread as many threads as it does outside of :func:`one_thread`."""
+    with _LOCK:
+        if _INSIDE and not getattr(_NESTED, "depth", 0) and torch.get_num_threads() < _USUAL:
+            torch.set_num_threads(_USUAL)

@@ -22,7 +22,7 @@ def diagram(estimator):
 @pytest.mark.parametrize("kind", [TORRegressor, DistilledRegressor])
 def test_defaults_are_shown(kind):
     html = diagram(kind())
-    assert "teacher: HistGradientBoostingRegressor, the default" in html
+    assert "teacher: BoostedTrees, the default" in html
     assert "student: StudentRegressor, the default" in html
     assert 'class="sk-estimator  sk-toggleable"' in html
 

@@ -57,7 +57,7 @@ def trials(monkeypatch):
         return 0.3
 
     monkeypatch.setattr(student_training, "try_weight_decays", spy)
-    monkeypatch.setattr(validation_targets, "FEWEST_ROWS", 400)
+    monkeypatch.setattr(validation_targets, "FEWEST_ROWS", 300)
     return seen
 
 

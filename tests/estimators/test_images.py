@@ -13,6 +13,7 @@ from torch import nn
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor, load
 from sklearn_regkd.networks.cnn import large_cnn, small_cnn
 from sklearn_regkd.supervision.synthetic import SyntheticRows
+from sklearn_regkd.teachers.module import forward_teacher
 
 
 @pytest.fixture(scope="module")
@@ -226,12 +227,11 @@ def test_a_module_as_teacher_is_given_chunks_of_bytes(pictures, monkeypatch):
     X, y = pictures
     seen = []
     teacher = small_cnn((8, 8), 2)
-    forward = "sklearn_regkd.teachers.cross_fit.forward"
-    original = __import__("sklearn_regkd.training.train", fromlist=["forward"]).forward
+    forward = "sklearn_regkd.teachers.cross_fit.forward_teacher"
 
-    def watch(module, rows, **params):
+    def watch(module, rows):
         seen.append(rows.dtype)
-        return original(module, rows, **params)
+        return forward_teacher(module, rows)
 
     monkeypatch.setattr(forward, watch)
     TORRegressor(teacher, student(max_epochs=1)).fit(X, y)

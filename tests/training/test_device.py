@@ -1,9 +1,17 @@
 """Where to compute: names of devices, and the number of threads."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
-from sklearn_regkd.training.device import device_of, one_thread, resolve_device
+from sklearn_regkd.training.device import (
+    device_of,
+    one_thread,
+    resolve_device,
+    use_usual_threads,
+)
 
 
 def test_auto_is_cuda_where_there_is_one():
@@ -37,3 +45,45 @@ def test_one_thread_inside_and_as_many_as_before_afterwards():
     finally:
         torch.set_num_threads(before)
     assert (inside, after) == (1, 3)
+
+
+def test_no_thread_is_left_with_the_number_of_another():
+    before, barrier = torch.get_num_threads(), threading.Barrier(3)
+
+    def nested():
+        with one_thread():
+            barrier.wait(60)
+            with one_thread():
+                inner = torch.get_num_threads()
+            return inner, torch.get_num_threads()
+
+    torch.set_num_threads(3)
+    try:
+        with ThreadPoolExecutor(3) as pool:  # each begins while others are inside
+            inside = [future.result(60) for future in [pool.submit(nested) for _ in range(3)]]
+            idle = [future.result(60) for future in [pool.submit(torch.get_num_threads)] * 3]
+        with ThreadPoolExecutor(1) as pool:
+            fresh = pool.submit(torch.get_num_threads).result(60)
+        here = torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
+    assert inside == [(1, 1)] * 3
+    assert (*idle, fresh, here) == (3,) * 5
+
+
+def test_a_thread_that_begins_meanwhile_gets_as_many_threads_as_there_were():
+    before = torch.get_num_threads()
+
+    def usual():
+        first = torch.get_num_threads()
+        use_usual_threads()
+        return first, torch.get_num_threads()
+
+    torch.set_num_threads(3)
+    try:
+        with one_thread(), ThreadPoolExecutor(1) as pool:
+            assert pool.submit(usual).result(60) == (1, 3)
+            use_usual_threads()
+            assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
