@@ -72,10 +72,7 @@ def knots_need_double(knots: np.ndarray) -> bool:
         See :class:`Quantiles`.
     """
     with np.errstate(invalid="ignore"):  # infinity minus itself
-        gaps = np.diff(knots, axis=1)
-        # Knots that fall together in single precision, as those of time stamps.
-        merged = (gaps > 0) & (np.diff(knots.astype(np.float32), axis=1) == 0)
-        return bool(merged.any()) or needs_double(knots, gaps)
+        return needs_double(knots, np.diff(knots, axis=1))
 
 
 TABLES = tuple(field.name for field in fields(Quantiles))
