@@ -5,6 +5,8 @@ import pytest
 import torch
 from sklearn.datasets import make_friedman1
 
+from tests.helpers import smooth_table
+
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
@@ -15,9 +17,7 @@ def one_thread():
 @pytest.fixture
 def table():
     """A smooth function of three features, 120 rows."""
-    rng = np.random.default_rng(0)
-    X = rng.uniform(-1, 1, (120, 3))
-    return X, 3 * X[:, 0] + np.sin(3 * X[:, 1]) + 10
+    return smooth_table()
 
 
 @pytest.fixture

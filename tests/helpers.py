@@ -1,5 +1,7 @@
 """Builders that tests of several rooms share: tables, teachers, students, and what losses take."""
 
+import re
+
 import numpy as np
 import torch
 from hypothesis import assume
@@ -13,6 +15,13 @@ from torch import nn
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
+from sklearn_regkd.preprocessing.scaling import fit_target_scaling
+from sklearn_regkd.teachers.fit_data import FitData
+from sklearn_regkd.teachers.hints import hint_features
+from sklearn_regkd.utils.cache import open_memory
+
+# Parameters of a student that is trained in some hundredths of a second, and learns little.
+QUICK = {"max_epochs": 3, "weight_decay": 0.1, "random_state": 0}
 
 # Multiples of 1/64 have exact sums and differences: what should be equal is then equal to the
 # last bit, and what differs does so by more than rounding.
@@ -32,6 +41,11 @@ def gradient(loss, prediction, *targets, **kwargs):
     leaf = prediction.clone().requires_grad_()
     loss(leaf, *targets, **kwargs, reduction="sum").backward()
     return leaf.grad
+
+
+def refused(name, value):
+    """Return a pattern for the error message about a parameter that must not have that value."""
+    return rf"\b{name}\b.*[Gg]ot {re.escape(repr(value))}"
 
 
 def gaussian_errors(n=400, k=1, seed=0, scale=1.0):
@@ -57,6 +71,13 @@ def errors(draw, min_rows=5, max_rows=30):
     return error
 
 
+def smooth_table(n=120, noise=0.0):
+    """Return three features, and a smooth function of two of them that is seldom near 0."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (n, 3))
+    return X, 3 * X[:, 0] + np.sin(3 * X[:, 1]) + 10 + noise * rng.normal(size=n)
+
+
 def columns(*values):
     """Return sequences of numbers as the columns of an array."""
     return np.column_stack([np.asarray(v, float) for v in values])
@@ -79,15 +100,28 @@ def interleaved_folds(n=60, n_folds=3):
     return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_folds)]
 
 
-def boosting(**params):
-    """Return a teacher with stages and leaves, which is fitted in some hundredths of a second."""
-    return HistGradientBoostingRegressor(**{"max_iter": 20, "random_state": 0, **params})
+class TwoLayers(nn.Module):
+    """A module of a user's, with a name of its own for each layer."""
+
+    def __init__(self, n_features, n_outputs, width=16, dropout=0.0):
+        super().__init__()
+        self.body = nn.Linear(n_features, width)
+        self.dropout = nn.Dropout(dropout)
+        self.last = nn.Linear(width, n_outputs)
+
+    def forward(self, X):
+        return self.last(self.dropout(torch.relu(self.body(X))))
 
 
 def tanh_network():
     """Return a network of ten features, the same each time, with the layers "0", "1" and "2"."""
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(10, 48), nn.Tanh(), nn.Linear(48, 1))
+
+
+def boosting(**params):
+    """Return a teacher with stages and leaves, which is fitted in some hundredths of a second."""
+    return HistGradientBoostingRegressor(**{"max_iter": 20, "random_state": 0, **params})
 
 
 def robust_teacher():
@@ -121,3 +155,31 @@ def pure_distillation(teacher=None, student=None, **params):
         small_student() if student is None else student,
         **{**defaults, **params},
     )
+
+
+def hints_of(teacher, X, layer="leaves", n_components=32, seed=0):
+    """Return the hints of a fitted teacher."""
+    return hint_features(teacher, X, layer, n_components, np.random.RandomState(seed))
+
+
+def fit_data(X, y, **changes):
+    """Return the data of a fit on some rows, as an estimator collects them."""
+    y = np.asarray(y, np.float64).reshape(len(y), -1)
+    weight = changes.setdefault("weight", np.ones(len(y)))
+    student = changes.setdefault("student", small_student())
+    defaults = {
+        "X": np.asarray(student._encode_categories(X)),
+        "y": y,
+        "scaling": fit_target_scaling(y[weight > 0], weight[weight > 0]),
+        "teacher": None,
+        "teacher_X": X,
+        "teacher_params": {},
+        "is_default_teacher": False,
+        "teacher_prediction": None,
+        "teacher_route": None,
+        "folds": interleaved_folds(len(y)),
+        "random_state": np.random.RandomState(0),
+        "cache": open_memory(None),
+        "n_jobs": None,
+    }
+    return FitData(**{**defaults, **changes})

@@ -10,22 +10,22 @@ PACKAGE = TESTS.parent / "sklearn_regkd"
 # What has no file of tests of its own name, and where it is tested instead.
 ELSEWHERE = {
     # Seen in a fit alone.
-    "estimators/check_data.py": "estimators/test_base.py",
     "estimators/params.py": "estimators/test_student.py",
     "estimators/student_training.py": "estimators/test_student.py",
-    "label_noise/detect.py": "estimators/test_distilled.py",
     "out_of_core/supervise.py": "out_of_core/test_distill.py",
-    "teachers/refit.py": "estimators/test_base.py",
     "training/build.py": "estimators/test_student.py",
     "training/deferred.py": "estimators/test_search.py",
     "training/incremental.py": "estimators/test_partial_fit.py",
     "training/net.py": "estimators/test_student.py",
     "training/train.py": "estimators/test_student.py",
-    # Data, or a view of data, without anything of its own.
-    "teachers/fit_data.py": "label_noise/test_out_of_fold.py",
-    "teachers/interface.py": "supervision/test_methods.py",
     # Parts of one file, one page or one table that are tested together.
+    "datasets/matlab.py": "datasets/test_mpiigaze.py",
+    "export/feeds.py": "export/test_pipeline.py",
+    "export/graph.py": "export/test_onnx.py",
+    "export/guard.py": "export/test_pipeline.py",
+    "export/network.py": "export/test_onnx.py",
     "export/report.py": "export/test_int8.py",
+    "export/wrapped.py": "export/test_target.py",
     "inspection/agreement.py": "inspection/test_displays.py",
     "inspection/label_noise.py": "inspection/test_displays.py",
     "inspection/make_report.py": "inspection/test_report.py",
@@ -41,11 +41,14 @@ ELSEWHERE = {
     "persistence/mixin.py": "persistence/test_estimator_file.py",
     "persistence/student_file.py": "persistence/test_estimator_file.py",
     "persistence/verdict_file.py": "persistence/test_estimator_file.py",
+    "training/flat_adamw.py": "training/test_flat_optimizer.py",
+    "utils/timing.py": "export/test_int8.py",
     "training/batched_layers.py": "training/test_manual_backward.py",
 }
 # Tests of several modules at once.
 ACROSS = {
     "estimators/test_common.py",
+    "estimators/test_fit.py",
     "estimators/test_images.py",
     "estimators/test_inside_sklearn.py",
     "estimators/test_losses_by_name.py",

@@ -14,7 +14,10 @@ from torch import Tensor
 from sklearn_regkd.estimators.check_data import check_data, check_methods
 from sklearn_regkd.estimators.diagram import teacher_and_student
 from sklearn_regkd.estimators.nested import NestedParamsMixin
+from sklearn_regkd.estimators.params import CONSTRAINTS
 from sklearn_regkd.estimators.student import StudentRegressor
+from sklearn_regkd.label_noise.left_out import with_left_out_rows
+from sklearn_regkd.label_noise.teacher_quality import warn_if_no_better_than_median
 from sklearn_regkd.label_noise.verdict import Verdict
 from sklearn_regkd.networks.inputs import TransformedRows
 from sklearn_regkd.persistence.estimator_file import params_codec
@@ -128,14 +131,17 @@ class BaseDistiller(
     def _fit(self, X, y, sample_weight, teacher_prediction, X_unlabeled=None, teacher_route=None):
         methods = self._validate_params_now()
         student = self._own_student()
+        validate_parameters(student, CONSTRAINTS)
         data = check_data(
             self, student, X, y, sample_weight, teacher_prediction, teacher_route, X_unlabeled
         )
+        student._validate_params_now()  # now that it has a seed: before a teacher is fitted
         check_methods(data, methods)
         context = self._init_callback_context(max_subtasks=2)
         with fit_task(context, self):
             with fit_task(context.subcontext(task_name="teacher"), self):
                 supervision, fitted = self._supervise(data, methods)
+            warn_if_no_better_than_median(data, fitted["teacher_prediction_"])
             X_seen, rows, supervision = _rows_of_student(data, supervision)
             task = context.subcontext(task_name="student")
             with task.propagate_callback_context(student), fit_task(task, self):
@@ -149,8 +155,14 @@ class BaseDistiller(
     def _set_fitted(self, data: FitData, student: StudentRegressor, fitted: dict[str, Any]) -> None:
         """Set all fitted attributes."""
         verdict = fitted["verdict_"].scaled(data.scaling.scale)
+        prediction = fitted["teacher_prediction_"]
+        if data.left_out is not None:
+            trusts_by_evidence = getattr(self, "outliers", None) == "auto"
+            prediction, verdict = with_left_out_rows(
+                data, fitted["teacher_"], prediction, verdict, trusts_by_evidence
+            )
         columns = {
-            "teacher_prediction_": fitted["teacher_prediction_"],
+            "teacher_prediction_": prediction,
             "inlier_probability_": verdict.inlier_probability,
             "outlier_mask_": ~verdict.inlier,
         }
@@ -313,17 +325,11 @@ class BaseDistiller(
 def _rows_of_student(
     data: FitData, supervision: Supervision
 ) -> tuple[np.ndarray, TransformedRows | None, Supervision]:
-    """Return what the student learns from: rows of positive weight, and the extra ones.
+    """Return what the student learns from: the training rows and the extra ones.
 
     Rows are transformed already where the built-in network learns from training rows alone.
     """
-    used = data.used_rows
-    every = bool(used.all())
-    X = data.X if every else data.X[used]
-    supervision = supervision.of(used)
     if supervision.extra_rows:
-        X, supervision = supervision.joined(X)
+        X, supervision = supervision.joined(data.X)
         return X, None, supervision
-    if data.student.module is not None:
-        return X, None, supervision
-    return X, data.network_rows if every else data.network_rows.take(used), supervision
+    return data.X, data.network_rows if data.student.module is None else None, supervision

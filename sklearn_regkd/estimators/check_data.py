@@ -17,7 +17,7 @@ from sklearn_regkd.preprocessing.validation import (
 from sklearn_regkd.supervision.methods import DistillationMethods
 from sklearn_regkd.teachers.cross_fit import make_folds, predict_teacher_cached, teacher_rows
 from sklearn_regkd.teachers.ensemble import TeacherEnsemble, as_ensemble
-from sklearn_regkd.teachers.fit_data import FitData
+from sklearn_regkd.teachers.fit_data import FitData, LeftOutRows
 from sklearn_regkd.teachers.hints import check_hints
 from sklearn_regkd.teachers.kinds import (
     check_default_rows,
@@ -30,6 +30,7 @@ from sklearn_regkd.teachers.refit import check_route
 from sklearn_regkd.teachers.route import as_route
 from sklearn_regkd.utils.cache import open_memory
 from sklearn_regkd.utils.random import fill_random_states, own_random_state
+from sklearn_regkd.utils.sklearn_compat import safe_indexing
 
 
 def check_data(
@@ -77,19 +78,15 @@ def check_data(
         allow_nan=student._takes_missing(),
     )
     weight = check_weight(sample_weight, X_array)
-    every_weight = np.ones(len(y)) if weight is None else weight
-    used = every_weight > 0
-    scaling = fit_target_scaling(y[used], every_weight[used])
+    used = np.ones(len(y), bool) if weight is None else weight > 0
     random_state = own_random_state(distiller.random_state)
     fill_random_states(student, random_state)
     cache = open_memory(distiller.memory)
     is_default = teacher is None and teacher_prediction is None
-    params: dict[str, np.ndarray] = {}
     if teacher_prediction is None:
         if is_default:
             check_default_rows(X, X_array.shape)
-        teacher = own_teacher(teacher, y.shape[1], random_state, len(y))
-        params = _teacher_params(distiller, teacher, weight)
+        teacher = own_teacher(teacher, y.shape[1], random_state, int(used.sum()))
         teacher_X, prediction = teacher_rows(teacher, X, X_array), None
         if is_fitted_teacher(teacher):
             prediction = predict_teacher_cached(cache, teacher, teacher_X, y.shape[1])
@@ -98,12 +95,32 @@ def check_data(
         prediction = as_columns(teacher_prediction, len(y), y.shape[1], "teacher_prediction")
     extra, teacher_extra = None, None
     if X_unlabeled is not None:
-        if teacher is not None:
-            student._columns.require_frame(X_unlabeled)
-        shape, allow_nan = X_array.shape[1:], student._takes_missing()
-        coded = student._columns.transform(X_unlabeled)
-        extra = check_predict_data(distiller, coded, shape, allow_nan)
+        extra = _check_unlabeled(distiller, student, X_unlabeled, X_array.shape[1:])
         teacher_extra = teacher_rows(teacher, X_unlabeled, extra)
+    route = None if teacher_route is None else as_route(teacher_route, y.shape)
+    left_out = None
+    if not used.all():
+        left_out = LeftOutRows(
+            mask=~used,
+            y=y[~used],
+            teacher_X=safe_indexing(teacher_X, np.flatnonzero(~used)),
+            teacher_prediction=None if prediction is None else prediction[~used],
+        )
+        X_array, y = X_array[used], y[used]
+        teacher_X = safe_indexing(teacher_X, np.flatnonzero(used))
+        prediction = None if prediction is None else prediction[used]
+        route = None if route is None else route[:, used]
+        if len(y) < 2:
+            raise ValueError(
+                f"sample_weight is positive in {len(y)} of {len(used)} rows, and at least 2 are "
+                "needed: rows of weight 0 count as if they were not there"
+            )
+    # A common factor of all weights must change nothing, whatever a teacher compares them with.
+    every_weight = np.ones(len(y)) if weight is None else weight[used] / weight[used].mean()
+    params: dict[str, np.ndarray] = {}
+    if weight is not None and prediction is None:
+        params = _teacher_params(distiller, teacher, every_weight)
+    scaling = fit_target_scaling(y, every_weight)
     return FitData(
         X=X_array,
         y=y,
@@ -115,21 +132,35 @@ def check_data(
         teacher_params=params,
         is_default_teacher=is_default,
         teacher_prediction=prediction,
-        teacher_route=None if teacher_route is None else as_route(teacher_route, y.shape),
-        folds=make_folds(distiller.cv, len(y), random_state),
+        teacher_route=route,
+        folds=make_folds(distiller.cv, len(used), random_state, None if used.all() else used),
         random_state=random_state,
         cache=cache,
         n_jobs=distiller.n_jobs,
         X_unlabeled=extra,
         teacher_X_unlabeled=teacher_extra,
+        left_out=left_out,
     )
 
 
+def _check_unlabeled(
+    distiller: BaseEstimator, student: Any, X_unlabeled: Any, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Validate rows without labels, which must be like those of X."""
+    try:
+        student._columns.require_frame(X_unlabeled)
+        coded = student._columns.transform(X_unlabeled)
+        return check_predict_data(distiller, coded, shape, student._takes_missing())
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"X_unlabeled must hold rows like those of X, at least one: {error}") from error
+
+
 def _teacher_params(
-    distiller: BaseEstimator, teacher: Any, weight: np.ndarray | None
+    distiller: BaseEstimator, teacher: Any, weight: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Return the teacher's fit parameters, by metadata routing where that is switched on."""
-    if weight is None or is_fitted_teacher(teacher):
+    if is_fitted_teacher(teacher):
         return {}
     if get_config()["enable_metadata_routing"]:
         return dict(process_routing(distiller, "fit", sample_weight=weight).teacher.fit)
@@ -153,6 +184,12 @@ def check_methods(data: FitData, methods: DistillationMethods) -> None:
         raise ValueError(
             "X_unlabeled and synthetic rows are labelled by the teacher: pass a teacher, not "
             "its predictions"
+        )
+    names = data.student._columns.category_names
+    if methods.synthetic is not None and names:
+        raise ValueError(
+            f"synthetic rows are made of numbers, and {names} are columns of categories: encode "
+            "them in a Pipeline, or leave synthetic=None"
         )
     if methods.route is not None:
         check_route(data, methods.route)

@@ -19,6 +19,7 @@ from sklearn_regkd.label_noise.detect import (
 from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels
 from sklearn_regkd.label_noise.rules import resolve_rule
 from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
+from sklearn_regkd.label_noise.teacher_quality import has_memorised, warn_of_memory
 from sklearn_regkd.losses.modules import LOSSES, TEACHER_LOSSES
 from sklearn_regkd.persistence.estimator_file import saveable
 from sklearn_regkd.persistence.json_params import PLAIN
@@ -325,10 +326,26 @@ class DistilledRegressor(BaseDistiller):
 
     def _detect_label_noise(self, data) -> LabelNoise:
         """Find wrong labels, by evidence or by the rule that was named."""
-        models = OutOfFoldModels(data, self._cross_fitted_students(data))
+        memorised = has_memorised(data)
+        if memorised:
+            warn_of_memory(data)
+        honest = data.with_default_teacher() if memorised else data
+        models = OutOfFoldModels(honest, self._cross_fitted_students(data))
         if isinstance(self.outliers, str) and self.outliers == "auto":
-            return detect_by_evidence(models)
-        return detect_by_rule(resolve_rule(self.outliers), models, self.alpha == "auto")
+            noise = detect_by_evidence(models)
+        else:
+            noise = detect_by_rule(resolve_rule(self.outliers), models, self.alpha == "auto")
+        if not memorised:
+            return noise
+        # What a memory of the labels predicts is no evidence that it knows more than they do.
+        return replace(
+            noise,
+            teacher_prediction=data.teacher_prediction,
+            unfitted=data.teacher,
+            alpha=np.zeros_like(noise.alpha),
+            decisions=[replace(one, alpha=0.0) for one in noise.decisions],
+            by_fold=None,
+        )
 
     def _cross_fitted_students(self, data) -> CrossFittedStudents | None:
         if data.X.ndim > 2:

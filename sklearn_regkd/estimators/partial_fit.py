@@ -113,9 +113,9 @@ def learn_block(student: Any, X: Any, y: Any, sample_weight: Any) -> Any:
     random_state = _random_state_of(student)
     net = student.net_
     with around_training(student, net, random_state):
-        passes = IncrementalTrainer(net)
-        with passes.session(X, packed):
-            passes.over(X, packed, draw_seed(random_state), STREAM_LR_SHARE)
+        trainer = IncrementalTrainer(net)
+        with trainer.session(X, packed):
+            trainer.run_pass(X, packed, draw_seed(random_state), STREAM_LR_SHARE)
     student._take(net, student._output, student.weight_decay_, X.shape[1:])
     return student
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from sklearn_regkd.estimators.params import check_student_params
 from sklearn_regkd.estimators.partial_fit import PartialFitMixin
 from sklearn_regkd.estimators.student_training import train_student
-from sklearn_regkd.networks.inference import InferenceNetwork, fold
+from sklearn_regkd.networks.inference import InferenceNetwork, inference_networks
 from sklearn_regkd.networks.inputs import TransformedRows
 from sklearn_regkd.persistence.estimator_file import saveable
 from sklearn_regkd.persistence.mixin import SaveMixin
@@ -337,27 +337,29 @@ class StudentRegressor(
         self._input_shape = input_shape
         # A copy: skorch applies its own on the CPU, wherever the module is.
         self._output = copy.deepcopy(output).to(device_of(net.module_))
-        self._folded = self._fold() if len(net.history_) else None
+        self._inference = self._inference_networks() if len(net.history_) else None
 
     def _predict_columns(self, X: np.ndarray, head: str) -> np.ndarray:
         """Predict validated rows, shape (n_samples, n_outputs)."""
-        if self._folded is not None:
-            return self._folded[X.dtype](X, head)
+        if self._inference is not None:
+            return self._inference[X.dtype](X, head)
         prediction = forward(self.net_.module_, X, self._output, head=head)
         dtype = X.dtype if X.dtype.kind == "f" else prediction.dtype
         return prediction if prediction.dtype == np.float64 else prediction.astype(dtype)
 
-    def _fold(self) -> dict[np.dtype, InferenceNetwork] | None:
+    def _inference_networks(self) -> dict[np.dtype, InferenceNetwork] | None:
         """Return the built-in network in the precisions of X; a user's stays as it is."""
-        return None if self.module is not None else fold(self.net_.module_, self._output)
+        if self.module is not None:
+            return None
+        return inference_networks(self.net_.module_, self._output)
 
     def _state(self):
-        return {k: v for k, v in super()._state().items() if k != "_folded"}
+        return {k: v for k, v in super()._state().items() if k != "_inference"}
 
     def __setstate__(self, state):
         super().__setstate__(state)
-        if "net_" in vars(self) and "_folded" not in vars(self):
-            self._folded = self._fold()
+        if "net_" in vars(self) and "_inference" not in vars(self):
+            self._inference = self._inference_networks()
 
     def _validate_params_now(self) -> None:
         check_student_params(self)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_regkd.estimators.base import BaseDistiller
+from sklearn_regkd.label_noise.teacher_quality import has_memorised, warn_of_memory
 from sklearn_regkd.label_noise.threshold import ThresholdRule
 from sklearn_regkd.persistence.estimator_file import saveable
 from sklearn_regkd.supervision.methods import DistillationMethods
@@ -156,10 +157,12 @@ class TORRegressor(BaseDistiller):
         self.verbose = verbose
 
     def _supervise(self, data, methods):
+        if has_memorised(data):
+            warn_of_memory(data)
         # The teacher is fitted once on the labels as they came.
         result = self._cross_fit(data)
         teacher = data.scaling.standardize(result.prediction)
-        verdict = self._rule().detect(data.label - teacher, data.used_rows)
+        verdict = self._rule().detect(data.label - teacher)
         # A rejected label never enters the loss, but a huge one would not fit
         # into single precision.
         label = np.where(verdict.inlier, data.label, teacher)

@@ -2,16 +2,23 @@
 
 import copy
 import logging
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from sklearn_regkd.export.onnx import INPUT, model_rows, student_of, to_onnx
+from sklearn_regkd.export.feeds import model_feed, n_rows, take_rows
+from sklearn_regkd.export.files import check_path, save_model
+from sklearn_regkd.export.metadata import add_metadata
+from sklearn_regkd.export.network import is_built_in
+from sklearn_regkd.export.onnx import to_onnx
+from sklearn_regkd.export.wrapped import unwrap_student
+from sklearn_regkd.utils.arithmetic import ceil_div
 
 # More rows do not widen the ranges that are seen by much.
 MOST_ROWS = 10_000
@@ -19,7 +26,15 @@ MOST_ROWS = 10_000
 OWN_LAYERS, LAYERS = ["Gemm"], ["Gemm", "MatMul", "Conv"]
 
 
-def to_int8_onnx(estimator: BaseEstimator, X: Any, path: str | Path | None = None) -> Any:
+def to_int8_onnx(
+    estimator: BaseEstimator,
+    X: Any,
+    path: str | os.PathLike | BinaryIO | None = None,
+    *,
+    dtype: Any = "float32",
+    target_opset: int | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> Any:
     """Write the student of a fitted estimator as an ONNX model with integers of eight bits.
 
     Weights and inputs of the layers are rounded to 256 steps between the least and
@@ -31,13 +46,16 @@ def to_int8_onnx(estimator: BaseEstimator, X: Any, path: str | Path | None = Non
 
     Parameters
     ----------
-    estimator : StudentRegressor, TORRegressor, DistilledRegressor or a search over one
-        Fitted.
+    estimator : StudentRegressor, TORRegressor or DistilledRegressor
+        Fitted. Also a search, a Pipeline, a TransformedTargetRegressor or a FrozenEstimator
+        around one.
     X : array-like of shape (n_samples, n_features)
         Rows as in `predict`, of the kind that will be asked about; those of fit, for
         example. Of more than 10,000 rows an even selection is taken.
-    path : str or Path, default=None
-        Where to write the file; None writes none.
+    path : str, path-like or binary file, default=None
+        Where to write the file; None writes none. An existing file is replaced in one go.
+    dtype, target_opset, metadata
+        As in :func:`~sklearn_regkd.export.to_onnx`.
 
     Returns
     -------
@@ -48,6 +66,8 @@ def to_int8_onnx(estimator: BaseEstimator, X: Any, path: str | Path | None = Non
     ------
     ImportError
         If onnx or onnxruntime is not installed.
+    TypeError, ValueError
+        As in :func:`~sklearn_regkd.export.to_onnx`, and for rows that `predict` refuses.
 
     Examples
     --------
@@ -59,7 +79,8 @@ def to_int8_onnx(estimator: BaseEstimator, X: Any, path: str | Path | None = Non
     >>> to_int8_onnx(student, X).ByteSize() < 0.6 * to_onnx(student).ByteSize()
     True
     """
-    model = to_onnx(estimator)
+    check_path(path)
+    model = to_onnx(estimator, X=X, dtype=dtype, target_opset=target_opset, metadata=metadata)
     try:
         import onnx
         from onnxruntime.quantization import QuantType, quantize_static
@@ -67,30 +88,31 @@ def to_int8_onnx(estimator: BaseEstimator, X: Any, path: str | Path | None = Non
         raise ImportError(
             "to_int8_onnx needs the package onnxruntime: pip install 'sklearn-regkd[onnx]'"
         ) from error
-    student, _ = student_of(estimator)
-    rows = model_rows(student, X)
-    rows = rows[:: -(-len(rows) // MOST_ROWS)]
+    wrapped = unwrap_student(estimator)
+    feed = model_feed(model, wrapped, X)
+    feed = take_rows(feed, slice(None, None, ceil_div(n_rows(feed), MOST_ROWS)))
     with tempfile.TemporaryDirectory() as folder, _hushed():
         file = str(Path(folder) / "int8.onnx")
         quantize_static(
             copy.deepcopy(model),  # it is changed
             file,
-            _Rows(rows),
-            op_types_to_quantize=LAYERS if student._folded is None else OWN_LAYERS,
+            _Rows(feed),
+            op_types_to_quantize=OWN_LAYERS if is_built_in(wrapped.student) else LAYERS,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
-        model = onnx.load(file)
+        small = onnx.load(file)
+    add_metadata(small, estimator, wrapped.student, metadata or {})
     if path is not None:
-        onnx.save(model, str(path))
-    return model
+        save_model(small, path)
+    return small
 
 
 class _Rows:
     """What ONNX Runtime calls a reader of calibration data: all rows at once."""
 
-    def __init__(self, rows: np.ndarray):
-        self.left: Iterator[dict[str, np.ndarray]] = iter([{INPUT: rows}])
+    def __init__(self, feed: dict[str, np.ndarray]):
+        self.left: Iterator[dict[str, np.ndarray]] = iter([feed])
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         return next(self.left, None)

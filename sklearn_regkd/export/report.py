@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.metrics import r2_score
+from sklearn.pipeline import Pipeline
 
-from sklearn_regkd.export.onnx import model_rows, student_of
+from sklearn_regkd.export.feeds import model_feed, n_rows, student_rows, take_rows
+from sklearn_regkd.export.wrapped import all_layers, unwrap_student
 from sklearn_regkd.persistence.json_params import NotSaved
 from sklearn_regkd.teachers.cross_fit import predict_teacher, teacher_rows
 from sklearn_regkd.utils.timing import microseconds
@@ -67,8 +70,9 @@ def onnx_report(model: Any, estimator: BaseEstimator, X: Any, y: Any = None) -> 
     ----------
     model : onnx.ModelProto or path
         What `to_onnx` or `to_int8_onnx` returned, or a file that they wrote.
-    estimator : StudentRegressor, TORRegressor, DistilledRegressor or a search over one
-        That it was made from.
+    estimator : StudentRegressor, TORRegressor or DistilledRegressor
+        That it was made from. Also a search, a Pipeline, a TransformedTargetRegressor or a
+        FrozenEstimator around one.
     X : array-like of shape (n_samples, n_features)
         Rows as in `predict`, better not those of fit.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
@@ -87,31 +91,48 @@ def onnx_report(model: Any, estimator: BaseEstimator, X: Any, y: Any = None) -> 
     >>> X = np.random.default_rng(0).normal(size=(60, 2)).astype("float32")
     >>> student = StudentRegressor((8,), max_epochs=2, random_state=0).fit(X, X[:, 0])
     >>> print(onnx_report(to_onnx(student), student, X))
-    5,... bytes; 545 parameters; ... us for one row, ... against predict
+    6,... bytes; 545 parameters; ... us for one row, ... against predict
     """
+    import onnx
     import onnxruntime
 
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    student, _ = student_of(estimator)
+    wrapped = unwrap_student(estimator)
     data = model.SerializeToString() if hasattr(model, "graph") else Path(model).read_bytes()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
     expected = estimator.predict(X)
-    rows = model_rows(student, X)
-    said = session.run(None, {name: rows})[0].reshape(expected.shape)
-    teacher = getattr(estimator, "teacher_", None)
-    opinion = None
-    if teacher is not None and not isinstance(teacher, NotSaved):
-        opinion = predict_teacher(teacher, teacher_rows(teacher, X, rows), student.n_outputs_)
-        opinion = opinion.reshape(expected.shape)
+    feed = model_feed(onnx.load_from_string(data), wrapped, X)
+    prediction = session.run(None, feed)[0].reshape(expected.shape)
+    teacher_prediction = _teacher_prediction(estimator, X)
     return OnnxReport(
         len(data),
-        student.n_parameters_,
-        microseconds(session.run, None, {name: rows[:1].copy()}, n_calls=CALLS),
-        microseconds(session.run, None, {name: rows}) / len(rows),
-        float(r2_score(expected, said)),
-        None if opinion is None else float(r2_score(opinion, said)),
-        None if y is None else float(r2_score(np.asarray(y).reshape(expected.shape), said)),
+        wrapped.student.n_parameters_,
+        microseconds(session.run, None, take_rows(feed, slice(1)), n_calls=CALLS),
+        microseconds(session.run, None, feed) / n_rows(feed),
+        float(r2_score(expected, prediction)),
+        None
+        if teacher_prediction is None
+        else float(r2_score(teacher_prediction.reshape(expected.shape), prediction)),
+        None if y is None else float(r2_score(np.asarray(y).reshape(expected.shape), prediction)),
     )
+
+
+def _teacher_prediction(estimator: Any, X: Any) -> np.ndarray | None:
+    """Return what the teacher inside an estimator predicts, in the units of the estimator."""
+    *wrappers, inner = all_layers(estimator)
+    transformers = []
+    for wrapper in wrappers:
+        if isinstance(wrapper, Pipeline) and len(wrapper) > 1:
+            X = wrapper[:-1].transform(X)
+        elif isinstance(wrapper, TransformedTargetRegressor):
+            transformers.append(wrapper.transformer_)
+    teacher = getattr(inner, "teacher_", None)
+    if teacher is None or isinstance(teacher, NotSaved):
+        return None
+    student = inner.student_
+    rows = teacher_rows(teacher, X, student_rows(student, X))
+    prediction = predict_teacher(teacher, rows, student.n_outputs_)
+    for transformer in reversed(transformers):
+        prediction = transformer.inverse_transform(prediction)
+    return prediction

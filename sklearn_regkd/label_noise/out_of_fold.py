@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.ensemble import HistGradientBoostingRegressor
 
 from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 from sklearn_regkd.supervision.validation_targets import count_parts
+from sklearn_regkd.teachers.boosting import BoostedTrees
 from sklearn_regkd.teachers.cross_fit import CrossFitResult
 from sklearn_regkd.teachers.ensemble import cross_fit_teacher
 from sklearn_regkd.teachers.fit_data import FitData
@@ -106,9 +106,7 @@ class OutOfFoldModels:
 
     def predict_boosting(self, loss: str) -> np.ndarray:
         """Return out-of-fold predictions of boosted trees of that loss, standardised."""
-        trees = own_teacher(
-            HistGradientBoostingRegressor(loss=loss), self.data.n_outputs, self.data.random_state
-        )
+        trees = own_teacher(BoostedTrees(loss=loss), self.data.n_outputs, self.data.random_state)
         return self.data.scaling.standardize(self.cross_fit_teacher(trees).prediction)
 
     def predict_refitted(self, trust: np.ndarray, loss: str) -> tuple[np.ndarray, np.ndarray]:

@@ -95,18 +95,14 @@ class RuleSearch:
     ----------
     label : ndarray of shape (n_samples, n_outputs)
         Standardised labels.
-    used_rows : ndarray of bool of shape (n_samples,)
-        Rows of positive weight; about the others the rules decide, but do not learn from them.
     refit : callable
         See :data:`Refit`.
     error_scale : callable
         See :data:`ErrorScale`.
     """
 
-    def __init__(
-        self, label: np.ndarray, used_rows: np.ndarray, refit: Refit, error_scale: ErrorScale
-    ):
-        self.label, self.used_rows = label, used_rows
+    def __init__(self, label: np.ndarray, refit: Refit, error_scale: ErrorScale):
+        self.label = label
         self.threshold, self.mixture = default_threshold(), MixtureRule(max_share=1.0)
         self.refit, self.error_scale = refit, error_scale
         self.local_scale = np.ones(label.shape)
@@ -126,13 +122,13 @@ class RuleSearch:
         first = self._candidate("all labels, absolute error", label, student, teacher, every, None)
         error = label - first.prediction
         self.local_scale[:, output] = self.error_scale(error[:, None])[:, 0]
-        first_verdict = self.mixture.detect(error[:, None], self.used_rows)
+        first_verdict = self.mixture.detect(error[:, None])
         by_threshold = self._refit("threshold", self.threshold, output, first, first)
         by_mixture = self._refit("mixture", self.mixture, output, first, first)
         tried = [first, by_threshold, by_mixture]
-        shape = fit_mixture(error[self.used_rows])
-        rejected = ~first_verdict.inlier[:, 0] & self.used_rows
-        share = rejected.sum() / self.used_rows.sum()
+        shape = fit_mixture(error)
+        rejected = ~first_verdict.inlier[:, 0]
+        share = rejected.mean()
         above = np.mean(error[rejected] > shape.location) if rejected.any() else 0.5
         side = max(above, 1 - above)
         reasons = [
@@ -141,7 +137,7 @@ class RuleSearch:
         ]
         one_sided = side > ONE_SIDED and shape.separation >= SEPARATION and share > FEWEST
         cap = NEAR_CAP * shape.scale
-        near = [np.minimum(np.abs(label - c.prediction), cap)[self.used_rows].mean() for c in tried]
+        near = [np.minimum(np.abs(label - c.prediction), cap).mean() for c in tried]
         if one_sided and near[2] <= min(near):
             reasons.append("errors stand apart on one side: the mixture decides")
             second = self._refit("mixture, round 2", self.mixture, output, by_mixture, first)
@@ -200,7 +196,7 @@ class RuleSearch:
         # A mixture looks for a second kind of errors at one distance; a
         # threshold must not mistake the noisier rows for wrong ones.
         local = self.local_scale[:, [output]] if rule is self.threshold else 1.0
-        return rule.detect(error / local, self.used_rows)
+        return rule.detect(error / local)
 
     def _refit(
         self, name: str, rule: Rule, output: int, before: Candidate, first: Candidate
@@ -212,13 +208,12 @@ class RuleSearch:
         return self._candidate(name, label, student, teacher, trust[:, output] >= 0.5, first)
 
     def _candidate(self, name, label, student, teacher, trusted, first) -> Candidate:
-        known = trusted & self.used_rows
-        alpha = best_alpha(label[known], student[known], teacher[known])
+        alpha = best_alpha(label[trusted], student[trusted], teacher[trusted])
         candidate = Candidate(name, mix(student, teacher, alpha), alpha)
         if first is not None:
-            sigma = float(robust_sigma((label - first.prediction)[self.used_rows]))
-            error = np.abs(label - candidate.prediction)[self.used_rows]
-            base = np.abs(label - first.prediction)[self.used_rows]
+            sigma = float(robust_sigma(label - first.prediction))
+            error = np.abs(label - candidate.prediction)
+            base = np.abs(label - first.prediction)
             candidate.cost = _relative(error, base, SCORE_CAP * sigma, 2)
             candidate.near = _relative(error, base, NEAR_CAP * sigma, 1)
         return candidate

@@ -1,7 +1,7 @@
-"""A second opinion: copies of the student, each asked about rows that it has not seen.
+"""Out-of-fold predictions of copies of the student.
 
-A network and a boosted ensemble err in different places. All folds are trained
-at once as one stack, so that the second opinion costs a few student fits.
+A network and a boosted ensemble err in different places. The copies of all folds are
+trained at once, so that their predictions cost a few student fits.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class CrossFittedStudents:
     Parameters
     ----------
     student : StudentRegressor
-        Whose network and training they share; its `module` is None.
+        The student whose network and training they share; its `module` is None.
     rows : TransformedRows
         The inputs as the network sees them.
     label : ndarray of shape (n_samples, n_outputs)
@@ -35,9 +35,9 @@ class CrossFittedStudents:
     folds : list of (train, test)
         Each row is tested once.
     seed : int
-        Decides everything.
+        Decides the networks' weights and the order of rows.
     memory : FitCache, default=None
-        Where answers are kept; None keeps none.
+        Where predictions are kept; None keeps none.
     """
 
     def __init__(self, student, rows, label, weight, folds, seed, memory=None):
@@ -85,9 +85,9 @@ class CrossFittedStudents:
         trust : ndarray of shape (n_samples, n_outputs) or None
             Weight of each label, in [0, 1]; None trusts all.
         losses : sequence of str
-            One opinion for each.
+            One or more; each has copies of its own.
         weight_decay : float, default=None
-            Another one than that of the student.
+            Weight decay of the copies; None takes the student's.
         shorten : int, default=1
             By how many times to shorten the training.
 
@@ -102,7 +102,7 @@ class CrossFittedStudents:
         weight = np.repeat(weight, n_outputs, axis=2) if trust is None else weight * trust
         weight = weight / np.maximum(weight.mean(axis=1, keepdims=True), 1e-12)
         return self.memory.call(
-            _train_and_ask,
+            _train_and_predict,
             config=replace(self.config, n_steps=ceil_div(self.config.n_steps, shorten)),
             inputs=self.rows,
             label=label.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32),
@@ -114,8 +114,8 @@ class CrossFittedStudents:
         )
 
 
-def _train_and_ask(config, inputs, label, weight, losses, weight_decay, fold, seed):
-    """Return the out-of-fold opinion of each loss; all that it depends on is an argument."""
+def _train_and_predict(config, inputs, label, weight, losses, weight_decay, fold, seed):
+    """Return the out-of-fold prediction of each loss; all that it depends on is an argument."""
     n_folds, n_nets = len(weight), len(losses) * len(weight)
     with one_thread():
         networks = train_batched(

@@ -38,6 +38,10 @@ class Verdict:
     rules: tuple[Any, ...]
     mixtures: tuple[Any, ...]
 
+    def on_rows(self, inlier: np.ndarray, inlier_probability: np.ndarray) -> "Verdict":
+        """Return the verdict of the same rules on other rows."""
+        return replace(self, inlier=inlier, inlier_probability=inlier_probability)
+
     def scaled(self, scale: np.ndarray) -> "Verdict":
         """Return the same verdict in other units, `scale` (n_outputs,) times as many."""
         mixtures = (

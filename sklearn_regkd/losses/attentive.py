@@ -1,9 +1,9 @@
-"""Attentive imitation: the teacher is followed where it is right itself."""
+"""Attentive imitation loss: the teacher is followed where it is right itself."""
 
 import torch
 from torch import Tensor
 
-from sklearn_regkd.losses.reduction import check_same_shape, difference, reduce_loss
+from sklearn_regkd.losses.reduction import reducible
 
 
 def attention(label: Tensor, teacher: Tensor, eta: float | Tensor) -> Tensor:
@@ -12,7 +12,7 @@ def attention(label: Tensor, teacher: Tensor, eta: float | Tensor) -> Tensor:
     Parameters
     ----------
     label, teacher : Tensor of shape (n_samples,) or (n_samples, n_outputs)
-        What is said about each row.
+        The labels, and the teacher's predictions.
     eta : float or Tensor of shape (n_outputs,)
         Squared error of a teacher that deserves no attention, positive. The
         range of the squared errors in [1]_; one wild label would stretch that
@@ -43,6 +43,7 @@ def attention(label: Tensor, teacher: Tensor, eta: float | Tensor) -> Tensor:
     return 1 - ratio.clamp(max=1).square()
 
 
+@reducible
 def attentive_loss(
     prediction: Tensor,
     label: Tensor,
@@ -62,7 +63,7 @@ def attentive_loss(
     Parameters
     ----------
     prediction, label, teacher : Tensor of shape (n_samples,) or (n_samples, n_outputs)
-        What the student says, the label, and what the teacher says.
+        The student's predictions, the labels, and the teacher's predictions.
     eta : float or Tensor of shape (n_outputs,)
         See :func:`attention`.
     alpha : float or Tensor of shape (n_outputs,), default=0.5
@@ -75,7 +76,7 @@ def attentive_loss(
     Returns
     -------
     Tensor
-        Of the shape of `prediction`, or a scalar.
+        The loss, of the shape of `prediction`, or a scalar.
 
     References
     ----------
@@ -90,11 +91,7 @@ def attentive_loss(
     >>> attentive_loss(torch.zeros(2), label, teacher, eta=4.0)
     tensor([0.3750, 0.0000])
     """
-    check_same_shape(prediction, label=label, teacher=teacher)
     phi = attention(label, teacher, eta)
-    to_label = difference(prediction, label, weight)
     # Where there is no attention the teacher may be anywhere, infinitely far off too.
-    off = torch.where(phi > 0, prediction - teacher, torch.zeros_like(prediction))
-    to_teacher = difference(off, torch.zeros_like(off), weight)
-    loss = (1 - alpha) * to_label.square() + alpha * phi * to_teacher.square()
-    return reduce_loss(loss, weight, reduction)
+    to_teacher = torch.where(phi > 0, prediction - teacher, torch.zeros_like(prediction))
+    return (1 - alpha) * (prediction - label).square() + alpha * phi * to_teacher.square()

@@ -3,12 +3,13 @@
 import torch
 from torch import Tensor
 
-from sklearn_regkd.losses.reduction import check_same_shape, difference, reduce_loss
+from sklearn_regkd.losses.reduction import reducible
 
 # How near to 0 the two denominators may come.
 NEAR = 1e-3
 
 
+@reducible
 def barron_loss(
     prediction: Tensor,
     label: Tensor,
@@ -28,9 +29,9 @@ def barron_loss(
     Parameters
     ----------
     prediction, label : Tensor of shape (n_samples,) or (n_samples, n_outputs)
-        What the student says and what it should say, in the same units.
+        The student's predictions and the labels, in the same units.
     shape : float or Tensor of shape (n_outputs,), default=1.0
-        a, at most 2. A tensor may ask for a gradient: the shape is learned then
+        a, at most 2. A tensor may require a gradient: the shape is learned then
         (together with :func:`log_partition`, without which it would sink).
     scale : float or Tensor of shape (n_outputs,), default=1.0
         c: size of an ordinary error, positive.
@@ -42,7 +43,7 @@ def barron_loss(
     Returns
     -------
     Tensor
-        Of the shape of `prediction`, or a scalar.
+        The loss, of the shape of `prediction`, or a scalar.
 
     Notes
     -----
@@ -61,7 +62,6 @@ def barron_loss(
     >>> barron_loss(torch.tensor([0.0, 1.0, 3.0]), torch.zeros(3), shape=1.0)
     tensor([0.0000, 0.8284, 4.3246])
     """
-    check_same_shape(prediction, label=label)
     a, c = (
         torch.as_tensor(value, dtype=prediction.dtype, device=prediction.device)
         for value in (shape, scale)
@@ -70,10 +70,9 @@ def barron_loss(
         raise ValueError(f"shape must be at most 2 and scale positive, got {shape!r} and {scale!r}")
     a = torch.where(a.abs() < NEAR, torch.where(a < 0, a - NEAR, a + NEAR), a)
     b = (2 - a).clamp(min=NEAR)
-    z = (difference(prediction, label, weight) / c).square()
+    z = ((prediction - label) / c).square()
     # expm1 and log1p keep small errors exact, where the power would round them away.
-    loss = 2 * c.square() * b / a * torch.expm1(a / 2 * torch.log1p(z / b))
-    return reduce_loss(loss, weight, reduction)
+    return 2 * c.square() * b / a * torch.expm1(a / 2 * torch.log1p(z / b))
 
 
 def log_partition(shape: Tensor) -> Tensor:

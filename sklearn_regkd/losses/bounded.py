@@ -1,11 +1,12 @@
-"""The teacher as a bound: a student that is as good as its teacher is left in peace."""
+"""The teacher-bounded loss: a student that is as good as its teacher has no loss."""
 
 import torch
 from torch import Tensor
 
-from sklearn_regkd.losses.reduction import check_same_shape, difference, reduce_loss
+from sklearn_regkd.losses.reduction import reducible
 
 
+@reducible
 def bounded_loss(
     prediction: Tensor,
     label: Tensor,
@@ -17,14 +18,14 @@ def bounded_loss(
 ) -> Tensor:
     """Teacher-bounded loss: ``(s - y)^2`` where ``(s - y)^2 + m > (t - y)^2``, else 0.
 
-    The label alone says where to go, the teacher when it is enough. A wrong
+    The label alone is the target, the teacher decides when it is enough. A wrong
     label, from which an out-of-fold teacher is far off, pulls only at a
     student that is farther off still.
 
     Parameters
     ----------
     prediction, label, teacher : Tensor of shape (n_samples,) or (n_samples, n_outputs)
-        What the student says, the label, and what the teacher says.
+        The student's predictions, the labels, and the teacher's predictions.
     margin : float, default=0.0
         How much better than the teacher the student must be, in squared units
         of the label. (The paper's m; its weight nu of this term against others
@@ -37,7 +38,7 @@ def bounded_loss(
     Returns
     -------
     Tensor
-        Of the shape of `prediction`, or a scalar.
+        The loss, of the shape of `prediction`, or a scalar.
 
     References
     ----------
@@ -52,12 +53,10 @@ def bounded_loss(
     >>> bounded_loss(student, torch.zeros(2), teacher)
     tensor([0., 9.])
     """
-    check_same_shape(prediction, label=label, teacher=teacher)
     if margin < 0:
         raise ValueError(f"margin must not be negative, got {margin!r}")
-    distance = difference(prediction, label, weight)
+    distance = prediction - label
     # Compared as distances: hypot does not overflow where squares would.
     reach = torch.hypot(distance.detach(), torch.full_like(distance, margin**0.5))
     worse = reach > (teacher - label).abs()
-    kept = torch.where(worse, distance, torch.zeros_like(distance))
-    return reduce_loss(kept.square(), weight, reduction)
+    return torch.where(worse, distance, torch.zeros_like(distance)).square()

@@ -1,4 +1,4 @@
-"""The criterion of the training loop: it unpacks the supervision and applies a loss."""
+"""The criterion of the training loop: a loss of predictions and packed supervision."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,8 +15,8 @@ class SupervisionCriterion(nn.Module):
     """Loss of a batch of student outputs against packed supervision.
 
     With one head: the weighted mean over rows and outputs of `loss`. With two
-    heads the student's first `n_outputs` columns answer to `loss` and the
-    others, squared, to the teacher, with weight `teacher_weight` (lambda):
+    heads `loss` takes the student's first `n_outputs` columns, and the others are
+    compared with the teacher, squared, with weight `teacher_weight` (lambda):
     ``L(s_y; y, t) + lambda mean (s_t - t)^2``.
 
     Parameters
@@ -33,7 +33,7 @@ class SupervisionCriterion(nn.Module):
         Weight of the teacher, where `loss` has one.
     hint_weight : float, default=None
         Weight of the squared error of the hints, which in training follow the
-        student's heads and the rest of the supervision; None if there are none.
+        student's heads and the rest of the supervision; None if there are no hints.
     attentive_hints : bool, default=False
         Whether to weigh the hints of each row by the attention that its
         teacher deserves, see :func:`~sklearn_regkd.losses.attentive.attention`.
@@ -63,7 +63,7 @@ class SupervisionCriterion(nn.Module):
         Parameters
         ----------
         prediction : Tensor of shape (n_samples, n_heads * n_outputs)
-            What the student says, standardised.
+            The student's predictions, standardised.
         packed : Tensor of shape (n_samples, 3 * n_outputs + 1 + n_hints)
             The supervision of these rows.
         """

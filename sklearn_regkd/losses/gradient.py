@@ -28,7 +28,7 @@ def element_gradient(loss: ElementLoss, prediction: Tensor, label: Tensor) -> tu
         See :func:`~sklearn_regkd.losses.modules.element_loss`; what it makes of an
         element depends on this element alone.
     prediction, label : Tensor of shape (n_samples, n_outputs)
-        What the student says, and what it should say.
+        The student's predictions, and the labels.
 
     Returns
     -------
@@ -66,14 +66,14 @@ def element_gradient(loss: ElementLoss, prediction: Tensor, label: Tensor) -> tu
 def output_gradient(
     criterion: SupervisionCriterion, prediction: Tensor, packed: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the loss of a batch, and its gradient with respect to what the student says.
+    """Return the loss of a batch, and its gradient with respect to the predictions.
 
     Parameters
     ----------
     criterion : SupervisionCriterion
         Without parameters of its own, and without hints.
     prediction : Tensor of shape (n_samples, n_heads * n_outputs)
-        What the student says, standardised.
+        The student's predictions, standardised.
     packed : Tensor of shape (n_samples, 3 * n_outputs + 1)
         The supervision of these rows.
 

@@ -1,4 +1,4 @@
-"""Losses of one element as modules: they remember scales, and learn what is to be learned."""
+"""Elementwise losses as modules, which remember running scales and learned shapes."""
 
 import copy
 import inspect
@@ -33,8 +33,8 @@ ATTENTION_SIGMA = 3.0
 class RunningScale(nn.Module):
     """Robust scale of the residuals: 1.4826 MAD of each batch, averaged over batches.
 
-    Huber's and Tukey's losses need to know how large an ordinary residual is,
-    and that shrinks as the student learns. The scale follows in training mode
+    Huber's, Tukey's and Barron's losses depend on the size of an ordinary residual,
+    which shrinks as the student learns. The scale follows in training mode
     and stands still in evaluation mode, so that validation losses compare.
 
     Parameters
@@ -169,7 +169,7 @@ class AttentiveLoss(nn.Module):
 
 
 class LabelOnly(nn.Module):
-    """A loss of student and label, which is not told of the teacher.
+    """A loss of student and label, without a teacher.
 
     Parameters
     ----------
@@ -194,7 +194,8 @@ def _tor(prediction: Tensor, label: Tensor, teacher: Tensor, inlier: Tensor) -> 
     return tor_loss(prediction, label, teacher, inlier=inlier)
 
 
-# Each makes a loss for that many outputs, fresh for one training run.
+# Losses of student and label that networks side by side can have; each entry makes one for so
+# many outputs, fresh for one training run.
 BATCHED_LOSSES: dict[str, Callable[[int], ElementLoss]] = {
     "squared_error": lambda n_outputs: LabelOnly(squared_error),
     "absolute_error": lambda n_outputs: LabelOnly(absolute_error),
@@ -204,7 +205,7 @@ BATCHED_LOSSES: dict[str, Callable[[int], ElementLoss]] = {
     "barron": BarronLoss,
 }
 LEARNED = {"barron_learned": lambda n_outputs: BarronLoss(n_outputs, learned=True)}
-# These do with the teacher whatever is done with it.
+# These compare student, label and teacher themselves.
 TEACHER_LOSSES = {
     "tor": lambda n_outputs: _tor,
     "bounded": lambda n_outputs: _bounded,
@@ -231,7 +232,9 @@ def element_loss(name: str | Callable, n_outputs: int, alpha: Any = None) -> Ele
     if not isinstance(name, str):
         own = copy.deepcopy(name) if isinstance(name, nn.Module) else name
         called = own.forward if isinstance(own, nn.Module) else own
-        return own if len(inspect.signature(called).parameters) >= 4 else LabelOnly(own)
+        parameters = inspect.signature(called).parameters.values()
+        positional = [one for one in parameters if one.kind is not one.KEYWORD_ONLY]
+        return own if len(positional) >= 4 else LabelOnly(own)
     if name not in LOSSES:
         raise ValueError(f"loss={name!r} is unknown; known: {', '.join(sorted(LOSSES))}")
     return AttentiveLoss(n_outputs, alpha) if name == "attentive" else LOSSES[name](n_outputs)

@@ -1,9 +1,63 @@
-"""The last step that all losses share: weights, and from elements to one number."""
+"""What all losses share: the check of shapes, weights of rows, and the reduction to one number."""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
 
 import torch
 from torch import Tensor
 
 REDUCTIONS = ("none", "mean", "sum")
+
+P = ParamSpec("P")
+
+
+def reducible(loss: Callable[P, Tensor]) -> Callable[P, Tensor]:
+    """Let an elementwise loss take rows of any weight, and reduce it.
+
+    The loss declares `weight` and `reduction`, so that its signature is whole, and does
+    nothing with them. Its positional arguments are tensors of one shape, which is checked.
+
+    Parameters
+    ----------
+    loss : callable
+        Returns one non-negative number per element, 0 where all tensors are 0.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_regkd.losses.reduction import reducible
+    >>> @reducible
+    ... def cubic_error(prediction, label, *, weight=None, reduction="none"):
+    ...     return (prediction - label).abs() ** 3
+    >>> label, weight = torch.tensor([1.0, torch.inf]), torch.tensor([2.0, 0.0])
+    >>> cubic_error(torch.zeros(2), label, weight=weight, reduction="sum")
+    tensor(2.)
+    """
+    signature = inspect.signature(loss)
+    tensors = [
+        name
+        for name, parameter in signature.parameters.items()
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+    ]
+
+    @wraps(loss)
+    def reduced(*args: P.args, **kwargs: P.kwargs) -> Tensor:
+        given: dict[str, Any] = signature.bind(*args, **kwargs).arguments
+        weight, reduction = given.pop("weight", None), given.pop("reduction", "none")
+        first, *others = tensors
+        prediction = given[first]
+        check_same_shape(prediction, **{name: given[name] for name in others})
+        if weight is not None and weight.shape == prediction.shape[:1]:
+            # A row of weight 0 is absent however far off it is. Multiplying its loss by 0
+            # later would give NaN if the loss, or its gradient, is infinite.
+            is_there = by_element(weight, prediction) > 0
+            for name in tensors:
+                given[name] = torch.where(is_there, given[name], torch.zeros_like(given[name]))
+        return reduce_loss(loss(**given), weight, reduction)  # type: ignore[call-arg]
+
+    return reduced
 
 
 def reduce_loss(loss: Tensor, weight: Tensor | None = None, reduction: str = "none") -> Tensor:
@@ -23,7 +77,7 @@ def reduce_loss(loss: Tensor, weight: Tensor | None = None, reduction: str = "no
     Returns
     -------
     Tensor
-        Of the shape of `loss`, or a scalar.
+        The weighted loss, of the shape of `loss`, or a scalar.
 
     Raises
     ------
@@ -51,18 +105,6 @@ def reduce_loss(loss: Tensor, weight: Tensor | None = None, reduction: str = "no
 def by_element(weight: Tensor, like: Tensor) -> Tensor:
     """Return the weight of each row as that of each of its elements."""
     return weight.reshape(-1, *[1] * (like.ndim - 1)).expand_as(like)
-
-
-def difference(prediction: Tensor, other: Tensor, weight: Tensor | None) -> Tensor:
-    """Return ``prediction - other``, and 0 in rows of weight 0.
-
-    Such a row is absent however far off it is. Multiplying its loss by 0
-    later would give NaN if the loss, or its gradient, is infinite.
-    """
-    distance = prediction - other
-    if weight is None or weight.shape != distance.shape[:1]:  # reduce_loss names the shape
-        return distance
-    return torch.where(by_element(weight, distance) > 0, distance, torch.zeros_like(distance))
 
 
 def check_same_shape(prediction: Tensor, **others: Tensor) -> None:

@@ -3,13 +3,14 @@
 import torch
 from torch import Tensor
 
-from sklearn_regkd.losses.reduction import check_same_shape, difference, reduce_loss
+from sklearn_regkd.losses.reduction import reducible
 
 # Both keep 95 % of the efficiency of least squares when the errors are Gaussian.
 HUBER_DELTA = 1.345
 TUKEY_C = 4.685
 
 
+@reducible
 def squared_error(
     prediction: Tensor, label: Tensor, *, weight: Tensor | None = None, reduction: str = "none"
 ) -> Tensor:
@@ -18,7 +19,7 @@ def squared_error(
     Parameters
     ----------
     prediction, label : Tensor of shape (n_samples,) or (n_samples, n_outputs)
-        What the student says and what it should say, in the same units.
+        The student's predictions and the labels, in the same units.
     weight : Tensor of shape (n_samples,), default=None
         Weight of each row.
     reduction : {"none", "mean", "sum"}, default="none"
@@ -27,7 +28,7 @@ def squared_error(
     Returns
     -------
     Tensor
-        Of the shape of `prediction`, or a scalar.
+        The loss, of the shape of `prediction`, or a scalar.
 
     Raises
     ------
@@ -41,10 +42,10 @@ def squared_error(
     >>> squared_error(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0]))
     tensor([0., 4.])
     """
-    check_same_shape(prediction, label=label)
-    return reduce_loss(difference(prediction, label, weight).square(), weight, reduction)
+    return (prediction - label).square()
 
 
+@reducible
 def absolute_error(
     prediction: Tensor, label: Tensor, *, weight: Tensor | None = None, reduction: str = "none"
 ) -> Tensor:
@@ -55,7 +56,7 @@ def absolute_error(
     Returns
     -------
     Tensor
-        Of the shape of `prediction`, or a scalar.
+        The loss, of the shape of `prediction`, or a scalar.
 
     Examples
     --------
@@ -64,10 +65,10 @@ def absolute_error(
     >>> absolute_error(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0]), reduction="mean")
     tensor(1.)
     """
-    check_same_shape(prediction, label=label)
-    return reduce_loss(difference(prediction, label, weight).abs(), weight, reduction)
+    return (prediction - label).abs()
 
 
+@reducible
 def huber_loss(
     prediction: Tensor,
     label: Tensor,
@@ -85,7 +86,7 @@ def huber_loss(
     Parameters
     ----------
     prediction, label : Tensor of shape (n_samples,) or (n_samples, n_outputs)
-        What the student says and what it should say, in the same units.
+        The student's predictions and the labels, in the same units.
     delta : float or Tensor of shape (n_outputs,), default=1.345
         Distance from which the loss grows linearly, in the units of the label.
     weight : Tensor of shape (n_samples,), default=None
@@ -96,7 +97,7 @@ def huber_loss(
     Returns
     -------
     Tensor
-        Of the shape of `prediction`, or a scalar.
+        The loss, of the shape of `prediction`, or a scalar.
 
     References
     ----------
@@ -110,13 +111,13 @@ def huber_loss(
     >>> huber_loss(torch.tensor([0.5, 3.0]), torch.zeros(2), delta=1.0)
     tensor([0.2500, 5.0000])
     """
-    check_same_shape(prediction, label=label)
-    distance = difference(prediction, label, weight).abs()
+    distance = (prediction - label).abs()
     # |d| is clipped before it is squared, so that a far label cannot overflow.
     near = torch.minimum(distance, torch.as_tensor(delta, dtype=distance.dtype).to(distance.device))
-    return reduce_loss(near * (2 * distance - near), weight, reduction)
+    return near * (2 * distance - near)
 
 
+@reducible
 def tukey_loss(
     prediction: Tensor,
     label: Tensor,
@@ -134,7 +135,7 @@ def tukey_loss(
     Parameters
     ----------
     prediction, label : Tensor of shape (n_samples,) or (n_samples, n_outputs)
-        What the student says and what it should say, in the same units.
+        The student's predictions and the labels, in the same units.
     c : float, default=4.685
         Cut-off in multiples of `scale`.
     scale : float or Tensor of shape (n_outputs,), default=1.0
@@ -147,7 +148,7 @@ def tukey_loss(
     Returns
     -------
     Tensor
-        Of the shape of `prediction`, or a scalar.
+        The loss, of the shape of `prediction`, or a scalar.
 
     References
     ----------
@@ -161,9 +162,8 @@ def tukey_loss(
     >>> tukey_loss(torch.tensor([0.0, 3.0, 300.0]), torch.zeros(3), c=3.0)
     tensor([0., 3., 3.])
     """
-    check_same_shape(prediction, label=label)
     cut = torch.as_tensor(c * scale, dtype=prediction.dtype).to(prediction.device)
-    distance = difference(prediction, label, weight).abs()
+    distance = (prediction - label).abs()
     u = torch.clamp(distance / cut, max=1.0).square()
     # 1 - (1 - u)^3, without the cancellation that small distances would suffer.
-    return reduce_loss(cut.square() / 3 * u * (3 - 3 * u + u.square()), weight, reduction)
+    return cut.square() / 3 * u * (3 - 3 * u + u.square())

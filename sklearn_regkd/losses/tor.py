@@ -3,11 +3,12 @@
 import torch
 from torch import Tensor
 
-from sklearn_regkd.losses.reduction import check_same_shape, difference, reduce_loss
+from sklearn_regkd.losses.reduction import check_same_shape, reducible
 
 SMOOTHING = 1e-2
 
 
+@reducible
 def tor_loss(
     prediction: Tensor,
     label: Tensor,
@@ -28,12 +29,12 @@ def tor_loss(
     Parameters
     ----------
     prediction : Tensor of shape (n_samples,) or (n_samples, n_outputs)
-        What the student says.
+        The student's predictions.
     label : Tensor of the same shape
         The given label, possibly wrong. A rejected label enters neither the
         loss nor its gradient, however far off it is.
     teacher : Tensor of the same shape
-        What the teacher says, best out-of-fold: a teacher that has learned a
+        The teacher's predictions, best out-of-fold: a teacher that has learned a
         wrong label by heart sees nothing wrong with it.
     threshold : float or Tensor of shape (n_outputs,), default=None
         Distance of label and teacher from which a label is rejected.
@@ -53,7 +54,7 @@ def tor_loss(
     Returns
     -------
     Tensor
-        Of the shape of `prediction`, or a scalar.
+        The loss, of the shape of `prediction`, or a scalar.
 
     Raises
     ------
@@ -81,7 +82,6 @@ def tor_loss(
     >>> tor_loss(student, label, teacher, threshold=2.0)
     tensor([0.2500, 0.0000])
     """
-    check_same_shape(prediction, label=label, teacher=teacher)
     if not smoothing > 0:
         raise ValueError(f"smoothing must be positive, got {smoothing!r}")
     if threshold is not None and inlier is None:
@@ -95,8 +95,8 @@ def tor_loss(
     # gradient, of the branch that is not taken would otherwise spoil the one
     # that is (0 * inf is NaN).
     zero = torch.zeros_like(prediction)
-    to_label = torch.where(inlier, difference(prediction, label, weight), zero)
-    to_teacher = torch.where(inlier, zero, difference(prediction, teacher, weight))
+    to_label = torch.where(inlier, prediction - label, zero)
+    to_teacher = torch.where(inlier, zero, prediction - teacher)
     eps = torch.as_tensor(smoothing, dtype=prediction.dtype, device=prediction.device)
     root = torch.hypot(to_teacher, eps.expand_as(to_teacher)).sqrt() - eps.sqrt()
-    return reduce_loss(torch.where(inlier, to_label.square(), root), weight, reduction)
+    return torch.where(inlier, to_label.square(), root)

@@ -5,9 +5,10 @@ import math
 import torch
 from torch import Tensor
 
-from sklearn_regkd.losses.reduction import check_same_shape, difference, reduce_loss
+from sklearn_regkd.losses.reduction import reducible
 
 
+@reducible
 def wing_loss(
     prediction: Tensor,
     label: Tensor,
@@ -24,7 +25,7 @@ def wing_loss(
     Parameters
     ----------
     prediction, label : Tensor of shape (n_samples,) or (n_samples, n_outputs)
-        What the student says and what it should say, in the same units.
+        The student's predictions and the labels, in the same units.
     width : float, default=0.5
         w: from this distance on the loss is linear.
     curvature : float, default=0.1
@@ -38,7 +39,7 @@ def wing_loss(
     Returns
     -------
     Tensor
-        Of the shape of `prediction`, or a scalar.
+        The loss, of the shape of `prediction`, or a scalar.
 
     References
     ----------
@@ -53,11 +54,9 @@ def wing_loss(
     >>> wing_loss(torch.tensor([0.0, 1.0, 2.0]), torch.zeros(3), width=1.0, curvature=1.0)
     tensor([0.0000, 0.6931, 1.6931])
     """
-    check_same_shape(prediction, label=label)
     if not (width > 0 and curvature > 0):
         raise ValueError(f"width and curvature must be positive, got {width!r} and {curvature!r}")
-    distance = difference(prediction, label, weight).abs()
+    distance = (prediction - label).abs()
     join = width - width * math.log1p(width / curvature)
     near = width * torch.log1p(distance.clamp(max=width) / curvature)
-    loss = torch.where(distance < width, near, distance - join)
-    return reduce_loss(loss, weight, reduction)
+    return torch.where(distance < width, near, distance - join)

@@ -1,4 +1,4 @@
-"""Periodic features of several scales, so that a small network can follow jagged functions."""
+"""Sines and cosines of each input, so that a small network can follow jagged functions."""
 
 import math
 
@@ -34,18 +34,18 @@ class PeriodicEmbedding(nn.Module):
 
     ``x -> [x, a_k sin(2 pi c_k x), a_k cos(2 pi c_k x)]`` with c_k from 0.03 to
     2 waves per standard deviation and ``a_k = sqrt(c_1 / c_k)``. The smaller
-    amplitude of a shorter wave makes it dearer under weight decay, which is a
+    amplitude of a shorter wave makes it cost more weight decay, which is a
     preference for smooth functions. After [1]_, with fixed frequencies (ours:
     learned ones would be most of the network's numbers).
 
     Parameters
     ----------
     n_numeric : int
-        Standardised inputs, or normal scores.
+        Number of inputs that are embedded, the first ones: standardised, or normal scores.
     n_frequencies : int
         Frequencies per number; 0 leaves the inputs as they are.
     n_plain : int, default=0
-        Inputs after the numbers that are 0 or 1 and pass as they are.
+        Number of inputs after them that are 0 or 1 and pass as they are.
 
     References
     ----------

@@ -1,12 +1,10 @@
-"""What goes into a layer of a network, or comes out of it."""
+"""Features of rows: the inputs or outputs of one layer of a network."""
 
 from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-
-from sklearn_regkd.utils.tensor import as_tensor
 
 ROWS_AT_A_TIME = 4096
 
@@ -89,7 +87,9 @@ def watch(
     try:
         with torch.inference_mode():
             for start in range(0, len(X), ROWS_AT_A_TIME):
-                rows = as_tensor(np.ascontiguousarray(X[start : start + ROWS_AT_A_TIME]))
+                rows = torch.tensor(
+                    X[start : start + ROWS_AT_A_TIME]
+                )  # a copy: the module may write
                 seen.clear()
                 module(rows.to(like.device, like.dtype))
                 if len(seen) != 1 or not isinstance(seen[0], Tensor) or len(seen[0]) != len(rows):

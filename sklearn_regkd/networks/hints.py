@@ -1,4 +1,4 @@
-"""A student's hidden layer learns to hint at what a teacher sees; the adapter is dropped after."""
+"""The adapter by which a student's hidden layer learns a teacher's hints; dropped afterwards."""
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ class HintAdapter:
     """A linear map from a module's last hidden layer to the hints, while it is trained.
 
     In training mode the module's output is followed by the adapter's, column by
-    column; in evaluation mode the module says what it says without one.
+    column; in evaluation mode the module's output is what it is without one.
 
     Parameters
     ----------
@@ -25,9 +25,9 @@ class HintAdapter:
     rows : Tensor of shape (n_rows, ...)
         Some rows, to see how wide the hidden layer is.
     n_hints : int
-        Values per row that are to be hinted at.
+        Hints per row.
     seed : int
-        Of the adapter's initial weights.
+        Seed of the adapter's initial weights.
 
     Raises
     ------
@@ -37,11 +37,11 @@ class HintAdapter:
 
     def __init__(self, module: nn.Module, owner: nn.Module, rows: Tensor, n_hints: int, seed: int):
         self.owner = owner
-        self.seen: Tensor | None = None
-        self.hooks = [last_linear(module).register_forward_pre_hook(self._look)]
+        self.hidden: Tensor | None = None
+        self.hooks = [last_linear(module).register_forward_pre_hook(self._keep_hidden)]
         module.eval()
         module(rows)
-        hidden, self.seen = self.seen, None
+        hidden, self.hidden = self.hidden, None
         if hidden is None or not hidden.requires_grad:
             self.hooks.pop().remove()
             raise ValueError(
@@ -51,17 +51,17 @@ class HintAdapter:
         generator = torch.Generator().manual_seed(seed)
         self.adapter: nn.Linear = seeded_linear(hidden.flatten(1).shape[1], n_hints, generator)
         owner.add_module(ADAPTER, self.adapter.to(hidden.device, hidden.dtype))
-        self.hooks.append(module.register_forward_hook(self._append))
+        self.hooks.append(module.register_forward_hook(self._append_hints))
 
-    def _look(self, layer: nn.Module, args: tuple) -> None:
-        self.seen = args[0]
+    def _keep_hidden(self, layer: nn.Module, args: tuple) -> None:
+        self.hidden = args[0]
 
-    def _append(self, module: nn.Module, args: tuple, output: Tensor) -> Tensor | None:
-        if not module.training or self.seen is None:
+    def _append_hints(self, module: nn.Module, args: tuple, output: Tensor) -> Tensor | None:
+        if not module.training or self.hidden is None:
             return None
-        hinted = self.adapter(self.seen.flatten(1))
-        self.seen = None
-        return torch.cat([output.reshape(len(output), -1), hinted], dim=1)
+        hints = self.adapter(self.hidden.flatten(1))
+        self.hidden = None
+        return torch.cat([output.reshape(len(output), -1), hints], dim=1)
 
     def drop(self) -> list[nn.Parameter]:
         """Take the adapter out again and return its parameters."""

@@ -1,4 +1,4 @@
-"""The built-in network as it predicts: the same function in fewer and longer operations.
+"""The built-in network for prediction: the same function in fewer and longer operations.
 
 The module itself is made for training: its hook enters raw rows in double
 precision where they are double, its embedding can be differentiated. For
@@ -16,6 +16,7 @@ from sklearn_regkd.networks.mlp import MLP
 from sklearn_regkd.networks.scaling import OutputScaling, standardize_inputs
 from sklearn_regkd.networks.score_table import ScoreTable
 from sklearn_regkd.preprocessing.scaling import needs_double
+from sklearn_regkd.utils.arithmetic import ceil_div
 from sklearn_regkd.utils.tensor import as_tensor
 
 # Numbers in the widest layer of a chunk: it stays in the cache of one core, and
@@ -49,7 +50,7 @@ class InferenceNetwork:
         if isinstance(layers[0], PeriodicEmbedding):
             self.n_numeric = layers[0].n_numeric
             self.frequency = layers[0].frequency.to(dtype)[:, None]
-            weights[0] = _fold_amplitude(weights[0], layers[0])
+            weights[0] = _with_amplitude(weights[0], layers[0])
         *self.hidden, (bias, weight) = [
             (layer.bias.detach().to(dtype)[:, None], weight.to(dtype).contiguous())
             for layer, weight in zip(linear, weights, strict=True)
@@ -63,9 +64,9 @@ class InferenceNetwork:
             self.heads["mean"] = (bias[:k] + bias[k:]) / 2, (weight[:k] + weight[k:]) / 2
         self.device = weight.device
         self.widest = max(max(weight.shape) for weight in weights)
-        self._fold_inputs(dict(module.named_buffers(recurse=False)), dtype)
+        self._read_tables(dict(module.named_buffers(recurse=False)), dtype)
 
-    def _fold_inputs(self, tables: dict[str, Tensor], dtype: torch.dtype) -> None:
+    def _read_tables(self, tables: dict[str, Tensor], dtype: torch.dtype) -> None:
         self.scores = None
         if "input_center" in tables:
             center, scale = tables["input_center"], tables["input_scale"]
@@ -93,7 +94,7 @@ class InferenceNetwork:
             raise ValueError(
                 f"predict_head={head!r}, but the student's heads are: {', '.join(self.heads)}"
             )
-        n_chunks = -(-len(X) * self.widest // CHUNK_ELEMENTS)
+        n_chunks = ceil_div(len(X) * self.widest, CHUNK_ELEMENTS)
         with torch.inference_mode():
             rows = as_tensor(X).to(self.device)
             if n_chunks == 1:
@@ -130,7 +131,7 @@ class InferenceNetwork:
         )
 
 
-def fold(module: MLP, output: OutputScaling) -> dict[np.dtype, InferenceNetwork]:
+def inference_networks(module: MLP, output: OutputScaling) -> dict[np.dtype, InferenceNetwork]:
     """Return a trained network for each floating type of the inputs."""
     return {
         np.dtype(np.float32): InferenceNetwork(module, output, torch.float32),
@@ -138,7 +139,7 @@ def fold(module: MLP, output: OutputScaling) -> dict[np.dtype, InferenceNetwork]
     }
 
 
-def _fold_amplitude(weight: Tensor, embedding: PeriodicEmbedding) -> Tensor:
+def _with_amplitude(weight: Tensor, embedding: PeriodicEmbedding) -> Tensor:
     """Return the first layer's weights for inputs, plain sines, plain cosines."""
     n_frequencies = len(embedding.frequency)
     n_waves = 2 * n_frequencies * embedding.n_numeric

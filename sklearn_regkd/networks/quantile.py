@@ -1,4 +1,4 @@
-"""Inputs as normal scores, inside a network: the lookup in the table of each feature."""
+"""Normal scores of raw inputs as a part of a network, looked up in the table of each feature."""
 
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ def normal_scores(X: Tensor, knots: Tensor, scores: Tensor) -> Tensor:
     X : Tensor of shape (n_samples, n_features)
         Raw inputs.
     knots, scores : Tensor of shape (n_features, n_knots)
-        See :class:`Quantiles`.
+        See :class:`~sklearn_regkd.preprocessing.quantile.Quantiles`.
 
     Returns
     -------
@@ -40,9 +40,9 @@ def quantile_inputs(X: Tensor, tables: dict[str, Tensor], double: bool = False) 
     X : Tensor of shape (n_samples, n_features)
         Raw inputs.
     tables : dict of Tensor
-        The fields of :class:`Quantiles`.
+        The fields of :class:`~sklearn_regkd.preprocessing.quantile.Quantiles`.
     double : bool, default=False
-        Whether to look up in double precision, see :attr:`Quantiles.needs_double`.
+        Whether to look up in double precision, see its ``needs_double``.
 
     Returns
     -------

@@ -62,7 +62,7 @@ def attach_input_scaling(module: nn.Module, scaling: Scaling, n_dims: int) -> No
     module : nn.Module
         Changed in place.
     scaling : Scaling
-        Of shape (n_features,).
+        Mean and standard deviation of each feature, (n_features,).
     n_dims : int
         Dimensions of the inputs, samples included.
     """
@@ -80,7 +80,7 @@ class OutputScaling(nn.Module):
     Parameters
     ----------
     scaling : Scaling
-        Of the targets.
+        Scaling of the targets.
     n_heads : {1, 2}
         Heads of the student, side by side.
     """
@@ -89,7 +89,7 @@ class OutputScaling(nn.Module):
         super().__init__()
         self.n_outputs = len(scaling.center)
         self.n_heads = n_heads
-        # A constant target is predicted exactly, whatever the network says.
+        # A constant target is predicted exactly, whatever the network returns.
         scale = np.where(scaling.constant, 0.0, scaling.scale)
         # Single precision unless it would swallow the target's own spread
         # (a time stamp); float64 buffers make the output float64.

@@ -1,4 +1,4 @@
-"""Normal scores by slopes, found by a grid: what prediction looks up, for many rows at once."""
+"""Look up the normal scores of many values at once, by a grid over each feature's table."""
 
 import torch
 from torch import Tensor, nn
@@ -7,19 +7,19 @@ from sklearn_regkd.preprocessing.quantile import knots_need_double
 
 # A processor guesses half of the comparisons of a binary search wrongly: for many
 # rows it would be the dearest part of a prediction. A grid of so many even cells
-# says nearly where a value is, and what is left is halved without a guess.
+# tells nearly where a value is, and what is left is halved without a guess.
 N_CELLS = 2048
 # For fewer values the search itself is quicker than the start of so many operations.
 FEW_VALUES = 1000
 
 
 class ScoreTable:
-    """The table of ``quantile.normal_scores`` in one precision.
+    """The normal scores of :func:`~sklearn_regkd.networks.quantile.normal_scores`, for prediction.
 
     Parameters
     ----------
     knots, scores : Tensor of shape (n_features, n_knots)
-        As in ``quantile.Quantiles``.
+        Tables of :class:`~sklearn_regkd.preprocessing.quantile.Quantiles`.
     dtype : torch.dtype
         Precision of the values that will be looked up. Where single precision may fail
         it is done in double precision, see ``quantile.Quantiles.needs_double``.

@@ -110,7 +110,7 @@ def student_from_plain(
     student.net_, student.history_, student.n_iter_ = net, net.history, len(net.history)
     student.n_parameters_ = sum(p.numel() for p in net.module_.parameters())
     student._output = output.to(device_of(net.module_))
-    student._folded = student._fold()
+    student._inference = student._inference_networks()
     _try(student, shape)
 
 

@@ -55,7 +55,8 @@ def revise(
     array([0.5 , 0.9 , 0.82])
     """
     apart = revised - fixed
-    d = np.maximum(np.abs(apart) / tube, 1.0)
+    with np.errstate(over="ignore"):  # a tube of next to nothing: infinitely far apart is right
+        d = np.maximum(np.abs(apart) / tube, 1.0)
     return np.where(d > 1, fixed + np.sign(apart) * tube * (eta + (1 - eta) / d), revised)
 
 

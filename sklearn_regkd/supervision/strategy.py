@@ -1,6 +1,6 @@
 """What the methods of the papers have in common: parameters, short names, and a hook."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol, Self
 
@@ -23,7 +23,7 @@ class TeacherInterface(Protocol):
         """Return what happens inside the teacher for each training row, (n_samples, n_hints)."""
 
 
-class Strategy(ConstrainedParams):
+class Strategy(ConstrainedParams, ABC):
     """A method with its parameters, given to an estimator as one argument.
 
     It has nested parameters for grids (``revision__eta``), and short names: its

@@ -26,10 +26,6 @@ class Curriculum:
     teacher: np.ndarray
     schedule: Any
 
-    def of(self, rows: np.ndarray) -> Self:
-        """Return the same for some of the rows."""
-        return type(self)(self.label[:, rows], self.teacher[:, rows], self.schedule)
-
     @property
     def n_cycles(self) -> int:
         """How many whole trainings there are."""
@@ -49,7 +45,7 @@ class Supervision:
     inlier : ndarray of bool of shape (n_samples, n_outputs)
         Which labels are trusted.
     weight : ndarray of shape (n_samples,)
-        Weight of each row.
+        Weight of each row, of mean 1.
     clean_label : ndarray of shape (n_samples, n_outputs), default=None
         The label before a teacher was mixed into it, by which settings of the
         student are chosen; None means `label`.
@@ -83,24 +79,6 @@ class Supervision:
     def n_labeled(self) -> int:
         """Rows, the first ones, that have labels of their own."""
         return len(self.label if self.clean_label is None else self.clean_label)
-
-    def of(self, rows: np.ndarray) -> Self:
-        """Return the supervision of some rows, given by a mask, with weights of mean 1."""
-        weight = self.weight[rows]
-        arrays = self.clean_label, self.hints
-        clean_label, hints = (None if array is None else array[rows] for array in arrays)
-        targets, curriculum = self.validation_targets, self.curriculum
-        return replace(
-            self,
-            label=self.label[rows],
-            teacher=self.teacher[rows],
-            inlier=self.inlier[rows],
-            weight=weight / weight.mean(),
-            clean_label=clean_label,
-            hints=hints,
-            validation_targets=None if targets is None else targets.of(rows),
-            curriculum=None if curriculum is None else curriculum.of(rows),
-        )
 
     def joined(self, X: np.ndarray) -> tuple[np.ndarray, Self]:
         """Return inputs and supervision with the extra rows behind the others.

@@ -172,13 +172,7 @@ class SyntheticRows(Strategy):
 
     def apply(self, targets: Targets, data: Any, teacher: TeacherInterface) -> Targets:
         """Add the rows, labelled by the teacher."""
-        names = data.student._columns.category_names
-        if names:
-            raise ValueError(
-                f"synthetic rows are made of numbers, and {names} are columns of categories: "
-                "encode them in a Pipeline, or leave synthetic=None"
-            )
-        X = self.draw(data.X[data.used_rows], data.random_state)
+        X = self.draw(data.X, data.random_state)
         return targets.with_rows(X, teacher.predict(X))
 
     def draw(self, X: np.ndarray, rng: np.random.RandomState) -> np.ndarray:

@@ -11,13 +11,14 @@ from sklearn.model_selection import KFold, check_cv
 from skorch import NeuralNet
 from torch.nn import Module
 
-from sklearn_regkd.preprocessing.error_messages import hint_about_columns
+from sklearn_regkd.preprocessing.error_messages import hint_about_columns, listed
 from sklearn_regkd.preprocessing.frames import na_as_nan
 from sklearn_regkd.preprocessing.validation import as_columns
+from sklearn_regkd.teachers.inputs import columns_without_values, to_spoil
 from sklearn_regkd.teachers.kinds import is_fitted_teacher, is_torch
+from sklearn_regkd.teachers.module import forward_teacher
 from sklearn_regkd.training.distributed import alone
 from sklearn_regkd.training.randomness import torch_seeded
-from sklearn_regkd.training.train import forward
 from sklearn_regkd.utils.cache import FitCache
 from sklearn_regkd.utils.parallel import call_all
 from sklearn_regkd.utils.random import draw_seed
@@ -80,15 +81,14 @@ def predict_teacher(teacher: Any, X: Any, n_outputs: int, where: str = "") -> np
     ValueError
         If its predictions have another shape than y, or are not finite.
     """
-    if isinstance(teacher, Module):
-        dtype = next((p.dtype for p in teacher.parameters()), None)
-        prediction = forward(teacher, X, dtype=dtype)
-    else:
-        try:
-            prediction = teacher.predict(X)
-        except Exception as error:
-            what = f"to predict {where}".rstrip()
-            raise RuntimeError(_failure(teacher, what, error, X)) from error
+    try:
+        if isinstance(teacher, Module):
+            prediction = forward_teacher(teacher, X)
+        else:
+            prediction = teacher.predict(to_spoil(teacher, X))
+    except Exception as error:
+        what = f"to predict {where}".rstrip()
+        raise RuntimeError(_failure(teacher, what, error, X)) from error
     name = f"the prediction of teacher {type(teacher).__name__} {where}".rstrip()
     return as_columns(prediction, len(X), n_outputs, name)
 
@@ -133,7 +133,9 @@ def fit_teacher(
     """
     torch_teacher = is_torch(teacher)
     target = y.astype(np.float32) if torch_teacher else y[:, 0] if y.shape[1] == 1 else y
-    if rows is not None:
+    if rows is None:
+        X, target = to_spoil(teacher, X), target.copy()
+    else:
         X, target = safe_indexing(X, rows), target[rows]
         params = {name: values[rows] for name, values in params.items()}
     fitted = clone(teacher)
@@ -150,6 +152,12 @@ def fit_teacher(
 def _failure(teacher: Any, what: str, error: Exception, X: Any) -> str:
     """Return the error message for a teacher that failed."""
     words = f"teacher {type(teacher).__name__} failed {what}: {type(error).__name__}: {error}"
+    empty = columns_without_values(X)
+    if empty:
+        words += (
+            f" ({listed(empty)} of the rows that it got hold no value, which some models cannot "
+            "take: leave such columns out, or fill them in before)"
+        )
     hint = hint_about_columns(X, error)
     return words.rstrip() + hint if hint else words
 
@@ -161,8 +169,25 @@ def _fit_and_predict(teacher, X, y, params, train, test, seed, fold, n_folds):
     return predict_teacher(fitted, rows, y.shape[1], where)
 
 
-def make_folds(cv: Any, n_samples: int, random_state: np.random.RandomState) -> list[tuple]:
+def make_folds(
+    cv: Any,
+    n_samples: int,
+    random_state: np.random.RandomState,
+    used: np.ndarray | None = None,
+) -> list[tuple]:
     """Return pairs of training and test rows in which each row is tested once.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable or None
+        An integer means shuffled folds; None means 5.
+    n_samples : int
+        Number of rows.
+    random_state : RandomState
+        Decides shuffled folds.
+    used : ndarray of bool of shape (n_samples,), default=None
+        Rows among which there are folds, and by which the result counts: a splitter splits these,
+        as if the others were not there, and from folds that were given the others are left out.
 
     Raises
     ------
@@ -174,24 +199,37 @@ def make_folds(cv: Any, n_samples: int, random_state: np.random.RandomState) -> 
     UserWarning
         If an integer `cv` is larger than the number of rows, which is used instead.
     """
+    n_used = n_samples if used is None else int(used.sum())
     if cv is None:
         cv = 5
     if isinstance(cv, int | np.integer):
-        if cv > n_samples:
+        if cv > n_used:
             warnings.warn(
-                f"cv={cv}, but there are only {n_samples} rows: using {n_samples} folds",
+                f"cv={cv}, but there are only {n_used} rows: using {n_used} folds",
                 stacklevel=2,
             )
-        cv = KFold(min(int(cv), n_samples), shuffle=True, random_state=draw_seed(random_state))
+        cv = KFold(min(int(cv), n_used), shuffle=True, random_state=draw_seed(random_state))
+    n_split = n_used if hasattr(cv, "split") else n_samples
     try:
-        folds = list(check_cv(cv).split(np.arange(n_samples)))
+        folds = list(check_cv(cv).split(np.arange(n_split)))
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"cv={cv!r} cannot split {n_samples} rows of which it knows neither labels nor groups "
+            f"cv={cv!r} cannot split {n_split} rows of which it knows neither labels nor groups "
             f"({error}); pass the folds themselves, cv=list(splitter.split(X, y, groups))"
         ) from error
-    folds = [tuple(np.arange(n_samples)[rows] for rows in fold) for fold in folds]  # from masks
-    tested = np.zeros(n_samples, int)
+    try:
+        folds = [tuple(np.arange(n_split)[rows] for rows in fold) for fold in folds]  # from masks
+    except IndexError as error:
+        raise ValueError(
+            f"the folds of cv do not fit X, which has {n_split} rows ({error}); folds that are "
+            "given as indices belong to one table: inside a search or cross-validation, which fits "
+            "on a part of it, pass a number or a splitter"
+        ) from error
+    if used is not None and n_split > n_used:
+        place = np.cumsum(used) - 1
+        folds = [tuple(place[rows[used[rows]]] for rows in fold) for fold in folds]
+        folds = [(train, test) for train, test in folds if len(train) and len(test)]
+    tested = np.zeros(n_used, int)
     for _, test in folds:
         tested[test] += 1
     if np.any(tested != 1):

@@ -230,7 +230,8 @@ class TeacherEnsemble(RegressorMixin, BaseComposition):
             if self.weights not in WEIGHTS:
                 raise ValueError(f"weights must be one of {WEIGHTS} or numbers: {self.weights!r}")
         else:
-            normalize_weights(self.weights, len(self.estimators), 1)
+            n_outputs = np.shape(self.weights)[1] if np.ndim(self.weights) == 2 else 1
+            normalize_weights(self.weights, len(self.estimators), n_outputs)
         validate_parameters(self, {"cv": ["cv_object"], "random_state": ["random_state"]})
 
     def get_params(self, deep=True):

@@ -1,19 +1,48 @@
 """The data of one fit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from sklearn_regkd.networks.inputs import TransformedRows, fit_input_transform
 from sklearn_regkd.preprocessing.scaling import MOST_SIGMA, Scaling
+from sklearn_regkd.teachers.kinds import own_teacher, weight_params
 from sklearn_regkd.utils.cache import FitCache
 
 
 @dataclass(frozen=True, kw_only=True)
+class LeftOutRows:
+    """Rows of weight 0, from which nothing is learned, and about which something is known.
+
+    Parameters
+    ----------
+    mask : ndarray of bool of shape (n_all,)
+        Which rows of those that were given to `fit` these are.
+    y : ndarray of shape (n_rows, n_outputs)
+        Their labels in raw units.
+    teacher_X : array-like of shape (n_rows, ...)
+        Their inputs in the form that the teacher takes.
+    teacher_prediction : ndarray of shape (n_rows, n_outputs) or None
+        Predictions of a teacher that is not fitted here, in raw units.
+    """
+
+    mask: np.ndarray
+    y: np.ndarray
+    teacher_X: Any
+    teacher_prediction: np.ndarray | None
+
+    def joined(self, used: np.ndarray, left_out: np.ndarray) -> np.ndarray:
+        """Return values of all rows in the order in which they were given to `fit`."""
+        every = np.empty((len(self.mask), *used.shape[1:]), used.dtype)
+        every[~self.mask], every[self.mask] = used, left_out
+        return every
+
+
+@dataclass(frozen=True, kw_only=True)
 class FitData:
-    """The data of one fit, validated once.
+    """The data of one fit, validated once: rows of positive weight only.
 
     Parameters
     ----------
@@ -22,7 +51,7 @@ class FitData:
     y : ndarray of shape (n_samples, n_outputs)
         Labels in raw units.
     weight : ndarray of shape (n_samples,)
-        Weights of the rows.
+        Weights of the rows, positive and of mean 1.
     scaling : Scaling
         The scaling of the labels.
     student : StudentRegressor
@@ -52,6 +81,8 @@ class FitData:
         Rows without labels.
     teacher_X_unlabeled : array-like of shape (n_more, ...) or None, default=None
         The same in the form that the teacher takes.
+    left_out : LeftOutRows or None, default=None
+        Rows of weight 0.
     """
 
     X: np.ndarray
@@ -71,31 +102,39 @@ class FitData:
     n_jobs: int | None
     X_unlabeled: np.ndarray | None = None
     teacher_X_unlabeled: Any = None
+    left_out: "LeftOutRows | None" = None
 
     @property
     def n_outputs(self) -> int:
         """Number of targets."""
         return self.y.shape[1]
 
-    @cached_property
-    def used_rows(self) -> np.ndarray:
-        """Rows of positive weight, ndarray of bool of shape (n_samples,)."""
-        return self.weight > 0
+    def with_default_teacher(self) -> Self:
+        """Return the same data with the default teacher, which is fitted out-of-fold."""
+        teacher = own_teacher(None, self.n_outputs, self.random_state, len(self.y))
+        even = np.all(self.weight == self.weight[0])
+        return replace(
+            self,
+            teacher=teacher,
+            teacher_X=self.X,
+            teacher_params=weight_params(teacher, None if even else self.weight),
+            is_default_teacher=True,
+            teacher_prediction=None,
+            teacher_route=None,
+        )
 
     @cached_property
     def network_rows(self) -> TransformedRows:
         """Rows of a table as the built-in network sees them.
 
         The network is the student's; beside a module of the user's it is that of the default
-        student, which is cross-fitted in its place. The transform is learned from used rows only.
+        student, which is cross-fitted in its place.
         """
-        student, used = self.student, self.used_rows
+        student = self.student
         has_network = student.module is None
         kind = student.input_transform if has_network else "quantile"
         categorical = student._columns.categorical if has_network else ()
-        X = self.X if used.all() else self.X[used]
-        weight = self.weight[used]
-        transform = fit_input_transform(X, weight / weight.mean(), kind, categorical)
+        transform = fit_input_transform(self.X, self.weight, kind, categorical)
         return TransformedRows(self.X, transform)
 
     @cached_property

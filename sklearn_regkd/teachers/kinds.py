@@ -2,13 +2,12 @@
 
 import copy
 import inspect
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
-from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.multioutput import MultiOutputRegressor
@@ -18,7 +17,9 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skorch import NeuralNet
 
 from sklearn_regkd.preprocessing.frames import column, declared_categories, is_frame
+from sklearn_regkd.teachers.boosting import BoostedTrees
 from sklearn_regkd.utils.random import fill_random_states
+from sklearn_regkd.utils.sklearn_compat import HasMethods
 from sklearn_regkd.utils.unwrap import layers
 
 KINDS = (
@@ -42,7 +43,7 @@ def default_teacher(n_samples: int = 0) -> BaseEstimator:
     was better on most tables; many rows get more trees, with early stopping.
     """
     size = FEW_ROWS if n_samples < MANY else MANY_ROWS
-    teacher = HistGradientBoostingRegressor(loss="absolute_error", max_features=0.5, **size)
+    teacher = BoostedTrees(loss="absolute_error", max_features=0.5, **size)
     with config_context(enable_metadata_routing=True):  # else a request cannot be set
         return teacher.set_fit_request(sample_weight=True)
 
@@ -96,14 +97,16 @@ def check_teacher(teacher: Any) -> None:
     """
     if teacher is None or isinstance(teacher, torch.nn.Module):
         return
-    if isinstance(teacher, type) or not (hasattr(teacher, "fit") and hasattr(teacher, "predict")):
+    # Of some estimators, such as StackingRegressor, `predict` appears with the fit.
+    can_predict = hasattr(type(teacher), "predict") or hasattr(teacher, "predict")
+    if isinstance(teacher, type) or not (hasattr(teacher, "fit") and can_predict):
         raise TypeError(f"teacher={teacher!r} cannot be used; expected {KINDS}")
     if isinstance(teacher, BaseEstimator) and not is_torch(teacher):
-        kind = get_tags(teacher).estimator_type
-        if kind not in (None, "regressor"):  # on whole-number labels nothing else would fail
+        purpose = get_tags(teacher).estimator_type
+        if purpose not in (None, "regressor"):  # on whole-number labels nothing else would fail
             raise TypeError(
-                f"teacher {type(innermost(teacher)).__name__} is a {kind}, but a teacher predicts "
-                "numbers: pass a regressor"
+                f"teacher {type(innermost(teacher)).__name__} is a {purpose}, but a teacher "
+                "predicts numbers: pass a regressor"
             )
     if isinstance(teacher, FrozenEstimator):
         try:
@@ -131,8 +134,19 @@ def own_teacher(
     own = default_teacher(n_samples) if teacher is None else clone(teacher)
     fill_random_states(own, random_state)
     if n_outputs > 1 and not _takes_many_outputs(own):
-        return MultiOutputRegressor(own)
+        # StackingRegressor, alone or in a Pipeline, has no `predict` before it is fitted.
+        repeat = MultiOutputRegressor if hasattr(own, "predict") else PredictsOnceFitted
+        return repeat(own)
     return own
+
+
+class PredictsOnceFitted(MultiOutputRegressor):
+    """MultiOutputRegressor of an estimator whose `predict` appears with its fit."""
+
+    _parameter_constraints: ClassVar = {
+        **MultiOutputRegressor._parameter_constraints,
+        "estimator": [HasMethods(["fit"])],
+    }
 
 
 def _takes_many_outputs(teacher: Any) -> bool:

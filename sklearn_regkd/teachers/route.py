@@ -85,10 +85,15 @@ def _stages(teacher: Any, X: Any, n_kept: int) -> list:
 
 
 def _count_stages(teacher: Any) -> int:
-    for name in ("n_iter_", "n_estimators_"):
+    for name in ("n_iter_", "n_estimators_", "tree_count_"):  # the last one is CatBoost's
         if hasattr(teacher, name):
             return int(getattr(teacher, name))
-    return len(teacher.estimators_)
+    if hasattr(teacher, "estimators_"):
+        return len(teacher.estimators_)
+    raise TypeError(
+        f"teacher {type(teacher).__name__} has staged_predict, but does not say how many stages "
+        f"there are; these have a route: {WITH_ROUTE}"
+    )
 
 
 def has_route(teacher: Any) -> bool:

@@ -167,9 +167,8 @@ def train_batched(
     n_nets, n_samples, n_outputs = target.shape
     networks = BatchedMLP(config, inputs[:1].shape[1], n_outputs, n_nets, seed, device)
     target, weight = target.to(device), weight.to(device)
-    decay = weight_decay.to(device)
     trainer = BatchedTrainer(
-        networks.layers, networks.adamw, [(part, decay) for part in networks.weights]
+        networks.layers, networks.adamw, [(part, weight_decay) for part in networks.weights]
     )
     elementwise = BatchedLoss([element_loss(name, n_outputs) for name in losses], n_outputs)
     elementwise.to(device)

@@ -33,7 +33,9 @@ class BatchedTrainer:
         self, layers: Layers, adamw: FlatAdamW, decayed: Sequence[tuple[Tensor, Tensor]] = ()
     ):
         self.layers, self.adamw = layers, adamw
-        self.decayed = [(part, _like(decay, part)) for part, decay in decayed if decay.any()]
+        self.decayed = [
+            (part, _like(decay.to(part.device), part)) for part, decay in decayed if decay.any()
+        ]
 
     def set_lr(self, lr: float | Tensor) -> None:
         """Set the learning rate of the next steps: one for all, or one for each network."""

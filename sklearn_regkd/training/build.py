@@ -1,4 +1,4 @@
-"""From the parameters of a student to a skorch net."""
+"""Build the skorch net that the parameters of a student describe."""
 
 import copy
 import inspect
@@ -28,8 +28,8 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
     "sgd": torch.optim.SGD,
 }
-# Parameters that no weight decay holds back.
-FREE = ("*bias", "*raw_shape", f"{ADAPTER}.*")
+# Parameters that have no weight decay.
+UNDECAYED = ("*bias", "*raw_shape", f"{ADAPTER}.*")
 AUTO_STEPS = 1000
 AUTO_ROWS = 4000
 AUTO_MOST = 10
@@ -49,7 +49,7 @@ def build_net(
     Parameters
     ----------
     student : StudentRegressor
-        Whose parameters, already validated, say what the net is like.
+        Its parameters, already validated, describe the net.
     shape : tuple of int
         Shape of what the network sees, samples first.
     n_plain : int
@@ -57,14 +57,14 @@ def build_net(
     n_columns : int
         Width of the network's output, all heads together.
     weight_decay : float
-        Of the weights.
+        Weight decay of the network's weights.
     random_state : RandomState
         Decides initial weights, order of rows and held-out rows.
     """
     if isinstance(student.module, NeuralNet):
         net = clone(student.module)
         return net.set_params(verbose=0) if student.verbose == 0 else net
-    team = current_processes()
+    processes = current_processes()
     params: dict[str, Any] = {
         "criterion": torch.nn.Module,  # replaced by the caller
         "max_epochs": count_epochs(student.max_epochs, shape[0], rows_per_step(student)),
@@ -74,7 +74,7 @@ def build_net(
         "iterator_train__seed": draw_seed(random_state),
         "train_split": None,
         "device": resolve_device(student.device),
-        "verbose": max(0, student.verbose - 1) if team.rank == 0 else 0,
+        "verbose": max(0, student.verbose - 1) if processes.rank == 0 else 0,
         **_module_params(student, shape, n_plain, n_columns, random_state),
         **_optimizer_params(student, weight_decay),
     }
@@ -90,13 +90,13 @@ def build_net(
         callbacks = [("early_stopping", stop)]
     if student.augment is not None:
         params["iterator_train__augment"] = student.augment
-    theirs = copy.deepcopy(student.net_params or {})
-    callbacks += theirs.pop("callbacks", None) or []
-    if "iterator_train" in theirs:
+    own_params = copy.deepcopy(student.net_params or {})
+    callbacks += own_params.pop("callbacks", None) or []
+    if "iterator_train" in own_params:
         del params["iterator_train__seed"]
-    params = {**params, **theirs, "callbacks": callbacks}
+    params = {**params, **own_params, "callbacks": callbacks}
     if params["batch_size"] > 0:
-        params["batch_size"] *= team.size
+        params["batch_size"] *= processes.size
     return StudentNet(**params)
 
 
@@ -111,7 +111,7 @@ def count_epochs(
     """Return the number of epochs; ``"auto"`` makes 1,000 steps of them, or more for many rows.
 
     Above 4,000 rows the steps grow with the rows (about 32 epochs), above 40,000
-    with their square root: what more rows have to say takes longer to learn,
+    with their square root: what more rows show takes longer to learn,
     while on few rows longer training learns noise by heart.
     """
     if max_epochs != "auto":
@@ -169,8 +169,7 @@ def _optimizer_params(student: BaseEstimator, weight_decay: float) -> dict[str, 
     params: dict[str, Any] = {"optimizer": optimizer}
     if "weight_decay" in inspect.signature(optimizer).parameters:
         params["optimizer__weight_decay"] = weight_decay
-        free = {"weight_decay": 0.0}
-        params["optimizer__param_groups"] = [(name, free) for name in FREE]
+        params["optimizer__param_groups"] = [(name, {"weight_decay": 0.0}) for name in UNDECAYED]
     if student.optimizer == "adamw":
         params["optimizer__fused"] = True
     return params

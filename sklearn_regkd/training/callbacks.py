@@ -1,4 +1,4 @@
-"""What happens between epochs: learning rate, divergence, progress."""
+"""Callbacks between epochs: learning rate, divergence, progress."""
 
 import math
 

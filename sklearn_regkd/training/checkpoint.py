@@ -30,21 +30,21 @@ def capture(net: NeuralNet) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return the state of a training between two epochs.
 
     It holds the modules, criteria and optimizers of the net, its history, the order of
-    rows still to come, what its callbacks remember (what their ``state_dict`` says, else
-    attributes whose names end in ``_``, as far as they are numbers, text, tensors, arrays, or
-    have a ``state_dict`` themselves) and, for a user's module, torch's global generator on the CPU.
+    rows still to come, the state of its callbacks (their ``state_dict``, else the attributes
+    whose names end in ``_``, as far as they are numbers, text, tensors, arrays, or have a
+    ``state_dict`` themselves) and, for a user's module, torch's global generator on the CPU.
 
     Parameters
     ----------
     net : skorch.NeuralNet
-        Initialised.
+        The net, initialised.
 
     Returns
     -------
     state : dict
-        What JSON can hold.
+        Values that JSON can hold.
     tensors : dict of Tensor
-        Copies, on the CPU.
+        Copies of the tensors, on the CPU.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def capture(net: NeuralNet) -> tuple[dict[str, Any], dict[str, Tensor]]:
     kept = {
         "parts": {name: part.state_dict() for name, part in parts_of(net).items()},
         "history": list(net.history),
-        "callbacks": {name: _remembered(callback) for name, callback in net.callbacks_},
+        "callbacks": {name: _callback_state(callback) for name, callback in net.callbacks_},
     }
     order = getattr(net, "order_", None)
     if order is not None:
@@ -87,20 +87,20 @@ def restore(net: NeuralNet, state: dict[str, Any], tensors: dict[str, Tensor]) -
     Parameters
     ----------
     net : skorch.NeuralNet
-        Initialised, with the same parameters, and with callbacks that know that the training
-        has begun. For a user's module torch's global generator is set as well:
+        The net, initialised, with the same parameters, and with callbacks that know that the
+        training has begun. For a user's module torch's global generator is set as well:
         call this inside :func:`~sklearn_regkd.training.randomness.torch_seeded`.
     state : dict
-        From :func:`capture`.
+        The state that :func:`capture` returned.
     tensors : dict of Tensor
-        From :func:`capture`.
+        The tensors that :func:`capture` returned.
     """
     kept = TensorCodec(tensors).decode(state)
     for name, part in parts_of(net).items():
         part.load_state_dict(kept["parts"][name])
     net.history = History(kept["history"])
     for name, callback in net.callbacks_:
-        _remind(callback, kept["callbacks"].get(name, {}))
+        _restore_callback(callback, kept["callbacks"].get(name, {}))
     if "order" in kept:
         net.order_.set_state(kept["order"])
     if "random" in kept:
@@ -174,7 +174,7 @@ def read_checkpoint(
 
 
 class CheckpointFile:
-    """The file of one training: found, written now and then, and removed in the end.
+    """The file of one training: read at its beginning, written now and then, removed at its end.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ class CheckpointFile:
         self._due = time.monotonic() + LEAST_SECONDS
 
     def read(self) -> tuple[dict, dict[str, Tensor], Any] | None:
-        """Return what :func:`read_checkpoint` does."""
+        """Return the state of the training, see :func:`read_checkpoint`."""
         return read_checkpoint(self.path, self.fit)
 
     def write_if_due(self, net: NeuralNet, own: Any = None) -> None:
@@ -198,7 +198,7 @@ class CheckpointFile:
         Parameters
         ----------
         net, own : object
-            See :func:`write_checkpoint`.
+            The state of the training, see :func:`write_checkpoint`.
 
         Warns
         -----
@@ -228,14 +228,14 @@ class CheckpointFile:
 class Checkpoint(Callback):
     """Keep the state of a training in a file, and go on from there if it is this training's.
 
-    It has to be the last callback: it keeps what the others remember.
+    It has to be the last callback: it keeps the state of the others.
 
     Parameters
     ----------
     path : str or path-like
         The file. It is gone when the training has come to its end.
     about : object
-        What decides the training beside its rows and the initial state of its net.
+        All that decides the training beside its rows and the initial state of its net.
     """
 
     def __init__(self, path: str | os.PathLike, about: Any):
@@ -245,15 +245,15 @@ class Checkpoint(Callback):
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Go on from the file if there is one."""
         self._file = CheckpointFile(self.path, self._name(net, X, y))
-        team = current_processes()
-        found = team.broadcast_object(self._find() if team.rank == 0 else None)
+        processes = current_processes()
+        found = processes.broadcast_object(self._find() if processes.rank == 0 else None)
         if isinstance(found, Exception):
             raise found
         if found is not None:
             restore(net, *found[:2])
 
     def _find(self) -> Any:
-        """Return what there is to go on from, or the error that all processes are to raise."""
+        """Return the state to go on from, or the error that all processes are to raise."""
         if not self.path.parent.is_dir():
             return FileNotFoundError(
                 f"checkpoint={str(self.path)!r}: there is no folder {self.path.parent}; create it"
@@ -293,26 +293,26 @@ def parts_of(net: NeuralNet) -> dict[str, nn.Module | torch.optim.Optimizer]:
     return {n: v for n, v in vars(net).items() if n.endswith("_") and isinstance(v, kinds)}
 
 
-def _remembered(callback: Callback) -> dict[str, Any]:
-    """Return what a callback knows of a training, without what it makes anew in the next one."""
+def _callback_state(callback: Callback) -> dict[str, Any]:
+    """Return the state of a callback, without what it makes anew in the next training."""
     if hasattr(callback, "state_dict"):
         return callback.state_dict()
-    remembered = {}
+    state = {}
     for name, value in vars(callback).items():
         if not name.endswith("_") or isinstance(value, type):
             continue
         if hasattr(value, "state_dict"):
-            remembered[name] = value.state_dict()
-        elif _can_pack(value):
-            remembered[name] = value
-    return remembered
+            state[name] = value.state_dict()
+        elif _can_encode(value):
+            state[name] = value
+    return state
 
 
-def _remind(callback: Callback, remembered: dict[str, Any]) -> None:
+def _restore_callback(callback: Callback, state: dict[str, Any]) -> None:
     if hasattr(callback, "load_state_dict"):
-        callback.load_state_dict(remembered)
+        callback.load_state_dict(state)
         return
-    for name, value in remembered.items():
+    for name, value in state.items():
         current: Any = getattr(callback, name, None)
         if hasattr(current, "load_state_dict"):
             current.load_state_dict(value)
@@ -320,7 +320,7 @@ def _remind(callback: Callback, remembered: dict[str, Any]) -> None:
             setattr(callback, name, value)
 
 
-def _can_pack(value: Any) -> bool:
+def _can_encode(value: Any) -> bool:
     try:
         TensorCodec({}).encode(value)
     except TypeError:

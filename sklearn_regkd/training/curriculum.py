@@ -7,8 +7,9 @@ from sklearn_regkd.supervision.route import next_anchor, route_distance
 from sklearn_regkd.supervision.supervision import Curriculum
 from sklearn_regkd.training.distributed import current_processes
 from sklearn_regkd.training.train import forward
+from sklearn_regkd.utils.arithmetic import ceil_div
 
-MOST_ROWS_ASKED = 2000
+MOST_ROWS_COMPARED = 2000
 # After each epoch fewer have to do: it must not cost what the epoch costs.
 MOST_ROWS_RECORDED = 500
 
@@ -22,7 +23,7 @@ class FollowRoute(Callback):
     Parameters
     ----------
     curriculum : Curriculum
-        Of the training rows.
+        The stages of the training rows.
     """
 
     def __init__(self, curriculum: Curriculum):
@@ -42,11 +43,11 @@ class FollowRoute(Callback):
         if place == len(self.anchors_):
             return
         # Where epochs are fewer than anchors some are skipped, never the last.
-        anchor = -(-place * n_stages // schedule.n_anchors) - 1
+        anchor = ceil_div(place * n_stages, schedule.n_anchors) - 1
         if schedule.anchors == "greedy" and 1 < place < schedule.n_anchors:
             anchor = self._greedy(net, self.anchors_[-1])
         self.anchors_ += [anchor] * (place - len(self.anchors_))
-        self._tell(anchor)
+        self._exchange_targets(anchor)
 
     def state_dict(self) -> dict:
         """Return what a checkpoint has to keep; the targets follow from it."""
@@ -55,28 +56,28 @@ class FollowRoute(Callback):
     def load_state_dict(self, state: dict) -> None:
         """Go on from there."""
         self.epoch_, self.anchors_ = state["epoch"], state["anchors"]
-        self._tell(self.anchors_[-1])
+        self._exchange_targets(self.anchors_[-1])
 
     def on_epoch_end(self, net, **kwargs):
         """Write down where the student is."""
-        said = self._said(net, MOST_ROWS_RECORDED)
+        predictions = self._predictions(net, MOST_ROWS_RECORDED)
         net.history.record("route_stage", self.anchors_[-1])
-        net.history.record("route_distance", route_distance(*said).tolist())
+        net.history.record("route_distance", route_distance(*predictions).tolist())
 
     def _greedy(self, net, current: int) -> int:
-        said = self._said(net, MOST_ROWS_ASKED)
-        anchor = next_anchor(*said, current, self.curriculum.schedule.delta)
+        predictions = self._predictions(net, MOST_ROWS_COMPARED)
+        anchor = next_anchor(*predictions, current, self.curriculum.schedule.delta)
         return current_processes().broadcast_object(anchor)
 
-    def _said(self, net, most: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return what student and teacher, at all its stages, say of some of the rows."""
-        every = -(-len(self.X_) // most)
+    def _predictions(self, net, most: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return predictions of the student and of all stages of the teacher, for some rows."""
+        every = ceil_div(len(self.X_), most)
         teacher = self.curriculum.teacher[:, ::every]
         net.module_.eval()
-        said = forward(net.module_, self.X_[::every].numpy())
-        return said.reshape(len(said), -1)[:, : teacher.shape[2]], teacher
+        student = forward(net.module_, self.X_[::every].numpy())
+        return student.reshape(len(student), -1)[:, : teacher.shape[2]], teacher
 
-    def _tell(self, anchor: int) -> None:
+    def _exchange_targets(self, anchor: int) -> None:
         n_outputs = self.curriculum.label.shape[2]
         packed = self.packed_.numpy()
         packed[:, :n_outputs] = self.curriculum.label[anchor]

@@ -1,4 +1,4 @@
-"""Where to compute."""
+"""The device and the threads that a network computes with."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

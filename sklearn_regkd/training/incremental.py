@@ -1,4 +1,4 @@
-"""Training on rows that come one part after the other: one pass over each."""
+"""Incremental training: passes over rows that come one block after the other."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from sklearn_regkd.training.train import notified
 
 
 class IncrementalTrainer:
-    """A net that is trained by passes over parts of the rows.
+    """Trains a net by single passes over blocks of rows.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class IncrementalTrainer:
             net.callbacks_ = before
         net.module_.eval()
 
-    def over(self, X: np.ndarray, packed: np.ndarray, seed: int, share: float = 1.0) -> None:
+    def run_pass(self, X: np.ndarray, packed: np.ndarray, seed: int, lr_share: float = 1.0) -> None:
         """Make one shuffled pass over rows; one record of the history.
 
         Parameters
@@ -60,13 +60,13 @@ class IncrementalTrainer:
             Their packed supervision.
         seed : int
             Decides the order.
-        share : float, default=1.0
-            Of the learning rate; a net of the user has its own.
+        lr_share : float, default=1.0
+            Share of the net's learning rate; a net of the user has its own.
         """
         net, rows = self.net, Rows(X, packed)
         if isinstance(net, StudentNet):
             for group in net.optimizer_.param_groups:
-                group["lr"] = net.lr * share
+                group["lr"] = net.lr * lr_share
             if net.iterator_train is WholeBatches:
                 net.iterator_train__seed = seed
             if ManualTraining.supports(net):

@@ -117,11 +117,11 @@ class StudentNet(NeuralNet):
         processes.broadcast_(list(self.module_.buffers()))
         return losses
 
-    def _flatten(self, alone: bool) -> None:
+    def _flatten(self, is_alone: bool) -> None:
         """See to it that the optimizer is stepped as one vector, where that can be done."""
         if self.flat_ is not None and not self.flat_.holds():
             self.flat_ = None
-        if not alone or not FlatOptimizer.supports(self.optimizer_):
+        if not is_alone or not FlatOptimizer.supports(self.optimizer_):
             self.flat_ = None
         elif self.flat_ is None:
             self.flat_ = FlatOptimizer(self.optimizer_)
@@ -139,7 +139,7 @@ class StudentNet(NeuralNet):
         self.optimizer_.step()
 
     def _train_on_batch(self, X: Tensor, packed: Tensor, learns: bool) -> tuple[Tensor, int]:
-        """Make a step with a batch; `learns` says whether the criterion does, too."""
+        """Make a step with a batch; `learns` is whether the criterion learns, too."""
         if X.device.type != torch.device(self.device).type:
             X, packed = X.to(self.device), packed.to(self.device)
         processes = current_processes()
@@ -170,7 +170,7 @@ def check_shared(net: NeuralNet) -> None:
     Raises
     ------
     ValueError
-        If somebody else's loop, iterator or callback deals with batches.
+        If the loop, iterator or a callback of the user deals with batches.
     """
     if not isinstance(net, StudentNet):
         why = "a skorch net of your own has a loop of its own; give its module as module="

@@ -117,24 +117,24 @@ def train_on_stream(
     read : callable
         Takes the numbers of blocks; returns an iterator over their inputs and packed supervision.
     plan : Plan
-        The windows of the stream.
+        Which blocks make up which window, and how often.
     checkpoint : CheckpointFile, default=None
         The file from which the training goes on if it is there, and which is written after windows.
     bar : bool, default=False
         Whether to draw a progress bar on stderr.
     """
-    passes = IncrementalTrainer(net)
+    trainer = IncrementalTrainer(net)
     found = None if checkpoint is None else checkpoint.read()
     start = Position() if found is None else Position(*found[2])
     n_windows = sum(len(plan.windows(epoch)) for epoch in range(plan.n_epochs))
     with ExitStack() as session, tqdm(total=n_windows, unit="window", disable=not bar) as progress:
         for position, X, packed in _windows(read, plan, start):
             if position == start:
-                session.enter_context(passes.session(X[:2], packed[:2]))
+                session.enter_context(trainer.session(X[:2], packed[:2]))
                 if found is not None:
                     restore(net, *found[:2])
-            share = one_cycle(plan.progress(position, 0.5))
-            passes.over(X, packed, plan.order_seed(position), share)
+            lr_share = one_cycle(plan.progress(position, 0.5))
+            trainer.run_pass(X, packed, plan.order_seed(position), lr_share)
             progress.update(len(net.history) - progress.n)  # it may not have begun at 0
             after = plan.after(position)
             if checkpoint is not None and after.epoch < plan.n_epochs:

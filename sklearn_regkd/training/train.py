@@ -1,4 +1,4 @@
-"""One training run: a skorch net, rows and their supervision in; a trained net out."""
+"""Train one skorch net on rows and their supervision."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -57,7 +57,7 @@ def use_criterion(net: NeuralNet, criterion: dict[str, Any]) -> None:
 
 
 def score_in_raw_units(net: NeuralNet, output: OutputScaling, scaling: Scaling) -> None:
-    """Let a net's `predict` and its scoring callbacks speak the user's units."""
+    """Let a net's `predict` and its scoring callbacks use the units of y."""
     net.set_params(predict_nonlinearity=output.forward)
     for callback in net.callbacks or ():
         scoring = callback[1] if isinstance(callback, tuple) else callback
@@ -86,9 +86,9 @@ def train(
     X : ndarray of shape (n_samples, ...)
         Raw inputs, not copied.
     supervision : Supervision
-        Of the same rows.
+        Supervision of the same rows.
     scaling : Scaling
-        Of the targets.
+        Scaling of the targets.
     n_heads : {1, 2}
         Heads that the criterion expects of the network.
     inputs : TransformedRows or InputTransform
@@ -96,7 +96,7 @@ def train(
     extra_callbacks : list of (str, Callback)
         Called after the net's own, and not kept with it.
     adapter_seed : int
-        Of the adapter between the network and the hints, if there are any.
+        Seed of the adapter between the network and the hints, if there are any.
     on_done : callable
         Called at the end, with the net in evaluation mode; if the training is deferred,
         now and once more when it is done.
@@ -110,7 +110,15 @@ def train(
         leave a half-trained model that looks like a trained one.
     """
     training = Training(
-        net, X, supervision, scaling, n_heads, inputs, extra_callbacks, adapter_seed, on_done
+        net=net,
+        X=X,
+        supervision=supervision,
+        scaling=scaling,
+        n_heads=n_heads,
+        inputs=inputs,
+        extra_callbacks=extra_callbacks,
+        adapter_seed=adapter_seed,
+        on_done=on_done,
     )
     pending = _PENDING.get()
     if pending is not None and training.can_be_deferred():
@@ -130,7 +138,7 @@ def defer_training(pending: list["Training"]) -> Iterator[None]:
     """Collect inside the trainings that can be deferred, instead of running them.
 
     The estimators that they belong to seem to be fitted, but their networks are
-    not, until :func:`~sklearn_regkd.training.deferred.train_deferred` has had them.
+    not, until :func:`~sklearn_regkd.training.deferred.train_deferred` has trained them.
     """
     token = _PENDING.set(pending)
     try:
@@ -143,7 +151,17 @@ class Training:
     """A net about to be trained; its parameters are those of :func:`train`."""
 
     def __init__(
-        self, net, X, supervision, scaling, n_heads, inputs, extra_callbacks, adapter_seed, on_done
+        self,
+        *,
+        net,
+        X,
+        supervision,
+        scaling,
+        n_heads,
+        inputs,
+        extra_callbacks,
+        adapter_seed,
+        on_done,
     ):
         self.net, self.extra_callbacks, self.on_done = net, extra_callbacks, on_done
         self.adapter: HintAdapter | None = None
@@ -185,7 +203,7 @@ class Training:
                 current_processes().check_same(
                     **{
                         "rows": rows.X,
-                        "labels or teachers' answers": rows.y,
+                        "labels or teachers' predictions": rows.y,
                         "initial weights": [part.state_dict() for part in parts_of(net).values()],
                         "steps": (net.batch_size, net.max_epochs, net.order_.initial_seed()),
                     }

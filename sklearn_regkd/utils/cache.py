@@ -38,7 +38,7 @@ class FitCache:
         self._memory = check_memory(memory)
         self._known: dict[int, tuple[Any, str]] = {}
         self._definitions: dict[str, Definition] = {}
-        self._complained = False
+        self._warned = False
 
     def call(
         self, function: Callable, ignored: dict[str, Any] | None = None, **arguments: Any
@@ -48,11 +48,11 @@ class FitCache:
         Parameters
         ----------
         function : callable
-            Decided by its arguments, without random numbers of its own.
+            Function whose result its arguments decide, without random numbers of its own.
         ignored : dict, default=None
             Further arguments, on which the result does not depend.
         **arguments : dict
-            What the result depends on.
+            Arguments on which the result depends.
 
         Warns
         -----
@@ -67,7 +67,7 @@ class FitCache:
         try:
             key = self._key(function, arguments)
         except Exception as error:
-            self._complain(error)
+            self._warn(error)
             return compute()
         with self._lock(key):
             return self._recall((__name__, function.__name__, key), compute)
@@ -84,7 +84,7 @@ class FitCache:
         try:
             content = self._dumps(result)
         except Exception as error:
-            self._complain(error)
+            self._warn(error)
         else:
             store.dump_item(place, content, verbose=0)
         return result
@@ -117,15 +117,15 @@ class FitCache:
             # A read-only folder is still read; without locks, two may compute the same.
             return nullcontext()
 
-    def _complain(self, error: Exception) -> None:
-        if not self._complained:
+    def _warn(self, error: Exception) -> None:
+        if not self._warned:
             why = error.args[0] if error.args else ""  # joblib adds all of the data
             warnings.warn(
                 "memory is not used for a teacher or a table that cannot be pickled "
                 f"({type(error).__name__}: {why}): it is fitted anew each time",
                 stacklevel=4,
             )
-        self._complained = True
+        self._warned = True
 
 
 class _Pickler(pickle.Pickler):

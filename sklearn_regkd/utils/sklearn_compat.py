@@ -6,12 +6,15 @@ from functools import wraps
 from typing import Any
 
 from sklearn.base import BaseEstimator
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.metrics._scorer import _PassthroughScorer as PassthroughScorer
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._validation import _insert_error_scores as insert_error_scores
 from sklearn.model_selection._validation import _score as score_estimator
 from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures as warn_or_raise_about_fit_failures,
 )
+from sklearn.preprocessing import PowerTransformer, StandardScaler
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -67,6 +70,7 @@ __all__ = [
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",
+    "PassthroughScorer",
     "StrOptions",
     "VisualBlock",
     "all_or_nothing",
@@ -76,9 +80,11 @@ __all__ = [
     "count_tree_nodes",
     "fit_task",
     "insert_error_scores",
+    "power_scaler",
     "safe_indexing",
     "safe_split",
     "score_estimator",
+    "target_ndim",
     "validate_parameters",
     "warn_or_raise_about_fit_failures",
     "with_callbacks",
@@ -116,6 +122,16 @@ def count_tree_nodes(model: Any) -> int | None:
         return sum(len(tree.nodes) for step in model._predictors for tree in step)
     tree = getattr(model, "tree_", None)
     return None if tree is None else int(tree.node_count)
+
+
+def power_scaler(transformer: PowerTransformer) -> StandardScaler:
+    """Return what a fitted transformer with ``standardize=True`` scales its results by."""
+    return transformer._scaler
+
+
+def target_ndim(regressor: TransformedTargetRegressor) -> int:
+    """Return how many dimensions the predictions of a fitted regressor have."""
+    return regressor._training_dim
 
 
 def all_or_nothing(method):

@@ -25,13 +25,13 @@ from torch import nn
 
 from sklearn_regkd import DistilledRegressor, TORRegressor
 from sklearn_regkd.label_noise.threshold import ThresholdRule
-from tests.helpers import build, good_student
+from tests.helpers import build, good_student, refused
 
 DISTILLERS = [TORRegressor, DistilledRegressor]
 
 
 class Recorder(RegressorMixin, BaseEstimator):
-    """A teacher that writes down what it was fitted on and asked about."""
+    """A teacher that writes down what it was fitted on and what it predicted."""
 
     log: list = []  # noqa: RUF012
 
@@ -66,15 +66,17 @@ def test_a_teacher_saves_the_student_from_wrong_labels(table, wrong_labels, Dist
     assert fitted.outlier_mask_[~mask].mean() < 0.03
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 def test_without_a_name_the_teacher_is_boosted_trees(table, Distiller):
     fitted = Distiller(student=good_student(max_epochs=2), random_state=0).fit(*table)
     assert isinstance(fitted.teacher_, HistGradientBoostingRegressor)
-    # The default recipe found nothing wrong with these labels, and then believes them.
-    believes = Distiller is DistilledRegressor
-    assert fitted.teacher_.loss == ("squared_error" if believes else "absolute_error")
+    # The default recipe found nothing wrong with these labels, and then trusts them.
+    trusts = Distiller is DistilledRegressor
+    assert fitted.teacher_.loss == ("squared_error" if trusts else "absolute_error")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 def test_fitted_attributes_have_the_shape_of_y(wrong_labels, two_outputs, Distiller):
     X, y, _ = wrong_labels
@@ -91,6 +93,7 @@ def test_fitted_attributes_have_the_shape_of_y(wrong_labels, two_outputs, Distil
         np.testing.assert_array_equal(inliers, ~fitted.outlier_mask_)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 def test_each_output_has_a_mask_of_its_own(two_outputs, Distiller):
     X, y = two_outputs
@@ -103,6 +106,7 @@ def test_each_output_has_a_mask_of_its_own(two_outputs, Distiller):
     assert fitted.outlier_mask_[:5, 1].sum() + fitted.outlier_mask_[7:12, 0].sum() < 3
 
 
+@pytest.mark.slow
 def test_alpha_is_the_weight_of_the_teacher(table):
     X, y = table
     shifted = y + 6
@@ -133,7 +137,7 @@ def test_distilled_teacher_is_refitted_on_repaired_labels(log, wrong_labels):
 
 
 @pytest.mark.parametrize("Distiller", DISTILLERS)
-def test_unfitted_teacher_is_asked_out_of_fold(log, table, Distiller):
+def test_unfitted_teacher_predicts_out_of_fold(log, table, Distiller):
     X, y = table
     teacher = Recorder()
     folds = KFold(4)
@@ -169,6 +173,7 @@ def test_torch_module_teaches_in_evaluation_mode(table, Distiller):
     assert all(torch.equal(state[name], value) for name, value in module.state_dict().items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 @pytest.mark.parametrize("in_pipeline", [False, True])
 def test_skorch_teacher_is_cross_fitted(table, Distiller, in_pipeline):
@@ -188,6 +193,7 @@ def test_skorch_teacher_is_cross_fitted(table, Distiller, in_pipeline):
     assert not getattr(net, "initialized_", False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 def test_teacher_prediction_replaces_a_teacher(wrong_labels, table, Distiller):
     X, y, mask = wrong_labels
@@ -200,12 +206,13 @@ def test_teacher_prediction_replaces_a_teacher(wrong_labels, table, Distiller):
 
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 @pytest.mark.parametrize("teacher", [None, HistGradientBoostingRegressor(max_iter=5)])
-def test_single_output_teacher_speaks_of_all_outputs(two_outputs, Distiller, teacher):
+def test_single_output_teacher_predicts_all_outputs(two_outputs, Distiller, teacher):
     X, y = two_outputs
     fitted = Distiller(teacher, good_student(max_epochs=1), random_state=0).fit(X, y)
     assert fitted.teacher_.predict(X).shape == y.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
 def test_frames_reach_the_teacher_as_frames(table, frame):
     X, y = table
@@ -264,6 +271,7 @@ def _trust_all(Distiller):
     return {"outliers": None} if Distiller is DistilledRegressor else {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 def test_rows_of_weight_zero_do_not_teach(wrong_labels, Distiller):
     X, noisy, mask = wrong_labels
@@ -322,6 +330,7 @@ class Interrupted(Recorder):
         raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 @pytest.mark.parametrize(
     ("teacher", "error", "message"),
@@ -365,7 +374,7 @@ def test_more_categories_than_the_default_teacher_takes_are_refused_at_once(kind
 
 
 @pytest.mark.parametrize("Distiller", DISTILLERS)
-def test_a_teacher_that_cannot_read_text_is_told_from_one_that_can(Distiller):
+def test_a_teacher_that_cannot_read_text_is_named_with_the_way_out(Distiller):
     X = pd.DataFrame({"area": np.arange(40.0), "town": pd.Categorical(["Ames", "Boone"] * 20)})
     small = good_student(hidden_layer_sizes=(4,), max_epochs=2, weight_decay=0.1)
     with pytest.raises(RuntimeError, match=r"RandomForest.* text or dates in column 'town': take"):
@@ -423,14 +432,35 @@ def test_unknown_options_are_named(table, Distiller, params, error, message):
         build(Distiller, Ridge(), **params).fit(*table)
 
 
+@pytest.mark.parametrize("Distiller", DISTILLERS)
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ({"batch_size": 0}, ValueError, "'batch_size' parameter of StudentRegressor"),
+        ({"categorical_features": 3}, ValueError, "'categorical_features'"),
+        ({"module": nn.Linear(3, 1)}, TypeError, "pass its class or a factory"),
+    ],
+)
+def test_options_of_the_student_are_looked_at_before_the_teacher_is_fitted(
+    table, Distiller, params, error, message
+):
+    class Never(Ridge):
+        def fit(self, X, y, sample_weight=None):
+            raise AssertionError
+
+    with pytest.raises(error, match=message):
+        Distiller(Never(), good_student(**params), random_state=0).fit(*table)
+
+
 @pytest.mark.parametrize(
     ("estimator", "message"),
     [
-        (TORRegressor(threshold="median"), "known: paper, chauvenet, or a number > 0"),
-        (TORRegressor(threshold=-1.0), "threshold=-1.0"),
-        (TORRegressor(expected_outliers=0.0), "expected must be None or a number > 0"),
+        (TORRegressor(threshold="median"), refused("threshold", "median")),
+        (TORRegressor(threshold=-1.0), refused("threshold", -1.0)),
+        (TORRegressor(threshold=True), refused("threshold", True)),
+        (TORRegressor(expected_outliers=0.0), refused("expected", 0.0)),
         (DistilledRegressor(outliers="median"), "known: None, 'auto', paper, chauvenet"),
-        (DistilledRegressor(outliers=ThresholdRule("median")), "known: paper, chauvenet"),
+        (DistilledRegressor(outliers=ThresholdRule("median")), refused("threshold", "median")),
         (DistilledRegressor(alpha="most"), "'alpha'"),
         (DistilledRegressor(loss="l3"), "'tor'"),
     ],
@@ -478,6 +508,7 @@ def test_teacher_in_other_units(table, Distiller):
         Distiller(student=good_student(max_epochs=1)).fit(X, y, teacher_prediction=1000 * y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 def test_an_absurd_label_is_rejected_and_does_no_harm(table, Distiller):
     X, y = table
@@ -502,6 +533,7 @@ def test_nan_is_refused_everywhere(table, Distiller, name):
         Distiller(student=good_student()).fit(**data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 def test_interrupted_fit_changes_nothing(table, Distiller):
     X, y = table

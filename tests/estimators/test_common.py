@@ -1,5 +1,6 @@
 """scikit-learn's own checks of the contract, on all estimators."""
 
+import pytest
 from sklearn.linear_model import Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -10,9 +11,8 @@ def small_student(**params):
     return StudentRegressor((16,), max_epochs=20, lr=0.05, **params)
 
 
-# One table of cheap parameters: what the checks look at is not accuracy.
-ESTIMATORS = [
-    small_student(),
+# Cheap parameters: what the checks look at is not accuracy.
+DISTILLERS = [
     TORRegressor(Ridge(), small_student(), cv=3),
     DistilledRegressor(Ridge(), small_student(), cv=3),
 ]
@@ -27,6 +27,16 @@ EXPECTED_FAILURES = {
 }
 
 
-@parametrize_with_checks(ESTIMATORS, expected_failed_checks=lambda estimator: EXPECTED_FAILURES)
+def expected_failures(estimator):
+    return EXPECTED_FAILURES
+
+
+@parametrize_with_checks([small_student()], expected_failed_checks=expected_failures)
 def test_sklearn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(DISTILLERS, expected_failed_checks=expected_failures)
+def test_sklearn_checks_with_a_teacher(estimator, check):
     check(estimator)

@@ -1,27 +1,25 @@
 """The default recipe as a whole: what it does to labels, and what it leaves alone."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_friedman1
+from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
-from sklearn.metrics import r2_score
+from sklearn.metrics import mean_squared_error, r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor
 from sklearn_regkd.datasets import corrupt_labels
-from sklearn_regkd.estimators import student as _student
-from sklearn_regkd.label_noise import detect as _judgement
+from sklearn_regkd.estimators import student_training
 from sklearn_regkd.label_noise.mixture import MixtureRule
-from sklearn_regkd.supervision import validation_targets as rehearsal
+from sklearn_regkd.supervision import validation_targets
 from sklearn_regkd.supervision.synthetic import SyntheticRows
 
 
@@ -46,68 +44,42 @@ def trusted(friedman):
     return distilled().fit(X, y)
 
 
-# --- evidence ---------------------------------------------------------------------------
-
-
-def is_found(believer_knows, place_in_X=True):
-    """Whether labels count as wrong that are far away in half of the rows of one place."""
-    rng = np.random.default_rng(0)
-    usual, noise, mistake = rng.normal(size=(3, 2000))
-    place = rng.random(2000) < 0.2
-    label = usual + 0.1 * noise - 4 * (place & (rng.random(2000) < 0.5))
-    squared = usual + 0.3 * mistake - 2 * (place if believer_knows else rng.permutation(place))
-    peers = SimpleNamespace(fold=np.arange(2000) % 5)
-    X = rng.normal(size=(2000, 2))
-    X[:, 0] += 5 * (place & place_in_X)
-    council = SimpleNamespace(X=X, peers=peers, random_state=np.random.RandomState(0))
-    counted = np.ones(2000, bool)
-    return _judgement._are_labels_wrong(council, label, squared, usual, counted)
-
-
-def test_large_errors_that_can_be_foreseen_are_no_wrong_labels(monkeypatch):
-    found, reasons = is_found(believer_knows=True)
-    assert not found
-    assert "foresee" in reasons[-1]
-    assert is_found(believer_knows=False)[0]  # nobody foresees them
-    assert is_found(believer_knows=True, place_in_X=False)[0]
-    monkeypatch.setattr(_judgement, "is_foreseen", lambda gain, auc: False)
-    assert is_found(believer_knows=True)[0]  # so it is this that decides
-
-
 # --- the student's settings are tried with the teacher ----------------------------------
 
 
 @pytest.fixture
-def rehearsals(monkeypatch):
-    """What the students' trials were given to learn."""
+def trials(monkeypatch):
+    """Validation targets and clean labels of the trials of the weight decay."""
     seen = []
 
-    def spy(student, X, inputs, supervision, criterion, random_state):
+    def spy(student, inputs, supervision, criterion, random_state):
         seen.append((supervision.validation_targets, supervision.clean_label))
         return 0.3
 
-    monkeypatch.setattr(_student, "try_weight_decays", spy)
-    monkeypatch.setattr(rehearsal, "FEWEST_ROWS", 400)
+    monkeypatch.setattr(student_training, "try_weight_decays", spy)
+    monkeypatch.setattr(validation_targets, "FEWEST_ROWS", 400)
     return seen
 
 
-def test_student_is_tried_with_teachers_that_have_not_seen_the_held_out_rows(friedman, rehearsals):
+def test_student_is_tried_with_teachers_that_have_not_seen_the_held_out_rows(friedman, trials):
     X, y, *_ = friedman
     folds = [(np.arange(400) % 4 != k, np.arange(400) % 4 == k) for k in range(4)]
     student = quick(weight_decay="auto", max_epochs=2)
     fitted = distilled(
         student=student, teacher=LinearRegression(), outliers=None, alpha=0.75, cv=folds
     ).fit(X, y)
-    ((rehearsed, judged),) = rehearsals
-    assert np.array_equal(rehearsed.part, np.minimum(np.arange(400) % 4, 3))
-    scale = (y - y[0])[1] / (judged[1, 0] - judged[0, 0])
-    for told, (train, _) in zip(rehearsed.told, folds, strict=False):
+    ((targets, clean_label),) = trials
+    assert np.array_equal(targets.fold, np.minimum(np.arange(400) % 4, 3))
+    assert len(targets.target) == 3
+    scale = (y - y[0])[1] / (clean_label[1, 0] - clean_label[0, 0])
+    for target, (train, _) in zip(targets.target, folds, strict=False):
         teacher = LinearRegression().fit(X[train], y[train]).predict(X)
-        expected = judged[:, 0] + 0.75 * (teacher - y) / scale
-        np.testing.assert_allclose(told[:, 0], expected, atol=1e-9)
+        expected = clean_label[:, 0] + 0.75 * (teacher - y) / scale
+        np.testing.assert_allclose(target[:, 0], expected, atol=1e-9)
     assert fitted.student_.weight_decay_ == 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
     [
@@ -118,9 +90,11 @@ def test_student_is_tried_with_teachers_that_have_not_seen_the_held_out_rows(fri
         "few rows",
         "loss",
         "alpha",
+        "revision",
+        "selection",
     ],
 )
-def test_student_is_tried_alone_where_there_is_nothing_to_rehearse(friedman, rehearsals, case):
+def test_student_is_tried_alone_where_no_teacher_can_be_held_out(friedman, trials, case):
     X, y, *_ = friedman
     labels, given, params = y, {}, {"outliers": None, "teacher": LinearRegression()}
     if case == "wrong labels":
@@ -132,29 +106,34 @@ def test_student_is_tried_alone_where_there_is_nothing_to_rehearse(friedman, reh
         params["teacher"], given = None, {"teacher_prediction": y + 1}
     if case == "fitted teacher":
         params["teacher"] = FrozenEstimator(LinearRegression().fit(X, y))
-    params |= {"small folds": {"cv": 20}, "loss": {"loss": "bounded"}, "alpha": {"alpha": 0.0}}.get(
-        case, {}
-    )
+    params |= {
+        "small folds": {"cv": 20},
+        "loss": {"loss": "bounded"},
+        "alpha": {"alpha": 0.0},
+        "revision": {"revision": "label"},
+        "selection": {"selection": "residual"},
+    }.get(case, {})
     student = params.pop("student", quick(weight_decay="auto", max_epochs=2))
     distilled(student=student, **params).fit(X, labels, **given)
-    ((rehearsed, _),) = rehearsals
-    assert rehearsed is None
+    ((targets, _),) = trials
+    assert targets is None
 
 
-def test_rows_of_weight_zero_are_not_rehearsed(friedman, rehearsals):
+def test_rows_of_weight_zero_are_not_tried(friedman, trials):
     X, y, *_ = friedman
     weight = (np.arange(400) % 7 > 0) * 1.0
     student = quick(weight_decay="auto", max_epochs=2)
     model = distilled(student=student, teacher=LinearRegression(), outliers=None)
     model.fit(X, y, sample_weight=weight)
-    ((rehearsed, judged),) = rehearsals
-    assert rehearsed.told.shape == (3, int(weight.sum()), 1)
-    assert len(rehearsed.part) == len(judged) == weight.sum()
+    ((targets, clean_label),) = trials
+    assert targets.target.shape == (3, int(weight.sum()), 1)
+    assert len(targets.fold) == len(clean_label) == weight.sum()
 
 
 # --- planted errors are found ---------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["gross", "shift"])
 def test_planted_errors_are_found_and_repaired(friedman, trusted, kind):
     X, y, X_test, y_test = friedman
@@ -177,6 +156,7 @@ def test_planted_errors_are_found_and_repaired(friedman, trusted, kind):
     assert repaired > 0.85
 
 
+@pytest.mark.slow
 def test_each_output_gets_its_own_decision(friedman):
     X, y, *_ = friedman
     noisy, wrong = corrupt_labels(y, "gross", share=0.3, random_state=0)
@@ -206,6 +186,7 @@ def heavy_tails(X, rng):
     return 3 * X[:, 0] + rng.standard_t(4, len(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [log_normal, two_humps, uneven_noise, heavy_tails])
 def test_odd_clean_labels_do_no_harm(target):
     rng = np.random.default_rng(0)
@@ -226,6 +207,7 @@ def test_clean_labels_are_trusted_and_ranked(trusted):
 # --- the teacher's weight -------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_weak_teacher_has_no_weight_and_a_strong_one_has_all():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(800, 5))
@@ -249,6 +231,7 @@ def test_a_frozen_teacher_is_used_as_it_is(friedman):
 # --- invariances ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("a", "b", "noisy"), [(1000.0, -3e5, True), (0.25, 7.0, False)])
 def test_units_of_y_do_not_matter(friedman, a, b, noisy):
     X, y, X_test, _ = friedman
@@ -267,6 +250,7 @@ def test_units_of_features_do_not_matter(friedman):
     assert np.mean(np.abs(one - wild)) < 0.1 * y.std()
 
 
+@pytest.mark.slow
 def test_order_of_columns_and_rows_does_not_matter_much(friedman):
     X, y, X_test, y_test = friedman
     noisy, _ = corrupt_labels(y, "gross", share=0.3, random_state=0)
@@ -280,6 +264,7 @@ def test_order_of_columns_and_rows_does_not_matter_much(friedman):
     assert np.corrcoef(probability)[0, 1] > 0.9
 
 
+@pytest.mark.slow
 def test_duplicated_data_meets_the_same_decision(friedman):
     X, y = friedman[0][:250], friedman[1][:250]
     noisy, _ = corrupt_labels(y, "gross", share=0.3, random_state=0)
@@ -305,6 +290,7 @@ class HalvesApart:
 # --- inputs of all kinds --------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(5, 2), (30, 60), (200, 1)])
 def test_tiny_wide_and_single_feature_tables(shape):
     rng = np.random.default_rng(0)
@@ -324,6 +310,7 @@ def test_heavy_tailed_inputs_cause_no_wild_prediction():
     assert np.abs(fitted.predict(np.full((1, 3), 1e30))).max() < 5
 
 
+@pytest.mark.slow
 def test_a_constant_target_is_predicted():
     X = np.random.default_rng(0).normal(size=(60, 3))
     with pytest.warns(UserWarning, match="in every row"):
@@ -348,6 +335,7 @@ def mixed():
     return X, y.to_numpy()
 
 
+@pytest.mark.slow
 def test_categories_and_missing_values_inside(mixed):
     X, y = mixed
     fitted = distilled(student=quick(missing_values="indicator")).fit(X[:400], y[:400])
@@ -388,6 +376,7 @@ def test_missing_values_are_refused_unless_asked_for(mixed):
         quick(missing_values="indicator", input_transform="standard").fit(X[["age"]], y)
 
 
+@pytest.mark.slow
 def test_categories_and_missing_values_through_a_column_transformer(mixed):
     X, y = mixed
     columns = make_column_transformer(
@@ -403,6 +392,7 @@ def test_categories_and_missing_values_through_a_column_transformer(mixed):
 # --- rules, synthetic and unlabeled rows ----------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["paper", "chauvenet", "mad", "mixture", 4.0, MixtureRule()])
 def test_a_rule_can_be_named(friedman, rule):
     X, y, *_ = friedman
@@ -412,6 +402,7 @@ def test_a_rule_can_be_named(friedman, rule):
     assert fitted.decisions_[0].reasons == ("the rule was given",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "synthetic", ["spunge", "neighbors", "mixup", SyntheticRows("mixup", share=0.3)]
 )
@@ -421,6 +412,15 @@ def test_synthetic_rows_are_taught_by_the_teacher(friedman, synthetic):
     assert few.score(X_test, y_test) > 0.3
     again = distilled(synthetic=synthetic).fit(X[:60], y[:60])
     np.testing.assert_array_equal(few.predict(X_test), again.predict(X_test))
+
+
+@pytest.mark.parametrize("outliers", [None, 3.0, "auto"])
+def test_on_few_rows_of_noise_labels_do_not_count_negatively(outliers):
+    X, y = np.random.default_rng(1).normal(size=(46, 5)), np.random.default_rng(2).normal(size=46)
+    student = StudentRegressor((8, 4), max_epochs=40, weight_decay=1.0, batch_size=16)
+    fitted = distilled(teacher=DummyRegressor(), student=student, outliers=outliers, cv=2).fit(X, y)
+    assert fitted.alpha_[0] == 1  # least squares find more
+    assert mean_squared_error(y, fitted.predict(X)) < 1.05 * y.var()
 
 
 def test_unlabeled_rows_teach_what_the_teacher_knows_of_them():
@@ -438,5 +438,6 @@ def test_unlabeled_rows_teach_what_the_teacher_knows_of_them():
     assert error[True] < 0.2 * error[False]
     with pytest.raises(ValueError, match="labelled by the teacher"):
         distilled().fit(X, X[:, 0], teacher_prediction=X[:, 0], X_unlabeled=far)
-    with pytest.raises(ValueError, match="features"):
-        distilled().fit(X, X[:, 0], X_unlabeled=np.zeros((3, 2)))
+    for unlike, message in ((np.zeros((3, 2)), "features"), (far[:0], "0 sample")):
+        with pytest.raises(ValueError, match=f"X_unlabeled must hold rows like .*{message}"):
+            distilled().fit(X, X[:, 0], X_unlabeled=unlike)

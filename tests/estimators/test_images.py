@@ -216,10 +216,10 @@ def test_teachers_in_use(pictures):
     pupil = student(max_epochs=2)
     ready = student(large_cnn, max_epochs=2).fit(X, y)
     for teacher in (FrozenEstimator(ready), small_cnn((8, 8), 2)):
-        said = TORRegressor(teacher, pupil).fit(X, y).teacher_prediction_
-        assert said.shape == y.shape
-    told = DistilledRegressor(student=pupil).fit(X, y, teacher_prediction=y)
-    assert told.predict(X).shape == y.shape
+        prediction = TORRegressor(teacher, pupil).fit(X, y).teacher_prediction_
+        assert prediction.shape == y.shape
+    fitted = DistilledRegressor(student=pupil).fit(X, y, teacher_prediction=y)
+    assert fitted.predict(X).shape == y.shape
 
 
 def test_a_module_as_teacher_is_given_chunks_of_bytes(pictures, monkeypatch):
@@ -272,20 +272,20 @@ def test_searches_and_files(pictures, tmp_path):
 
 def test_mixed_pictures_are_labelled_by_the_teacher(pictures):
     X, y = pictures
-    told = []
+    given = []
 
-    class Tell(StudentRegressor):
+    class Recorder(StudentRegressor):
         def predict(self, X):
-            told.append(X)
+            given.append(X)
             return super().predict(X)
 
-    teacher = FrozenEstimator(Tell(module=small_cnn, lr=0.01, max_epochs=15).fit(X, y))
+    teacher = FrozenEstimator(Recorder(module=small_cnn, lr=0.01, max_epochs=15).fit(X, y))
     params = {"outliers": None, "alpha": 1.0, "random_state": 0}
     taught = DistilledRegressor(
         teacher, student(), synthetic=SyntheticRows("mixup", share=2.0), **params
     ).fit(X[:100], y[:100])
-    assert told[-1].shape == (200, 8, 8)
-    assert told[-1].dtype == np.uint8
+    assert given[-1].shape == (200, 8, 8)
+    assert given[-1].dtype == np.uint8
     assert taught.score(X[100:], y[100:]) > 0.8
     assert taught.teacher_prediction_.shape == (100, 2)
 

@@ -8,6 +8,7 @@ import textwrap
 import numpy as np
 import pytest
 import sklearn
+import torch
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import GradientBoostingRegressor, StackingRegressor
@@ -18,6 +19,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor
+from tests.helpers import TwoLayers
 
 
 def student(**params):
@@ -43,6 +45,7 @@ def test_pipeline(table, build):
     assert piped.score(X, y) > 0.8
 
 
+@pytest.mark.slow
 def test_grid_search_over_nested_names_beside_a_baseline(table):
     X, y = table
     grid = GridSearchCV(
@@ -69,6 +72,7 @@ def test_grid_search_over_nested_names_beside_a_baseline(table):
     assert slow < 0.5 < fast
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", ALL)
 def test_cross_val_predict(table, build):
     X, y = table
@@ -76,6 +80,7 @@ def test_cross_val_predict(table, build):
     assert np.corrcoef(prediction, y)[0, 1] > 0.9
 
 
+@pytest.mark.slow
 def test_stacking_and_transformed_target(table):
     X, y = table
     stack = StackingRegressor([("tor", tor()), ("ridge", Ridge())], Ridge(), cv=2).fit(X, y)
@@ -84,6 +89,7 @@ def test_stacking_and_transformed_target(table):
     assert logged.score(X, y) > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", ALL)
 def test_clone_of_fitted_and_unfitted(table, build):
     X, y = table
@@ -114,6 +120,7 @@ def test_nothing_of_the_user_is_changed(table, build):
 # --- metadata routing -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_teacher_prediction_is_sliced_by_cross_validation(table):
     """Each fold gets the predictions of its own rows, or this would score badly."""
     X, y = table
@@ -133,6 +140,7 @@ def routing():
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("routing")
 @pytest.mark.parametrize("build", [tor, distilled])
 def test_routed_weights_reach_student_and_teacher(table, build):
@@ -156,6 +164,7 @@ def test_routed_weights_that_nobody_asked_for_are_an_error(table):
         tor().fit(X, y, sample_weight=np.ones(len(y)))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("routing")
 def test_routed_teacher_prediction_in_a_grid(table):
     X, y = table
@@ -167,6 +176,7 @@ def test_routed_teacher_prediction_in_a_grid(table):
     assert grid.best_score_ > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("routing")
 def test_default_teacher_takes_routed_weights(table):
     X, y = table
@@ -178,6 +188,7 @@ def test_default_teacher_takes_routed_weights(table):
 # --- seeds and processes --------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", ALL)
 def test_random_state_decides_everything(table, build):
     X, y = table
@@ -186,6 +197,7 @@ def test_random_state_decides_everything(table, build):
     np.testing.assert_array_equal(first.predict(X), second.predict(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", [TORRegressor, DistilledRegressor])
 def test_random_state_reaches_folds_teacher_and_student(table, Distiller):
     X, y = table
@@ -202,6 +214,7 @@ def test_random_state_reaches_folds_teacher_and_student(table, Distiller):
     assert not np.array_equal(first.predict(X), other.predict(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("random_state", [0, None])
 @pytest.mark.parametrize("build", ALL)
 def test_global_generators_are_untouched(table, build, random_state):
@@ -217,9 +230,6 @@ def test_global_generators_are_untouched(table, build, random_state):
 
 
 def test_dropout_of_a_users_module_is_seeded_and_leaves_the_generator_alone(table):
-    import torch
-    from test_student import TwoLayers
-
     X, y = table
     shaky = student(module=TwoLayers, module_params={"dropout": 0.5}, max_epochs=5)
     before = torch.get_rng_state()
@@ -252,6 +262,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.slow
 def test_same_in_another_process_and_loaded_where_main_is_another(tmp_path):
     script = tmp_path / "train.py"
     script.write_text(textwrap.dedent(SCRIPT))

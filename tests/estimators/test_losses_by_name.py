@@ -50,12 +50,14 @@ class Scaled(torch.nn.Module):
         return (prediction - label) ** 2 / self.log_scale.exp() + self.log_scale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", sorted(STUDENT_LOSSES))
 def test_a_student_learns_with_every_loss(table, loss):
     X, y = table
     assert small(loss=loss).fit(X, y).score(X, y) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outliers", [None, 3.0])
 @pytest.mark.parametrize("loss", ["absolute_error", cubic])
 def test_the_loss_of_the_student_is_kept(table, loss, outliers):
@@ -73,6 +75,7 @@ def test_the_loss_of_the_student_is_kept(table, loss, outliers):
     np.testing.assert_array_equal(other.predict(X), same.predict(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["auto", *sorted(LOSSES)])
 def test_a_taught_student_learns_with_every_loss(table, loss):
     X, y = table

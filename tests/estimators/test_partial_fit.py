@@ -77,6 +77,7 @@ class TestLearning:
             assert student.partial_fit(*block).score(*unseen) > before - 0.02
         assert student.n_iter_ == n_iter + 3
 
+    @pytest.mark.slow
     def test_fit_begins_anew(self, student):
         X, y = next(blocks(1))
         learn(student, n_blocks=2).fit(X, y)
@@ -93,9 +94,9 @@ class TestLearning:
     def test_several_outputs_and_float32(self, student):
         for X, y in blocks(2):
             student.partial_fit(X.astype(np.float32), np.column_stack([y, -y]))
-        said = student.predict(X.astype(np.float32))
-        assert said.shape == (len(X), 2)
-        assert said.dtype == np.float32
+        prediction = student.predict(X.astype(np.float32))
+        assert prediction.shape == (len(X), 2)
+        assert prediction.dtype == np.float32
 
 
 class TestReproducible:
@@ -103,9 +104,9 @@ class TestReproducible:
         X, _ = next(blocks(1))
         before = torch.get_rng_state()
         for params in ({}, {"module": Plain}):
-            said = [learn(clone(student).set_params(**params), n_blocks=3).predict(X)]
-            said.append(learn(clone(student).set_params(**params), n_blocks=3).predict(X))
-            assert np.array_equal(*said)
+            predictions = [learn(clone(student).set_params(**params), n_blocks=3).predict(X)]
+            predictions.append(learn(clone(student).set_params(**params), n_blocks=3).predict(X))
+            assert np.array_equal(*predictions)
         assert torch.equal(torch.get_rng_state(), before)
 
     def test_a_pickle_in_between_changes_nothing(self, student):

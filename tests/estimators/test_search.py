@@ -28,13 +28,13 @@ def table():
 
 def sizes_of_stacks(monkeypatch):
     """Record how many networks are trained at once."""
-    sizes, run = [], deferred._run
+    sizes, run = [], deferred._train_side_by_side
 
     def spy(trainings):
         sizes.append(len(trainings))
         return run(trainings)
 
-    monkeypatch.setattr(deferred, "_run", spy)
+    monkeypatch.setattr(deferred, "_train_side_by_side", spy)
     return sizes
 
 
@@ -57,6 +57,7 @@ def assert_same(ours, theirs, X):
 
 
 class TestEqualsGridSearch:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("grid", "sizes"),
         [
@@ -77,6 +78,7 @@ class TestEqualsGridSearch:
         assert seen == sizes
         assert_same(ours, theirs, table[0])
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("Estimator", [TORRegressor, DistilledRegressor])
     def test_distillation(self, table, Estimator, monkeypatch):
         seen = sizes_of_stacks(monkeypatch)
@@ -174,7 +176,7 @@ class CountedForest(RandomForestRegressor):
         return super().fit(X, y, sample_weight)
 
 
-def test_the_teacher_is_asked_once_in_a_fold(table):
+def test_the_teacher_is_fitted_once_in_a_fold(table):
     CountedForest.fits = 0
     estimator = TORRegressor(CountedForest(5, random_state=0), STUDENT, cv=3, random_state=0)
     grid = {"student__lr": [0.005, 0.01, 0.03], "student__weight_decay": [0.1, 1.0]}

@@ -16,24 +16,12 @@ from torch import nn
 from sklearn_regkd import StudentRegressor
 from sklearn_regkd.networks.mlp import MLP
 from sklearn_regkd.training.train import RawLabel
+from tests.helpers import TwoLayers
 
 
 def student(**params):
     quick = {"hidden_layer_sizes": (32,), "lr": 0.05, "batch_size": 32, "max_epochs": 150}
     return StudentRegressor(**{**quick, "random_state": 0, **params})
-
-
-class TwoLayers(nn.Module):
-    """A user's module, with a name of its own for each layer."""
-
-    def __init__(self, n_features, n_outputs, width=16, dropout=0.0):
-        super().__init__()
-        self.body = nn.Linear(n_features, width)
-        self.dropout = nn.Dropout(dropout)
-        self.last = nn.Linear(width, n_outputs)
-
-    def forward(self, X):
-        return self.last(self.dropout(torch.relu(self.body(X))))
 
 
 class WrongWidth(TwoLayers):
@@ -67,11 +55,13 @@ def own_net(**params):
 # --- what it learns -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber", "tukey"])
 def test_every_loss_learns_a_smooth_function(table, loss):
     assert student(loss=loss).fit(*table).score(*table) > 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["absolute_error", "huber", "tukey"])
 def test_robust_losses_resist_wrong_labels(table, wrong_labels, loss):
     X, y = table
@@ -102,6 +92,7 @@ def test_raw_units_are_enough(table):
     assert fitted.score(wild, 1e9 * y) > 0.98
 
 
+@pytest.mark.slow
 def test_predictions_follow_a_change_of_units(table):
     X, y = table
     plain = student().fit(X, y).predict(X)
@@ -251,6 +242,7 @@ def test_hidden_layer_sizes(table, sizes, n_parameters):
 # --- early stopping -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_early_stopping_stops_and_keeps_the_best_weights(table):
     X, y = table
     rng = np.random.default_rng(1)
@@ -291,6 +283,7 @@ def test_the_scale_of_weights_does_not_matter(table):
     np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_heavy_rows_are_fitted_better(table):
     X, y = table
     rng = np.random.default_rng(0)
@@ -406,6 +399,7 @@ def test_predict_of_the_inner_net_is_in_raw_units(table, own):
     np.testing.assert_allclose(fitted.net_.predict(X)[:, 0], fitted.predict(X), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "optimizer", ["sgd", torch.optim.Adam, torch.optim.RMSprop, torch.optim.LBFGS]
 )
@@ -514,6 +508,7 @@ def test_a_label_beyond_single_precision_is_named(table):
         student().fit(X, y)
 
 
+@pytest.mark.slow
 def test_constant_target_is_predicted_exactly_with_a_warning(two_outputs):
     X, y = two_outputs
     y[:, 1] = 0.1

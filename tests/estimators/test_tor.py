@@ -9,7 +9,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from skorch import NeuralNetRegressor
 from torch import nn
 
-from sklearn_regkd import TORRegressor
+from sklearn_regkd import StudentRegressor, TORRegressor
 from sklearn_regkd.label_noise.threshold import paper_threshold
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 from tests.helpers import build, good_student, robust_teacher
@@ -70,3 +70,35 @@ def test_own_skorch_net_as_student(table):
     assert fitted.score(*table) > 0.9
     with pytest.raises(ValueError, match=r"expected \(2, 1\)"):
         TORRegressor(robust_teacher(), net, heads=1).fit(*table)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("absurd", [1e300, -1e12])
+def test_a_rejected_label_never_enters_the_loss(two_outputs, n_outputs, absurd, monkeypatch):
+    X, y = two_outputs
+    truth = y[:, :n_outputs]
+    labels = truth + np.random.default_rng(0).normal(0, 0.1, truth.shape)
+    labels[::10, 0] = absurd
+    given = []
+    learn = StudentRegressor._learn_from_teacher
+
+    def spy(self, distiller, X, supervision, *rest):
+        given.append(supervision)
+        return learn(self, distiller, X, supervision, *rest)
+
+    monkeypatch.setattr(StudentRegressor, "_learn_from_teacher", spy)
+    fitted = TORRegressor(student=good_student(max_epochs=2), random_state=0).fit(
+        X, labels, teacher_prediction=truth
+    )
+    (supervision,) = given
+    inlier = fitted.verdict_.inlier
+    assert not inlier[::10, 0].any()
+    assert inlier.mean() > 0.85
+    np.testing.assert_array_equal(supervision.inlier, inlier)
+    # What stands in its place, unused by the loss, is the teacher.
+    np.testing.assert_array_equal(supervision.label[~inlier], supervision.teacher[~inlier])
+    for output, trusted in enumerate(inlier.T):
+        learned, given_ = supervision.label[trusted, output], labels[trusted, output]
+        line = np.polyval(np.polyfit(given_, learned, 1), given_)
+        np.testing.assert_allclose(learned, line, atol=1e-9)
+    assert np.isfinite(fitted.predict(X)).all()

@@ -45,6 +45,7 @@ def test_rows_of_which_no_more_than_10000_are_read(table, student):
     assert to_int8_onnx(student, many).SerializeToString() == few.SerializeToString()
 
 
+@pytest.mark.slow
 def test_images(tmp_path):
     def picture(input_shape, n_outputs):
         return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, n_outputs))
@@ -56,6 +57,7 @@ def test_images(tmp_path):
     assert onnx_report(to_int8_onnx(student, X), student, X).agreement > 0.98
 
 
+@pytest.mark.slow
 def test_the_line_has_what_it_promises(table):
     X, y = table
     student = StudentRegressor((8,), max_epochs=9, weight_decay=0.1)

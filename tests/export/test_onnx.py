@@ -1,24 +1,22 @@
-"""What ONNX Runtime says is what predict says."""
+"""What ONNX Runtime answers is what predict answers."""
 
 import numpy as np
 import onnx
-import onnxruntime
 import pandas as pd
+import polars as pl
 import pytest
-import skl2onnx
-import torch
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
-from torch import nn
 
-from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor
-from sklearn_regkd.export import register_converters, to_onnx
+from sklearn_regkd import DistilledRegressor, DistilledSearchCV, StudentRegressor, TORRegressor
+from sklearn_regkd.export import to_onnx
 from sklearn_regkd.networks.mlp import ACTIVATIONS
-
-QUICK = {"max_epochs": 3, "weight_decay": 0.1, "random_state": 0}
+from tests.export.sessions import assert_agree, assert_same_rows_refused, run
+from tests.helpers import QUICK
 
 
 @pytest.fixture(scope="module")
@@ -27,23 +25,6 @@ def table():
     X = rng.normal(size=(120, 3)).astype(np.float32)
     X[:, 1] = np.round(X[:, 1])  # ties
     return X, 50 + 10 * X[:, 0] + X[:, 1] ** 2
-
-
-def run(model, X):
-    """What another program makes of the file."""
-    session = onnxruntime.InferenceSession(
-        model if isinstance(model, str) else model.SerializeToString(),
-        providers=["CPUExecutionProvider"],
-    )
-    return session.run(None, {session.get_inputs()[0].name: X})[0]
-
-
-def assert_agree(estimator, X, model=None):
-    expected = estimator.predict(X)
-    said = run(model or to_onnx(estimator), X)
-    assert said.shape == expected.shape
-    assert said.dtype == expected.dtype
-    np.testing.assert_allclose(said, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
@@ -92,8 +73,10 @@ def test_distilled_and_search(table):
     X, y = table
     distilled = DistilledRegressor(student=StudentRegressor((8,), **QUICK), random_state=0)
     assert_agree(distilled.fit(X, y, teacher_prediction=y), X)
-    search = GridSearchCV(StudentRegressor((8,), **QUICK), {"lr": [0.01, 0.02]}, cv=2).fit(X, y)
-    assert_agree(search, X)
+    for search in (GridSearchCV, DistilledSearchCV):
+        assert_agree(
+            search(StudentRegressor((8,), **QUICK), {"lr": [0.01, 0.02]}, cv=2).fit(X, y), X
+        )
 
 
 def test_offset_beyond_single_precision(table):
@@ -107,11 +90,63 @@ def test_missing_values(table):
     assert_agree(StudentRegressor((8,), missing_values="indicator", **QUICK).fit(X, y), X)
 
 
-def test_missing_values_that_nobody_expected_are_not_guessed(table):
-    student = StudentRegressor((8,), **QUICK).fit(*table)
-    X = table[0][:3].copy()
-    X[1, 2] = np.nan
-    assert np.isnan(run(to_onnx(student), X)).tolist() == [False, True, False]
+GAPS = np.float32([np.nan, np.inf, -np.inf])
+
+
+def with_gaps(X):
+    """Return rows of which each has another value that is no number, and one that has none."""
+    n_features = X.shape[1]
+    rows = X[: 3 * n_features + 1].copy()
+    for j in range(n_features):
+        rows[np.arange(3) + 3 * j, j] = GAPS
+    return rows
+
+
+@pytest.mark.parametrize("input_transform", ["quantile", "standard"])
+def test_rows_that_predict_refuses_are_not_guessed(table, input_transform):
+    X, y = table
+    student = StudentRegressor((8,), input_transform=input_transform, **QUICK).fit(X, y)
+    expected = assert_same_rows_refused(student, X, with_gaps(X))
+    assert np.isnan(expected).tolist() == 9 * [True] + [False]
+
+
+@pytest.mark.parametrize("gap_in_fit", [False, True])
+def test_gaps_with_an_indicator(table, gap_in_fit):
+    """Where fit has seen none, too: there `predict` takes the median."""
+    X, y = table[0].copy(), table[1]
+    if gap_in_fit:
+        X[::7, 1] = np.nan
+    student = StudentRegressor((8,), missing_values="indicator", **QUICK).fit(X, y)
+    expected = assert_same_rows_refused(student, X, with_gaps(table[0]))
+    assert np.isnan(expected).tolist() == 3 * [False, True, True] + [False]
+
+
+@pytest.mark.parametrize("missing_values", ["error", "indicator"])
+def test_gaps_beside_a_category(table, missing_values):
+    """A column of categories must not make a plausible number of a gap, in itself or elsewhere."""
+    X, y = table[0].copy(), table[1]
+    X[:, 2] = np.arange(120) % 3
+    student = StudentRegressor(
+        (8,), categorical_features=[2], missing_values=missing_values, **QUICK
+    ).fit(X, y)
+    expected = assert_same_rows_refused(student, X, with_gaps(X))
+    refused = [missing_values == "error", True, True]
+    assert np.isnan(expected).tolist() == 3 * refused + [False]
+
+
+def test_two_columns_in_fit_one_of_which_is_constant(table):
+    X, y = table[0].copy(), table[1]
+    X[:, 2] = 7
+    student = StudentRegressor((8,), **QUICK).fit(X, y)
+    assert_agree(student, X + np.float32([0, 0, 1]))
+    assert_same_rows_refused(student, X, with_gaps(X))
+
+
+def test_largest_numbers_of_single_precision(table):
+    X, y = table
+    student = StudentRegressor((8,), **QUICK).fit(X * 7e37, y)
+    most = np.finfo(np.float32).max
+    assert_agree(student, np.float32([[most, -most, most], [-most, most, -most], [0, 1e-45, 0]]))
 
 
 @pytest.mark.parametrize("alone", [False, True])
@@ -122,52 +157,103 @@ def test_columns_of_two_values(table, alone):
     student = StudentRegressor((8,), **QUICK).fit(X, y)
     probes = np.concatenate([X, X + 0.25, X * 100])
     assert_agree(student, probes)
-    probes[1, 0] = np.nan
-    assert np.isnan(run(to_onnx(student), probes)).nonzero()[0].tolist() == [1]
+    assert_same_rows_refused(student, X, with_gaps(X))
 
 
-def test_categories_are_codes(table):
-    X, y = table
-    frame = pd.DataFrame(
-        {"a": X[:, 0], "kind": pd.Categorical(np.array(list("uvw"))[np.arange(120) % 3])}
-    )
+def coded(column):
+    """Return the codes of categories, which count in the order of their values."""
+    known = sorted(set(column) - {None})
+    return np.float32([known.index(one) if one in known else -1 for one in column])
+
+
+@pytest.mark.parametrize(
+    "words", [["u", "v", "w"], ["v", None, "u"], [3, 1, 2], [True, False], [2.5, 0.5]]
+)
+def test_categories_are_codes(table, words):
+    column = [words[i % len(words)] for i in range(120)]
+    frame = pd.DataFrame({"a": table[0][:, 0], "kind": pd.Categorical(column)})
+    assert_codes_agree(frame, column, table[1])
+
+
+def test_categories_of_polars_are_codes(table):
+    column = list("vwu") * 40
+    kind = pl.Series(column, dtype=pl.Categorical)
+    assert_codes_agree(pl.DataFrame({"a": table[0][:, 0], "kind": kind}), column, table[1])
+
+
+def assert_codes_agree(frame, column, y):
     student = StudentRegressor((8,), **QUICK).fit(frame, y)
-    codes = np.column_stack([X[:, 0], np.arange(120) % 3]).astype(np.float32)
+    codes = np.column_stack([frame["a"].to_numpy(), coded(column)])
     np.testing.assert_allclose(run(to_onnx(student), codes), student.predict(frame), rtol=1e-4)
 
 
-class Picture(nn.Module):
-    def __init__(self, input_shape, n_outputs):
-        super().__init__()
-        self.convolution = nn.Conv2d(input_shape[0], 4, 3)
-        self.last = nn.Linear(4, n_outputs)
-
-    def forward(self, X):
-        return self.last(torch.relu(self.convolution(X)).mean(dim=(2, 3)))
-
-
-def test_images():
-    X = np.random.default_rng(0).normal(size=(20, 1, 6, 6)).astype(np.float32)
-    student = StudentRegressor(module=Picture, max_epochs=2, random_state=0)
-    student.fit(X, X.mean(axis=(1, 2, 3)))
-    model = to_onnx(student)
-    assert_agree(student, X, model)
-    assert_agree(student, X[:3], model)
+def test_unknown_categories_are_none(table):
+    X, y = table
+    frame = pd.DataFrame({"a": X[:, 0], "kind": pd.Categorical(list("uvw") * 40)})
+    student = StudentRegressor((8,), **QUICK).fit(frame, y)
+    unknown = frame[:1].assign(kind=pd.Categorical(["x"]))
+    codes = np.float32([[X[0, 0], code] for code in (-1, 3, 99, 0.5)])
+    np.testing.assert_allclose(
+        run(to_onnx(student), codes), np.repeat(student.predict(unknown), 4), rtol=1e-5
+    )
 
 
-class FixedRows(nn.Module):
-    def __init__(self, n_features, n_outputs):
-        super().__init__()
-        self.last = nn.Linear(n_features, n_outputs)
-
-    def forward(self, X):
-        return self.last(X).reshape(len(X), -1)
+def test_any_number_of_rows_none_included(table):
+    X, y = table
+    model = to_onnx(StudentRegressor((8,), **QUICK).fit(X, y))
+    assert run(model, X[:0]).shape == (0,)
+    assert run(model, np.tile(X, (9, 1))[:1000]).shape == (1000,)
 
 
-def test_a_module_for_a_fixed_number_of_rows_is_refused(table):
-    student = StudentRegressor(module=FixedRows, max_epochs=2, random_state=0).fit(*table)
-    with pytest.raises(ValueError, match="len"):
+@pytest.mark.parametrize("input_transform", ["quantile", "standard"])
+def test_columns_that_single_precision_is_too_coarse_for(table, input_transform):
+    X = table[0].astype(np.float64)
+    X[:, 2] = 1.7e9 + np.arange(120)
+    y = X[:, 0] + np.sin(np.arange(120) / 20)
+    student = StudentRegressor((8,), input_transform=input_transform, **QUICK).fit(X, y)
+    with pytest.warns(UserWarning, match=r"too coarse for column 2: .* dtype='float64'"):
         to_onnx(student)
+    model = to_onnx(student, dtype="float64")
+    assert_agree(student, X, model)
+    gaps = X[:3].copy()
+    gaps[0, 0], gaps[1, 2] = np.nan, np.inf
+    assert np.isnan(run(model, gaps)).tolist() == [True, True, False]
+
+
+def test_nobody_is_warned_of_ordinary_columns(table, recwarn):
+    X = table[0].astype(np.float64)
+    for column in (1e9 * X[:, 0], np.exp(9 * X[:, 1]), np.round(X[:, 2], 1), X[:, 0] > 0):
+        student = StudentRegressor((4,), **QUICK).fit(np.column_stack([column, X]), table[1])
+        to_onnx(student)
+    assert not [one for one in recwarn if "coarse" in str(one.message)]
+
+
+@pytest.mark.parametrize("opset", [13, 15, 17, 18, 20, 22])
+def test_opsets(table, opset):
+    X, y = table[0].copy(), table[1]
+    X[::7, 0] = np.nan
+    student = StudentRegressor((8,), missing_values="indicator", **QUICK).fit(X, y)
+    model = to_onnx(student, target_opset=opset)
+    assert [(one.domain, one.version) for one in model.opset_import] == [("", opset)]
+    assert_agree(student, X, model)
+
+
+def test_opsets_in_which_nothing_can_be_written_or_run(table):
+    student = StudentRegressor((8,), **QUICK).fit(*table)
+    with pytest.raises(ValueError, match=r"target_opset=12, but the graph needs at least 13"):
+        to_onnx(student, target_opset=12)
+    with pytest.raises(ValueError, match=r"target_opset=999.*take one of 13 to \d+"):
+        to_onnx(student, target_opset=999)
+    with pytest.raises(TypeError, match=r"target_opset must be an integer or None, got '17'"):
+        to_onnx(student, target_opset="17")
+
+
+def test_the_newest_opset_runs(table):
+    student = StudentRegressor((8,), **QUICK).fit(*table)
+    with pytest.raises(ValueError) as error:
+        to_onnx(student, target_opset=999)
+    newest = int(str(error.value).split()[-1])
+    assert_agree(student, table[0], to_onnx(student, target_opset=newest))
 
 
 def test_file(table, tmp_path):
@@ -179,21 +265,20 @@ def test_file(table, tmp_path):
     onnx.checker.check_model(str(path), full_check=True)
 
 
-@pytest.mark.parametrize("Estimator", [StudentRegressor, TORRegressor, DistilledRegressor])
-def test_pipeline(table, Estimator):
+@pytest.mark.parametrize("wrap", [FrozenEstimator, lambda one: make_pipeline("passthrough", one)])
+def test_wrappers_without_steps(table, wrap):
     X, y = table
-    student = StudentRegressor((8,), **QUICK)
-    last = student if Estimator is StudentRegressor else Estimator(Ridge(), student, random_state=0)
-    pipeline = make_pipeline(MinMaxScaler(), last).fit(X, y)
-    register_converters()
-    model = skl2onnx.to_onnx(pipeline, X[:1])
-    np.testing.assert_allclose(run(model, X)[:, 0], pipeline.predict(X), rtol=1e-4)
+    assert_agree(wrap(StudentRegressor((8,), **QUICK).fit(X, y)), X)
 
 
 def test_errors(table):
     with pytest.raises(NotFittedError):
         to_onnx(StudentRegressor())
-    with pytest.raises(TypeError, match="register_converters"):
+    with pytest.raises(NotFittedError):
         to_onnx(make_pipeline(MinMaxScaler(), StudentRegressor()))
-    with pytest.raises(TypeError, match="Ridge"):
+    with pytest.raises(TypeError, match=r"takes a fitted StudentRegressor.*, got Ridge"):
         to_onnx(Ridge().fit(*table))
+    student = StudentRegressor((8,), **QUICK).fit(*table)
+    for dtype in ("float16", None, "x"):
+        with pytest.raises(ValueError, match="dtype must be 'float32' or 'float64', got"):
+            to_onnx(student, dtype=dtype)

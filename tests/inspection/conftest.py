@@ -10,6 +10,7 @@ from sklearn.ensemble import (
 )
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor
+from tests.helpers import QUICK, smooth_table
 
 matplotlib.use("agg")
 
@@ -23,15 +24,13 @@ def closed_figures():
 
 
 def quick_student(**params):
-    return StudentRegressor((8,), max_epochs=3, weight_decay=0.1, random_state=0, **params)
+    return StudentRegressor((8,), **QUICK, **params)
 
 
 @pytest.fixture(scope="session")
 def spoiled():
     """120 rows of three features, of which every eighth has a label that is far off."""
-    rng = np.random.default_rng(0)
-    X = rng.uniform(-1, 1, (120, 3))
-    y = 3 * X[:, 0] + np.sin(3 * X[:, 1]) + 10
+    X, y = smooth_table()
     y[::8] += 40.0
     return X, y
 

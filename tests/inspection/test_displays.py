@@ -237,6 +237,7 @@ def test_legend_and_labels_are_inside_the_picture_of_a_page(display, routed, spo
     inside_its_picture(display.from_estimator(routed, *spoiled, ax=ax))
 
 
+@pytest.mark.slow
 def test_rows_of_many_digits_fit_into_the_legend():
     label = np.random.default_rng(0).normal(size=1_000_000)
     label[-5:] += 30

@@ -106,6 +106,7 @@ def test_text_holds_it_all_within_a_terminal(report):
     assert "Not in this report" not in text
 
 
+@pytest.mark.slow
 def test_without_training_rows_it_says_what_is_missing(tor, held_out):
     report = distillation_report(tor, *held_out)
     assert "label" not in report.suspicious_labels.columns
@@ -129,6 +130,7 @@ def test_a_loaded_student_has_no_teacher_and_may_know_no_rows(tor, held_out, tmp
     assert "What was decided" in str(report)
 
 
+@pytest.mark.slow
 def test_page_is_accessible_and_needs_nothing_else(report, tmp_path):
     path = tmp_path / "report.html"
     report.to_html(path)
@@ -191,6 +193,7 @@ def test_csv_holds_all_digits(report, tmp_path):
     ].tolist()
 
 
+@pytest.mark.slow
 def test_names_of_the_user_cannot_break_the_page(spoiled, held_out):
     evil = "<script>alert('&\"')</script>"
     X, y = (pd.DataFrame(part) for part in spoiled)

@@ -1,4 +1,4 @@
-"""Evidence of wrong labels: damage to those who believe them, and how predictable flags are."""
+"""Evidence of wrong labels: damage to models that follow them, and how predictable flags are."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ columns = arrays(np.float64, (3, 12), elements=st.floats(-100, 100))
 varied = arrays(np.float64, (3, 12), elements=st.floats(-100, 100), fill=st.nothing(), unique=True)
 
 
-def opinions(n=500, worse=0.5, seed=0):
+def predictions(n=500, worse=0.5, seed=0):
     """Labels, and two predictions of them of which the first is worse."""
     rng = np.random.default_rng(seed)
     truth, noise, error = rng.normal(size=(3, n))
@@ -36,10 +36,11 @@ def opinions(n=500, worse=0.5, seed=0):
 class TestMeasureDamage:
     @quick
     @given(columns)
-    def test_none_if_both_say_the_same(self, three):
-        label, said, _ = three
-        assert measure_damage(label, said, said.copy()) == Difference(0.0, 0.0)
+    def test_none_if_both_predict_the_same(self, three):
+        label, prediction, _ = three
+        assert measure_damage(label, prediction, prediction.copy()) == Difference(0.0, 0.0)
 
+    @pytest.mark.slow
     @quick
     @given(columns, st.integers(-40, 40), st.sampled_from([-1, 1]))
     def test_does_not_depend_on_the_unit(self, three, power, sign):
@@ -49,6 +50,7 @@ class TestMeasureDamage:
         assert after.relative == before.relative
         assert after.z == before.z
 
+    @pytest.mark.slow
     @quick
     @given(varied)
     def test_is_the_relative_difference_of_mean_absolute_errors(self, three):
@@ -60,7 +62,7 @@ class TestMeasureDamage:
         assert damage.relative == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
     def test_z_is_that_of_paired_rows(self):
-        label, squared, absolute = opinions()
+        label, squared, absolute = predictions()
         worse = np.abs(label - squared) - np.abs(label - absolute)
         damage = measure_damage(label, squared, absolute)
         assert damage.z == pytest.approx(worse.mean() / (worse.std() / np.sqrt(len(label))))
@@ -70,23 +72,23 @@ class TestMeasureDamage:
         assert four.relative == pytest.approx(damage.relative)
 
     @pytest.mark.parametrize("worse", [0.2, 0.5, 2.0])
-    def test_positive_if_the_believer_is_worse(self, worse):
-        label, worse_said, said = opinions(worse=worse)
-        there = measure_damage(label, worse_said, said)
-        back = measure_damage(label, said, worse_said)
+    def test_positive_if_the_model_of_the_squared_error_is_worse(self, worse):
+        label, rough, good = predictions(worse=worse)
+        there = measure_damage(label, rough, good)
+        back = measure_damage(label, good, rough)
         assert there.relative > 0
         assert there.z > 0
         assert back.relative < 0
         assert back.z < 0
 
     def test_more_harm_is_more_damage(self):
-        relative = [measure_damage(*opinions(worse=worse)).relative for worse in (0.3, 0.6, 1.2)]
+        relative = [measure_damage(*predictions(worse=worse)).relative for worse in (0.3, 0.6, 1.2)]
         assert relative == sorted(relative)
         assert relative[0] < relative[2] / 4
 
     @pytest.mark.parametrize("absurd", [1e12, -1e12, 1e300])
     def test_one_absurd_label_does_not_hide_the_rest(self, absurd):
-        label, squared, absolute = opinions()
+        label, squared, absolute = predictions()
         clean = measure_damage(label, squared, absolute)
         label[7] = absurd
         damage = measure_damage(label, squared, absolute)
@@ -95,7 +97,7 @@ class TestMeasureDamage:
         assert is_suspicious(damage)
 
     def test_one_absurd_prediction_is_no_proof(self):
-        label, _, absolute = opinions()
+        label, _, absolute = predictions()
         squared = absolute.copy()
         squared[7] = 1e12
         damage = measure_damage(label, squared, absolute)
@@ -103,14 +105,14 @@ class TestMeasureDamage:
         assert damage.z == pytest.approx(1, rel=0.01)
         assert not is_suspicious(damage)
 
-    def test_a_sceptic_that_is_mostly_right_sets_no_cap(self):
+    def test_an_absolute_error_that_is_mostly_zero_sets_no_cap(self):
         label = np.zeros(20)
         absolute, squared = np.zeros(20), np.zeros(20)
         absolute[0], squared[0] = 1.0, 3.0
         assert measure_damage(label, squared, absolute).relative == pytest.approx(2)
 
-    def test_a_sceptic_that_is_always_right_gives_numbers(self):
-        label, squared, _ = opinions()
+    def test_an_absolute_error_that_is_zero_gives_numbers(self):
+        label, squared, _ = predictions()
         damage = measure_damage(label, squared, label)
         assert damage.relative == 0
         assert np.isfinite(damage.z)
@@ -121,7 +123,7 @@ class TestMeasureGain:
     @quick
     @given(st.floats(-5, 5), st.floats(0.1, 10), st.integers(0, 99))
     def test_shift_and_scale_do_not_matter(self, shift, scale, seed):
-        label, squared, absolute = opinions(seed=seed)
+        label, squared, absolute = predictions(seed=seed)
         before = measure_gain(label, squared, absolute)
         for after in (
             measure_gain(label, scale * squared + shift, absolute),
@@ -133,7 +135,7 @@ class TestMeasureGain:
     @quick
     @given(st.integers(0, 99))
     def test_sign_changes_with_the_roles(self, seed):
-        label, worse, better = opinions(seed=seed)
+        label, worse, better = predictions(seed=seed)
         gain, loss = measure_gain(label, better, worse), measure_gain(label, worse, better)
         assert gain.relative > 0
         assert gain.z > 1
@@ -151,7 +153,7 @@ class TestMeasureGain:
 
     @pytest.mark.parametrize("noise", ["gross", "shift", "swap"])
     def test_wrong_labels_are_no_gain(self, noise):
-        # A squared who knows all that can be known of such labels: what their mean is.
+        # The model of the squared error knows all that can be known of such labels: their mean.
         rng = np.random.default_rng(0)
         truth = rng.normal(size=2000)
         wrong = rng.random(2000) < 0.3
@@ -208,18 +210,21 @@ class TestFlagsAuc:
         rng = np.random.default_rng(seed)
         return rng.uniform(-1, 1, (n, 3)), rng.permutation(n) % 3, rng
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("seed", range(3))
     def test_chance_for_flags_that_fall_anywhere(self, seed):
         X, fold, rng = self.table(seed=seed)
         assert abs(flags_auc(X, rng.random(len(X)) < 0.2, fold, 0) - 0.5) < 0.12
 
+    @pytest.mark.slow
     def test_high_for_flags_with_places(self):
         X, fold, rng = self.table()
         assert flags_auc(X, X[:, 1] > 0.5, fold, 0) > 0.95
         some = (X[:, 1] > 0) & (rng.random(len(X)) < 0.5)
         assert 0.65 < flags_auc(X, some, fold, 0) < 0.95
 
-    def test_no_row_is_predicted_by_those_who_saw_it(self):
+    @pytest.mark.slow
+    def test_no_row_is_predicted_by_a_model_that_saw_it(self):
         """Each fold's flags follow a rule that the others do not know."""
         X, fold, rng = self.table()
         flagged = (X[:, 0] > 0) ^ (fold == 0)
@@ -228,6 +233,7 @@ class TestFlagsAuc:
         assert apart < 0.5
         assert apart < together
 
+    @pytest.mark.slow
     def test_seed_decides(self):
         X, fold, rng = self.table(100)
         flagged = rng.random(100) < 0.3
@@ -241,6 +247,7 @@ class TestFlagsAuc:
         flagged[np.argsort(X[:, 0])[:few]] = True
         assert flags_auc(X, flagged ^ others, fold, 0) == 0.5
 
+    @pytest.mark.slow
     def test_ten_are_enough(self):
         X, fold, _ = self.table()
         flagged = np.zeros(len(X), bool)

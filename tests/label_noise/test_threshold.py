@@ -11,7 +11,7 @@ from scipy.special import erfc
 
 from sklearn_regkd.label_noise.threshold import ThresholdRule, chauvenet_threshold, paper_threshold
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
-from tests.helpers import errors, gaussian_errors
+from tests.helpers import errors, gaussian_errors, refused
 
 quick = settings(max_examples=50, deadline=None)
 sigmas = st.floats(1e-6, 1e3)
@@ -20,7 +20,7 @@ powers_of_two = st.integers(-40, 40).map(lambda p: 2.0**p)
 all_rules = pytest.mark.parametrize("threshold", ["paper", "chauvenet", 2.5])
 
 
-def judge(threshold, error, **kwargs):
+def detect(threshold, error, **kwargs):
     """A verdict without its warnings, which have tests of their own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -83,7 +83,7 @@ class TestVerdict:
     @quick
     @given(error=errors())
     def test_threshold_is_that_of_the_pure_function(self, threshold, error):
-        verdict = judge(threshold, error)
+        verdict = detect(threshold, error)
         pure = {
             "paper": paper_threshold,
             "chauvenet": chauvenet_threshold,
@@ -97,8 +97,8 @@ class TestVerdict:
     @quick
     @given(error=errors(), factor=powers_of_two, sign=st.sampled_from([-1, 1]))
     def test_scale_equivariant(self, threshold, error, factor, sign):
-        plain = judge(threshold, error)
-        scaled = judge(threshold, sign * factor * error)
+        plain = detect(threshold, error)
+        scaled = detect(threshold, sign * factor * error)
         # powers of two are exact: not even the last bit may differ
         assert np.array_equal(scaled.inlier, plain.inlier)
         assert np.array_equal(scaled.inlier_probability, plain.inlier_probability)
@@ -108,7 +108,7 @@ class TestVerdict:
     @quick
     @given(error=errors())
     def test_probability_falls_with_the_distance(self, threshold, error):
-        probability = judge(threshold, error).inlier_probability
+        probability = detect(threshold, error).inlier_probability
         assert (probability >= 0).all()
         assert (probability <= 1).all()
         for e, p in zip(np.abs(error).T, probability.T, strict=True):
@@ -118,7 +118,7 @@ class TestVerdict:
     @quick
     @given(error=errors())
     def test_probability_crosses_one_half_at_the_threshold(self, threshold, error):
-        verdict = judge(threshold, error)
+        verdict = detect(threshold, error)
         # rounding decides what lies within the last few bits of the threshold
         distance = np.abs(error)
         clear = np.abs(distance - verdict.threshold) > 1e-12 * verdict.threshold
@@ -141,7 +141,7 @@ class TestVerdict:
     def test_order_of_rows(self, threshold, error, random):
         order = list(range(len(error)))
         random.shuffle(order)
-        plain, shuffled = judge(threshold, error), judge(threshold, error[order])
+        plain, shuffled = detect(threshold, error), detect(threshold, error[order])
         assert np.array_equal(shuffled.inlier, plain.inlier[order])
         assert np.array_equal(shuffled.inlier_probability, plain.inlier_probability[order])
 
@@ -160,9 +160,9 @@ class TestVerdict:
     @all_rules
     @quick
     @given(error=errors(), other=st.floats(-1e6, 1e6))
-    def test_outputs_are_judged_one_by_one(self, threshold, error, other):
-        both = judge(threshold, np.column_stack([error, other * error[:, :1] + 1]))
-        alone = judge(threshold, error)
+    def test_each_output_has_a_verdict_of_its_own(self, threshold, error, other):
+        both = detect(threshold, np.column_stack([error, other * error[:, :1] + 1]))
+        alone = detect(threshold, error)
         k = error.shape[1]
         assert np.array_equal(both.inlier[:, :k], alone.inlier)
         assert np.array_equal(both.inlier_probability[:, :k], alone.inlier_probability)
@@ -185,35 +185,35 @@ class TestVerdict:
             assert strict.threshold < lax.threshold
 
 
-class TestCounted:
+class TestUsedRows:
     @all_rules
     @quick
     @given(error=errors(min_rows=12), wild=st.floats(-1e12, 1e12), data=st.data())
-    def test_other_rows_are_judged_but_teach_nothing(self, threshold, error, wild, data):
+    def test_other_rows_get_a_verdict_but_teach_nothing(self, threshold, error, wild, data):
         mask = st.lists(st.booleans(), min_size=len(error), max_size=len(error))
-        counted = np.array(data.draw(mask))
-        assume(counted.sum() >= 5)
-        assume((robust_sigma(error[counted]) > 1e-3).all())
-        alone = judge(threshold, error[counted])
+        used_rows = np.array(data.draw(mask))
+        assume(used_rows.sum() >= 5)
+        assume((robust_sigma(error[used_rows]) > 1e-3).all())
+        alone = detect(threshold, error[used_rows])
         changed = error.copy()
-        changed[~counted] = wild
+        changed[~used_rows] = wild
 
-        verdict = judge(threshold, changed, used_rows=counted)
+        verdict = detect(threshold, changed, used_rows=used_rows)
         assert np.array_equal(verdict.sigma, alone.sigma)
         assert np.array_equal(verdict.threshold, alone.threshold)
-        assert np.array_equal(verdict.inlier[counted], alone.inlier)
-        assert np.array_equal(verdict.inlier_probability[counted], alone.inlier_probability)
+        assert np.array_equal(verdict.inlier[used_rows], alone.inlier)
+        assert np.array_equal(verdict.inlier_probability[used_rows], alone.inlier_probability)
         # the others get a verdict by the same threshold
-        expected = np.broadcast_to(abs(wild) < alone.threshold, changed[~counted].shape)
-        assert np.array_equal(verdict.inlier[~counted], expected)
+        expected = np.broadcast_to(abs(wild) < alone.threshold, changed[~used_rows].shape)
+        assert np.array_equal(verdict.inlier[~used_rows], expected)
 
-    def test_rejected_share_is_that_of_the_counted_rows(self):
+    def test_rejected_share_is_that_of_the_used_rows(self):
         error = gaussian_errors(100)
         error[:80] = 100.0
-        counted = np.arange(100) >= 80
+        used_rows = np.arange(100) >= 80
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            verdict = ThresholdRule("chauvenet").detect(error, counted)
+            verdict = ThresholdRule("chauvenet").detect(error, used_rows)
         assert not verdict.inlier[:80].any()
 
 
@@ -255,8 +255,8 @@ class TestExtremes:
         assert "MAD of 0" in str(caught[0].message)
         assert verdict.inlier[:, 0].all()
         assert (verdict.inlier_probability[:, 0] == 1).all()
-        # the other output is judged as ever
-        alone = judge(threshold, error[:, 1:])
+        # the verdict on the other output is as ever
+        alone = detect(threshold, error[:, 1:])
         assert np.array_equal(verdict.inlier[:, 1:], alone.inlier)
 
     @all_rules
@@ -279,15 +279,21 @@ class TestExtremes:
 
 class TestParameters:
     @pytest.mark.parametrize(
-        "threshold", ["papers", "", "PAPER", -1.0, 0, 0.0, True, False, math.nan, None, [3.0]]
+        "threshold", ["papers", "", "PAPER", -1.0, 0, 0.0, math.nan, math.inf, None, [3.0]]
     )
     def test_unknown_threshold_names_the_known(self, threshold):
-        with pytest.raises(ValueError, match=r"known: paper, chauvenet, or a number > 0"):
+        with pytest.raises(ValueError, match=refused("threshold", threshold)) as caught:
+            ThresholdRule(threshold).detect(gaussian_errors(10))
+        assert all(known in str(caught.value) for known in ("'paper'", "'chauvenet'", "(0"))
+
+    @pytest.mark.parametrize("threshold", [True, False])
+    def test_a_bool_is_no_number(self, threshold):
+        with pytest.raises(ValueError, match=refused("threshold", threshold)):
             ThresholdRule(threshold).detect(gaussian_errors(10))
 
-    @pytest.mark.parametrize("expected", [0, -1.0, math.nan])
+    @pytest.mark.parametrize("expected", [0, -1.0, math.nan, True])
     def test_expected_must_be_positive(self, expected):
-        with pytest.raises(ValueError, match="expected must be None or a number > 0"):
+        with pytest.raises(ValueError, match=refused("expected", expected)):
             ThresholdRule("paper", expected=expected).detect(gaussian_errors(10))
 
     @pytest.mark.parametrize("threshold", [3, 2.5, np.float64(2.5), np.int64(3), np.float32(2.5)])

@@ -1,11 +1,19 @@
 """The losses as modules: the scale of residuals that two of them follow."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_regkd.losses.modules import RunningScale
+from sklearn_regkd.losses import (
+    absolute_error,
+    huber_loss,
+    squared_error,
+    tukey_loss,
+    wing_loss,
+)
+from sklearn_regkd.losses.modules import RunningScale, element_loss
 
 residuals = st.integers(0, 2**16).map(
     lambda seed: torch.randn(33, 2, generator=torch.Generator().manual_seed(seed))
@@ -74,3 +82,11 @@ class TestRunningScale:
         other = RunningScale(2)
         other.load_state_dict(running.state_dict())
         assert torch.equal(other.scale, running.scale)
+
+
+@pytest.mark.parametrize("loss", [squared_error, absolute_error, huber_loss, tukey_loss, wing_loss])
+def test_our_own_functions_are_losses_like_the_users(loss):
+    prediction, label = torch.tensor([[1.0], [2.0]]), torch.tensor([[1.5], [-1.0]])
+    everywhere = torch.ones(2, 1, dtype=torch.bool)
+    found = element_loss(loss, 1)(prediction, label, label, everywhere)
+    assert torch.equal(found, loss(prediction, label))

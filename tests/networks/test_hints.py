@@ -1,6 +1,7 @@
 """The adapter of hints: it comes for the training, and goes without a trace."""
 
 import numpy as np
+import pytest
 import torch
 
 from sklearn_regkd.losses.criterion import SupervisionCriterion
@@ -56,6 +57,7 @@ class TestAdapter:
         said[0, 1:] = 7.0
         assert float(criterion(said, packed)) > 1.0
 
+    @pytest.mark.slow
     def test_of_a_fit_nothing_is_left(self, friedman):
         X, y = friedman
         model = pure_distillation(hints="leaves").fit(X, y)

@@ -64,6 +64,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_rows", [1, 40, 3000])
 @pytest.mark.parametrize("case", CASES)
 def test_equals_the_module(case, n_rows):

@@ -15,6 +15,7 @@ ANYWHERE = st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=30)
 
 
 class TestScoreTable:
+    @pytest.mark.slow
     @settings(max_examples=40, deadline=None)
     @given(ANYWHERE, ANYWHERE)
     @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

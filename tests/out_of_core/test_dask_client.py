@@ -31,6 +31,9 @@ CANDIDATES = {
 }
 
 
+pytestmark = pytest.mark.slow  # each starts processes
+
+
 class Slow(RegressorMixin, BaseEstimator):
     """A ridge regression that takes its time, and leaves a file for each fit."""
 

@@ -84,6 +84,7 @@ def unseen():
     return table(1000, seed=9)
 
 
+@pytest.mark.slow
 class TestDistilled:
     def test_wrong_labels_of_all_blocks_are_found(self, model, tmp_path):
         X, y = spoiled(6000)
@@ -152,6 +153,7 @@ class TestDistilled:
         np.testing.assert_allclose(supervision.label, expected)
 
 
+@pytest.mark.slow
 class TestStudent:
     @pytest.mark.parametrize("module", [None, Linear])
     def test_streams_as_fit_learns(self, tmp_path, module):
@@ -218,6 +220,7 @@ def run(folder):
     )
 
 
+@pytest.mark.slow
 def test_a_stream_that_sigkill_ended_goes_on_as_if_never_stopped(tmp_path):
     path = str(Path(__file__).parents[2])
     command = [sys.executable, "-c", KILLED, str(tmp_path / "killed")]

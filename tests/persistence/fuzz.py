@@ -116,10 +116,10 @@ def outcome(path, X, expected):
             return "refused"
         raise
     try:
-        said = estimator.predict(X)
-    except ValueError:  # its validation: it may have been told of other features
+        prediction = estimator.predict(X)
+    except ValueError:  # its validation: the file may name other features
         return "predicts something else"
-    same = said.shape == expected.shape and np.array_equal(said, expected)
+    same = prediction.shape == expected.shape and np.array_equal(prediction, expected)
     return "the same" if same else "predicts something else"
 
 

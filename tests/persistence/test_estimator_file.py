@@ -22,10 +22,10 @@ from torch import nn
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor, load
 from sklearn_regkd.export import SKOPS_TRUSTED, FileError
 from sklearn_regkd.utils.files import pack, read_file, write_file
+from tests.helpers import QUICK
 from tests.persistence.fuzz import fuzz
 
 GOLDEN = Path(__file__).parent / "golden"
-QUICK = {"max_epochs": 3, "weight_decay": 0.1, "random_state": 0}
 
 
 class Small(nn.Module):
@@ -58,6 +58,7 @@ def assert_same(one, other, X):
     assert str(one.get_params()) == str(other.get_params())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "params",
     [
@@ -82,6 +83,7 @@ def test_students_predict_bit_for_bit_what_they_did(table, tmp_path, params, y_k
     assert (tmp_path / "again").read_bytes() == (tmp_path / "file").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "estimator",
     [
@@ -109,6 +111,7 @@ def test_distilled_estimators_keep_all_but_the_teacher(table, tmp_path, estimato
     assert not hasattr(there_and_back(estimator, tmp_path, training_rows=False), "outlier_mask_")
 
 
+@pytest.mark.slow
 def test_the_default_student_is_a_small_file_without_the_training_rows(tmp_path):
     X = np.random.default_rng(0).normal(size=(3000, 8)).astype(np.float32)
     student = StudentRegressor(max_epochs=32, weight_decay=0.1)
@@ -123,8 +126,8 @@ def test_columns_of_two_values_stay_in_their_places(table, tmp_path):
     student = StudentRegressor((8,), max_epochs=3, weight_decay=0.1, random_state=0).fit(X, y)
     student.save(tmp_path / "student.regkd")
     probes = np.concatenate([X, X + 0.25])
-    said = load(tmp_path / "student.regkd").predict(probes)
-    np.testing.assert_array_equal(said, student.predict(probes))
+    prediction = load(tmp_path / "student.regkd").predict(probes)
+    np.testing.assert_array_equal(prediction, student.predict(probes))
 
 
 def test_frames_with_categories_and_missing_values(tmp_path):
@@ -156,6 +159,7 @@ def test_categories_that_json_cannot_hold_are_named(tmp_path):
         student.save(tmp_path / "file")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", [False, True])
 def test_own_modules_are_named_by_the_caller(table, tmp_path, images):
     X, y = table
@@ -216,6 +220,7 @@ def test_a_loaded_student_cannot_be_trained_on(table, tmp_path):
     again.fit(*table).partial_fit(*table)
 
 
+@pytest.mark.slow
 def test_it_loads_where_the_modules_of_the_user_do_not_exist(table, tmp_path):
     """In another process, from another folder, with nothing of this file's importable."""
     X, y = table
@@ -244,9 +249,9 @@ def test_it_loads_where_the_modules_of_the_user_do_not_exist(table, tmp_path):
 @pytest.mark.parametrize("version", sorted(path.name for path in GOLDEN.iterdir()))
 def test_files_of_every_version_are_read(version, name):
     known = np.load(GOLDEN / version / f"{name}.npz")
-    said = load(GOLDEN / version / f"{name}.regkd").predict(known["X"])
+    prediction = load(GOLDEN / version / f"{name}.regkd").predict(known["X"])
     # Another processor may round otherwise.
-    np.testing.assert_allclose(said, known["said"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(prediction, known["said"], rtol=1e-5, atol=1e-6)
 
 
 def test_a_later_version_is_refused_by_name(tmp_path):
@@ -289,6 +294,7 @@ def test_a_forged_size_is_refused_before_memory_is_taken(table, tmp_path):
         load(tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_damaged_and_forged_files():
     class Blind:
         on, seen = False, ()
@@ -314,6 +320,7 @@ def test_a_failed_write_leaves_the_old_file(table, tmp_path, monkeypatch):
     assert (tmp_path / "file").read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alone", [True, False])
 def test_skops_keeps_pipelines(table, alone):
     X, y = table

@@ -7,7 +7,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor, load
-from sklearn_regkd.export.onnx import model_rows
+from sklearn_regkd.export.feeds import student_rows
 from sklearn_regkd.inspection.measures import rows_for_teacher
 
 N = 80
@@ -151,7 +151,7 @@ class TestForms:
         with pytest.raises(ValueError, match=r"feature names should match|in fit they were called"):
             model.predict(X.iloc[:, ::-1])
         with pytest.raises(ValueError, match=r"feature names should match|in fit they were called"):
-            model_rows(model, X.iloc[:, ::-1])
+            student_rows(model, X.iloc[:, ::-1])
 
 
 class TestMasks:

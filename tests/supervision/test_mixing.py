@@ -62,7 +62,7 @@ def test_alpha_outside_the_unit_interval_extrapolates(alpha, expected):
     assert mix(np.array([[1.0]]), np.array([[3.0]]), alpha) == expected
 
 
-# What the label, the student and the teacher say of some rows.
+# Labels of some rows, and what student and teacher predict for them.
 triples = st.sampled_from([(3, 7), (3, 6, 2)]).flatmap(
     lambda shape: arrays(np.float64, shape, elements=st.floats(-100, 100))
 )
@@ -107,7 +107,7 @@ def test_limits_clip_and_do_nothing_else(three, limit):
 
 
 @pytest.mark.parametrize(("truth", "expected"), [(-3.0, -0.5), (0.3, 0.3), (1.4, 1.4), (9.0, 1.5)])
-def test_half_an_interval_beyond_either_end_unless_told(truth, expected):
+def test_half_an_interval_beyond_either_end_by_default(truth, expected):
     rng = np.random.default_rng(0)
     student, teacher = rng.normal(size=(2, 50))
     label = mix(student, teacher, truth)
@@ -135,13 +135,13 @@ def test_does_not_depend_on_the_unit(three, power, sign):
 
 
 @pytest.mark.parametrize("shape", [(5,), (5, 2), (0,)])
-def test_the_teacher_has_no_share_where_both_say_the_same(shape):
+def test_the_teacher_has_no_share_where_both_predict_the_same(shape):
     rng = np.random.default_rng(0)
-    said = rng.normal(size=shape)
-    assert best_alpha(rng.normal(size=shape), said, said.copy()) == 0
+    prediction = rng.normal(size=shape)
+    assert best_alpha(rng.normal(size=shape), prediction, prediction.copy()) == 0
 
 
-def test_who_knows_the_label_gets_all_of_it():
+def test_the_one_that_knows_the_label_gets_all_of_it():
     rng = np.random.default_rng(0)
     label, noise = rng.normal(size=(2, 50))
     assert best_alpha(label, label + noise, label) == pytest.approx(1)

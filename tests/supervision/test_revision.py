@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sklearn_regkd.supervision.revision import LabelRevision, revise
+from sklearn_regkd.supervision.targets import Targets
+from tests.helpers import refused
 
 quick = settings(max_examples=50, deadline=None)
 pairs = st.integers(1, 20).flatmap(
@@ -32,6 +34,11 @@ class TestRevise:
         fixed, moved = pair
         slack = 1e-9 * (1 + np.abs(pair).max())
         assert (np.abs(revise(fixed, moved, tube, eta) - fixed) <= tube + slack).all()
+
+    @pytest.mark.filterwarnings("error")
+    def test_a_tube_of_next_to_nothing(self):
+        revised = revise(np.zeros((2, 1)), np.array([[0.0], [1.0]]), np.array([1e-320]))
+        np.testing.assert_allclose(revised, 0, atol=1e-300)
 
     @quick
     @given(pairs, tubes)
@@ -89,16 +96,16 @@ class TestLabelRevision:
 
     def test_directions(self, table):
         label, teacher = table
-        same, moved = LabelRevision("teacher").apply(label, teacher)
+        same, moved = LabelRevision("teacher").revise(label, teacher)
         assert same is label
         assert (np.abs(moved - label) <= np.abs(teacher - label)).all()
-        moved, same = LabelRevision("label").apply(label, teacher)
+        moved, same = LabelRevision("label").revise(label, teacher)
         assert same is teacher
         assert (np.abs(moved - teacher) <= np.abs(teacher - label)).all()
 
     def test_each_output_has_its_tube(self, table):
         label, teacher = table
-        moved, _ = LabelRevision("label", eta=1.0).apply(label, teacher)
+        moved, _ = LabelRevision("label", eta=1.0).revise(label, teacher)
         reach = np.abs(moved - teacher).max(axis=0)
         assert 0.15 < reach[0] < 0.3
         assert 15 < reach[1] < 30
@@ -106,28 +113,61 @@ class TestLabelRevision:
     def test_inputs_are_not_changed(self, table):
         copies = [values.copy() for values in table]
         for revises in ("teacher", "label"):
-            LabelRevision(revises).apply(*table)
+            LabelRevision(revises).revise(*table)
         for values, copy in zip(table, copies, strict=True):
             np.testing.assert_array_equal(values, copy)
 
     def test_a_teacher_that_repeats_its_labels(self):
         label = np.arange(6.0)[:, None]
         for revises in ("teacher", "label"):
-            for result in LabelRevision(revises).apply(label, label):
+            for result in LabelRevision(revises).revise(label, label):
                 np.testing.assert_array_equal(result, label)
 
     @pytest.mark.parametrize(
-        ("params", "message"),
+        ("name", "value"),
         [
-            ({"revises": "both"}, "never both, got 'both'"),
-            ({"eta": 1.5}, "eta must be in"),
-            ({"eta": np.nan}, "eta must be in"),
-            ({"tube": 0.0}, "tube must be positive"),
+            ("revises", "both"),
+            ("eta", 1.5),
+            ("eta", -0.1),
+            ("eta", np.nan),
+            ("eta", True),
+            ("tube", 0.0),
+            ("tube", np.inf),
         ],
     )
-    def test_bad_parameters(self, table, params, message):
-        with pytest.raises(ValueError, match=message):
-            LabelRevision(**params).apply(*table)
+    def test_bad_parameters(self, table, name, value):
+        with pytest.raises(ValueError, match=refused(name, value)):
+            LabelRevision(**{name: value}).revise(*table)
+
+
+class TestApply:
+    """The hook: what it changes of the targets, and what it takes from them."""
+
+    @staticmethod
+    def targets():
+        numbers = np.random.default_rng(1).normal
+        return Targets(
+            label=numbers(size=(80, 2)),
+            teacher=numbers(size=(3, 80, 2)),
+            oof_prediction=numbers(size=(80, 2)),
+            inlier=np.ones((80, 2), bool),
+            alpha=np.array([0.5, 0.2]),
+        )
+
+    def test_labels_are_pulled_to_the_out_of_fold_prediction(self):
+        before = self.targets()
+        after = LabelRevision("label").apply(before, None, None)
+        expected, _ = LabelRevision("label").revise(before.label, before.oof_prediction)
+        np.testing.assert_array_equal(after.label, expected)
+        assert not np.array_equal(after.label, before.label)
+        assert after.teacher is before.teacher
+
+    def test_the_teacher_is_pulled_to_the_labels_at_its_last_stage(self):
+        before = self.targets()
+        after = LabelRevision("teacher").apply(before, None, None)
+        _, expected = LabelRevision("teacher").revise(before.label, before.teacher[-1])
+        np.testing.assert_array_equal(after.teacher, expected[None])
+        assert after.label is before.label
 
 
 def test_names():

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from sklearn_regkd import DistilledRegressor
 from sklearn_regkd.supervision.route import RouteSchedule, next_anchor
-from tests.helpers import boosting, pure_distillation, small_student
+from sklearn_regkd.supervision.targets import Targets
+from tests.helpers import boosting, pure_distillation, refused, small_student
 
 quick = settings(max_examples=50, deadline=None)
 
@@ -36,7 +37,32 @@ class TestNextAnchor:
             assert current < next_anchor(rng.normal(size=(9, 2)), stages, current, delta) <= 5
 
 
+class TestSchedule:
+    @pytest.mark.parametrize(
+        ("route", "n_stages"),
+        [
+            (RouteSchedule(n_anchors=3), 3),
+            (RouteSchedule("greedy", n_anchors=3), 32),
+            (RouteSchedule("greedy", n_anchors=9, n_stages=5), 9),
+        ],
+    )
+    def test_stages_at_which_the_teacher_predicts(self, route, n_stages):
+        assert route.n_predicted == n_stages
+
+    def test_as_a_hook_it_brings_the_stages_to_the_student(self):
+        column, stages = np.zeros((5, 1)), np.zeros((3, 5, 1))
+        before = Targets(
+            label=column, teacher=stages, oof_prediction=column, inlier=column == 0, alpha=[1.0]
+        )
+        route = RouteSchedule(n_anchors=3)
+        after = route.apply(before, None, None)
+        assert after.schedule is route
+        assert before.schedule is None
+        assert after.teacher is stages
+
+
 class TestTeachers:
+    @pytest.mark.slow
     def test_out_of_fold(self, friedman):
         X, y = friedman
         inside, outside = (
@@ -50,6 +76,7 @@ class TestTeachers:
         errors = [np.mean((model.predict(X) - y) ** 2) for model in (inside, outside)]
         assert errors[1] > errors[0]
 
+    @pytest.mark.slow
     def test_own_stages(self, friedman):
         X, y = friedman
         stages = np.column_stack([0 * y, y / 2, y])
@@ -96,18 +123,20 @@ class TestRefusals:
             pure_distillation(route=2).fit(X, y, X_unlabeled=X)
 
     @pytest.mark.parametrize(
-        ("params", "message"),
+        ("name", "value"),
         [
-            ({"anchors": "all"}, "anchors must be one of"),
-            ({"schedule": "half"}, "schedule must be one of"),
-            ({"n_anchors": 0}, "n_anchors must be an integer"),
-            ({"n_stages": 2.5}, "n_stages must be an integer"),
-            ({"delta": 0.0}, "delta must be positive"),
+            ("anchors", "all"),
+            ("schedule", "half"),
+            ("n_anchors", 0),
+            ("n_anchors", True),
+            ("n_stages", 2.5),
+            ("delta", 0.0),
+            ("out_of_fold", "yes"),
         ],
     )
-    def test_bad_parameters(self, params, message):
-        with pytest.raises(ValueError, match=message):
-            RouteSchedule(**params).validate()
+    def test_bad_parameters(self, name, value):
+        with pytest.raises(ValueError, match=refused(name, value)):
+            RouteSchedule(**{name: value}).validate()
 
     def test_names(self):
         assert RouteSchedule.resolve(None) is None

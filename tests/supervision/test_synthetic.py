@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_regkd.supervision.synthetic import BATCH, SyntheticRows, mix_pairs
+from sklearn_regkd.supervision.targets import Targets
+from tests.helpers import fit_data, refused
 
 
 @given(
@@ -46,3 +48,52 @@ def test_missing_values_are_not_mixed():
     for kind in ("neighbors", "mixup"):
         with pytest.raises(ValueError, match=f"synthetic='{kind}' cannot mix"):
             SyntheticRows(kind).draw(X, np.random.RandomState(0))
+
+
+class TestApply:
+    class Teacher:
+        """Predicts the first feature of any rows."""
+
+        def predict(self, X):
+            return X[:, :1].astype(np.float64)
+
+    @staticmethod
+    def targets(n):
+        column = np.zeros((n, 1))
+        return Targets(
+            label=column,
+            teacher=column[None],
+            oof_prediction=column,
+            inlier=column == 0,
+            alpha=np.ones(1),
+        )
+
+    @pytest.mark.parametrize("kind", ["spunge", "neighbors", "mixup"])
+    def test_rows_are_like_the_others_and_labelled_by_the_teacher(self, table, kind):
+        X, y = table
+        before = self.targets(len(y))
+        after = SyntheticRows(kind, share=0.5).apply(before, fit_data(X, y), self.Teacher())
+        ((rows, labels),) = after.extra_rows
+        assert rows.shape == (60, 3)
+        assert np.abs(rows).max() <= 1
+        np.testing.assert_array_equal(labels, rows[:, :1])
+        assert after.label is before.label
+        assert after.teacher is before.teacher
+        assert before.extra_rows == ()
+
+    def test_come_behind_the_rows_that_are_there(self, table):
+        X, y = table
+        given = np.full((4, 3), 7.0), np.full((4, 1), -7.0)
+        before = self.targets(len(y)).with_rows(*given)
+        after = SyntheticRows().apply(before, fit_data(X, y), self.Teacher())
+        assert len(after.extra_rows) == 2
+        np.testing.assert_array_equal(after.extra_rows[0][0], given[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("kind", "smote"), ("share", 0.0), ("change", 0.0), ("change", 1.5), ("n_neighbors", 0)],
+)
+def test_bad_parameters(name, value):
+    with pytest.raises(ValueError, match=refused(name, value)):
+        SyntheticRows(**{name: value}).validate()

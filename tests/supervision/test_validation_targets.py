@@ -13,25 +13,25 @@ def folds(n_samples, n_folds):
     return list(KFold(n_folds).split(np.zeros(n_samples)))
 
 
-class TestRehearsal:
+class TestValidationTargets:
     @given(st.integers(2, 10), st.integers(1, 3), st.integers(10, 40))
     def test_each_part_is_what_a_fold_tests(self, n_folds, n_parts, n):
         n_parts = min(n_parts, n_folds)
         splits = folds(n, n_folds)
-        part = ValidationTargets.by_folds(splits, np.zeros((n_parts, n, 1))).part
+        fold = ValidationTargets.by_folds(splits, np.zeros((n_parts, n, 1))).fold
         for number in range(n_parts):
-            assert np.array_equal(np.flatnonzero(part == number), splits[number][1])
+            assert np.array_equal(np.flatnonzero(fold == number), splits[number][1])
         never = np.concatenate([np.empty(0, int), *(test for _, test in splits[n_parts:])])
-        assert np.array_equal(np.flatnonzero(part == n_parts), never)
+        assert np.array_equal(np.flatnonzero(fold == n_parts), never)
 
     def test_of_some_rows(self):
-        told = np.random.default_rng(0).normal(size=(3, 20, 2))
-        rehearsal = ValidationTargets.by_folds(folds(20, 4), told)
+        target = np.random.default_rng(0).normal(size=(3, 20, 2))
+        targets = ValidationTargets.by_folds(folds(20, 4), target)
         mask = np.arange(20) % 3 == 0
         for rows in (mask, np.flatnonzero(mask)):
-            some = rehearsal.of(rows)
-            assert np.array_equal(some.part, rehearsal.part[mask])
-            assert np.array_equal(some.told, told[:, mask])
+            some = targets.of(rows)
+            assert np.array_equal(some.fold, targets.fold[mask])
+            assert np.array_equal(some.target, target[:, mask])
 
 
 class TestCountParts:

@@ -30,6 +30,13 @@ def test_splitters_that_do_not_test_each_row_once_are_refused():
         make_folds(ShuffleSplit(3, random_state=0), 30, np.random.RandomState(0))
 
 
+def test_folds_of_a_larger_table_are_refused():
+    halves = np.arange(40) < 20
+    for folds in ([np.flatnonzero(halves), np.flatnonzero(~halves)], [halves, ~halves]):
+        with pytest.raises(ValueError, match="cv do not fit X, which has 30 rows"):
+            make_folds([folds, folds[::-1]], 30, np.random.RandomState(0))
+
+
 def test_predictions_are_those_of_cross_val_predict(table):
     X, y = table
     expected = cross_val_predict(Ridge(), X, y, cv=FOLDS)

@@ -36,6 +36,7 @@ def two(**params):
     return TeacherEnsemble([("ridge", Ridge()), ("tree", DecisionTreeRegressor())], **params)
 
 
+@pytest.mark.slow
 @parametrize_with_checks([two(random_state=0), two(weights="mean", random_state=0)])
 def test_sklearn(estimator, check):
     check(estimator)
@@ -48,18 +49,19 @@ class TestWeights:
         rng = np.random.default_rng(seed)
         y = rng.normal(size=(400, 1))
         error = np.abs(rng.normal(size=(400, 1)))
-        said = np.stack([y + size * error for size in sizes])
-        weights = score_weights(y, said)[:, 0]
+        predictions = np.stack([y + size * error for size in sizes])
+        weights = score_weights(y, predictions)[:, 0]
         expected = 1 / np.square(sizes)
         np.testing.assert_allclose(weights / weights.sum(), expected / expected.sum(), rtol=1e-6)
 
     def test_wrong_labels_hardly_move_them(self):
         rng = np.random.default_rng(0)
         y = rng.normal(size=(2000, 1))
-        said = np.stack([y + 0.3 * rng.normal(size=y.shape), y + rng.normal(size=y.shape)])
+        predictions = np.stack([y + 0.3 * rng.normal(size=y.shape), y + rng.normal(size=y.shape)])
         spoiled = y.copy()
         spoiled[:400] += 1e6
-        clean, noisy = (w[1] / w[0] for w in (score_weights(y, said), score_weights(spoiled, said)))
+        weights = [score_weights(labels, predictions) for labels in (y, spoiled)]
+        clean, noisy = (one[1] / one[0] for one in weights)
         assert clean < noisy < 2 * clean
 
     def test_an_exact_one_gets_all(self):
@@ -99,11 +101,12 @@ class CountFits(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X):
-        """Say it."""
+        """Predict it."""
         return np.full(len(X), self.mean_)
 
 
 class TestAsTeacher:
+    @pytest.mark.slow
     @pytest.mark.parametrize("Estimator", [TORRegressor, DistilledRegressor])
     @pytest.mark.parametrize("kind", [list, dict])
     def test_every_kind_of_member(self, table, Estimator, kind):
@@ -141,6 +144,7 @@ class TestAsTeacher:
         TORRegressor([CountFits(), Ridge()], small(), random_state=0, cv=4).fit(X, y)
         assert CountFits.n_fits == 5  # four folds, and all rows
 
+    @pytest.mark.slow
     def test_users_objects_stay_as_they_were(self, table):
         X, y = table
         members = {"ridge": Ridge(), "tree": DecisionTreeRegressor()}
@@ -170,6 +174,7 @@ class TestAsTeacher:
         depth = search.best_params_["teacher__tree__max_depth"]
         assert dict(search.best_estimator_.teacher.estimators)["tree"].max_depth == depth
 
+    @pytest.mark.slow
     def test_reproducible(self, table):
         X, y = table
         model = DistilledRegressor([DecisionTreeRegressor(), Ridge()], small(), random_state=3)
@@ -190,7 +195,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("teacher", "error", "message"),
         [
-            ([], ValueError, "there is none in the list"),
+            ([], ValueError, "the list of teachers is empty: pass at least one"),
             ([Ridge(), None], TypeError, "'nonetype' is None; leave it out"),
             ([Ridge(), "tree"], TypeError, "cannot be used; expected"),
             ({"a__b": Ridge()}, ValueError, "must not contain __"),
@@ -209,6 +214,7 @@ class TestRefusals:
         with pytest.raises(ValueError, match="KNeighborsRegressor does not take sample_weight"):
             TORRegressor([Ridge(), KNeighborsRegressor()], small()).fit(X, y, np.ones(len(X)))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("method", ["route", "hints"])
     def test_methods_that_need_one_teacher(self, table, method):
         value = {"route": 3, "hints": "leaves"}[method]

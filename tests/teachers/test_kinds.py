@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
+from sklearn.ensemble import (
+    GradientBoostingRegressor,
+    HistGradientBoostingRegressor,
+    StackingRegressor,
+)
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Ridge
 from sklearn.multioutput import MultiOutputRegressor
@@ -12,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetRegressor
 
+from sklearn_regkd import DistilledRegressor, StudentRegressor
 from sklearn_regkd.teachers.kinds import (
     default_teacher,
     is_fitted_teacher,
@@ -47,6 +52,19 @@ def test_teachers_of_one_output_are_repeated_for_more():
     assert isinstance(own(HistGradientBoostingRegressor(), 2), MultiOutputRegressor)
     assert isinstance(own(HistGradientBoostingRegressor(), 1), HistGradientBoostingRegressor)
     assert isinstance(own(Ridge(), 2), Ridge)
+
+
+@pytest.mark.parametrize("around", [lambda stack: stack, lambda stack: make_pipeline(stack)])
+def test_teachers_that_predict_once_they_are_fitted_are_repeated(around):
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    y = np.column_stack([X[:, 0], X[:, 1] - X[:, 2]])
+    stack = around(StackingRegressor([("ridge", Ridge()), ("near", KNeighborsRegressor())], cv=3))
+    assert not hasattr(stack, "predict")
+    student = StudentRegressor((4,), max_epochs=2, weight_decay=0.1)
+    distilled = DistilledRegressor(stack, student, outliers=None, cv=2, random_state=0)
+    fitted = distilled.fit(X, y)
+    assert np.abs(fitted.teacher_prediction_ - y).mean() < 0.1
+    assert fitted.predict(X).shape == y.shape
 
 
 def test_a_module_is_copied_into_evaluation_mode():

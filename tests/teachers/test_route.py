@@ -76,6 +76,7 @@ class TestStages:
         route = staged_predictions(teacher, X, 2, 50)
         np.testing.assert_allclose(route[-1], teacher.predict(X))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("teacher", [LinearRegression(), RandomForestRegressor()])
     def test_teachers_without_a_route(self, friedman, teacher):
         assert not has_route(teacher)

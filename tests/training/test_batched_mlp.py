@@ -136,6 +136,7 @@ class TestStack:
 
 
 class TestTraining:
+    @pytest.mark.slow
     @pytest.mark.parametrize("recipe", [RECIPE, PERIODIC, replace(RECIPE, batch_size=500)])
     @pytest.mark.parametrize("n_outputs", [1, 2])
     def test_each_as_if_alone(self, recipe, n_outputs):
@@ -161,6 +162,7 @@ class TestTraining:
         error = target.numpy() - stack.predict(scores)
         assert (error.var(axis=1) < 0.1 * target.numpy().var(axis=1)).all()
 
+    @pytest.mark.slow
     def test_outputs_are_not_confused(self):
         scores = rows(200)
         target = torch.stack([scores[:, :2], -scores[:, 1:]])
@@ -186,6 +188,7 @@ class TestTraining:
         torch.manual_seed(1)
         assert np.array_equal(train(scores, targets(scores, 2)).predict(scores), first)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("loss", LOSSES)
     @pytest.mark.parametrize("what", ["target", "weight", "decay"])
     def test_others_do_not_matter(self, loss, what):
@@ -241,6 +244,16 @@ class TestTraining:
         assert high.mean() > 0.75
         assert low.mean() < 0.25
 
+    @pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
+    def test_everything_is_on_the_device(self, loss):
+        """A device that only knows shapes refuses tensors of another one."""
+        scores = rows()
+        target, weight = targets(scores, 2), torch.ones(2, 50, 1)
+        decay = torch.tensor([0.1, 0.0])
+        stack = train_batched(PERIODIC, scores, target, weight, [loss] * 2, decay, 0, "meta")
+        assert {str(part.device) for part in stack.adamw.flat} == {"meta"}
+        assert stack(scores.to("meta")).shape == (2, 50, 1)
+
 
 class TestWeightDecay:
     def test_alone_it_shrinks_weights_by_the_schedule(self):
@@ -268,6 +281,7 @@ class TestWeightDecay:
 
 
 class TestLosses:
+    @pytest.mark.slow
     def test_each_network_has_its_own(self):
         scores = rows(90)
         target = torch.zeros(4, 90, 1)

@@ -30,6 +30,7 @@ from sklearn_regkd.training.callbacks import ReportProgress
 from sklearn_regkd.training.checkpoint import capture, read_checkpoint, restore, write_checkpoint
 from sklearn_regkd.training.net import StudentNet
 from sklearn_regkd.utils.files import FileError, write_file
+from tests.helpers import smooth_table
 
 KILLED = 5  # epochs that are over when the process is killed
 
@@ -61,9 +62,7 @@ class Counter(Callback):
 
 
 def table(n=120):
-    rng = np.random.default_rng(0)
-    X = rng.uniform(-1, 1, (n, 3))
-    return X, 3 * X[:, 0] + np.sin(3 * X[:, 1]) + 0.3 * rng.normal(size=n)
+    return smooth_table(n, noise=0.3)
 
 
 def student(**params):
@@ -212,6 +211,7 @@ def losses(estimator):
     ]
 
 
+@pytest.mark.slow
 class TestKilled:
     @pytest.mark.parametrize("name", CASES)
     def test_goes_on_to_the_same_end(self, killed, name, monkeypatch):
@@ -274,6 +274,7 @@ def _values(tree):
 
 
 class TestFile:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "change",
         [
@@ -428,6 +429,7 @@ class TestParameters:
             student(checkpoint=tmp_path / "c", loss=loss).fit(*table())
         assert len(str(raised.value)) < 500  # without the data
 
+    @pytest.mark.slow
     def test_global_generators_are_left_alone(self, eager, monkeypatch, tmp_path):
         X, y = table()
         for name in ("plain", "module"):
@@ -437,6 +439,7 @@ class TestParameters:
             CASES[name](tmp_path / name).fit(X, y)
             assert torch.equal(torch.get_rng_state(), before)
 
+    @pytest.mark.slow
     def test_search_does_not_put_it_off(self, eager, monkeypatch, tmp_path):
         X, y = table()
         written = []
@@ -453,6 +456,7 @@ class TestParameters:
         for name in ("mean_test_score", "std_test_score"):
             np.testing.assert_allclose(search.cv_results_[name], alone.cv_results_[name], rtol=1e-4)
 
+    @pytest.mark.slow
     def test_selection_by_influence_leaves_the_file_to_the_student(
         self, eager, monkeypatch, tmp_path
     ):

@@ -57,6 +57,7 @@ class TestSchedule:
         plain, one = (pure_distillation(route=route).fit(X, y).predict(X) for route in (None, 1))
         np.testing.assert_allclose(one, plain, rtol=1e-5)
 
+    @pytest.mark.slow
     def test_the_student_ends_near_the_teacher(self, friedman):
         X, y = friedman
         fitted = pure_distillation(route=4, student=small_student(max_epochs=150)).fit(X, y)

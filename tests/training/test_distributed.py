@@ -261,6 +261,7 @@ def both(tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 class TestTwoProcesses:
     @pytest.mark.parametrize("name", CASES)
     def test_as_one_with_the_double_batch(self, both, name, monkeypatch, tmp_path):
@@ -326,7 +327,7 @@ class TestTwoProcesses:
             ("own_batch", "steps differ"),
             ("rows", "their rows"),
             ("file", "delete it, or give another path"),
-            ("labels", "their labels or teachers' answers differ"),
+            ("labels", "their labels or teachers' predictions differ"),
         ],
     )
     def test_refused_by_all(self, both, name, message):

@@ -53,6 +53,7 @@ def numbers(student):
     return {k: v.detach().numpy() for k, v in student.net_.module_.named_parameters()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [Used, Plain, Rare])
 @pytest.mark.parametrize("params", [{}, {"loss": "barron_learned"}, {"loss": "huber"}], ids=str)
 def test_the_result_is_that_of_the_optimizer(module, params, monkeypatch):

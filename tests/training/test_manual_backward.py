@@ -40,6 +40,7 @@ def as_layers(modules, activation):
 
 
 class TestLayers:
+    @pytest.mark.slow
     @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
     @pytest.mark.parametrize("widths", [(3, 2), (3, 5, 1), (4, 8, 6, 2)])
     @pytest.mark.parametrize("n_nets", [1, 3])
@@ -154,6 +155,7 @@ def spied(*callbacks, **params):
 
 
 class TestTraining:
+    @pytest.mark.slow
     @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber", "tukey"])
     @pytest.mark.parametrize("embedding", ["periodic", None])
     def test_equals_autograd(self, table, loss, embedding, monkeypatch):
@@ -222,6 +224,7 @@ class TestTraining:
         optimizer = student.net_.optimizer_
         assert {float(state["step"]) for state in optimizer.state.values()} == {8 * 3}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "params",
         [{"optimizer": "sgd"}, {"optimizer": torch.optim.RMSprop}, {"loss": "barron_learned"}],
@@ -242,6 +245,7 @@ class TestTraining:
         assert all(epochs_of(replaced))
         np.testing.assert_array_equal(replaced.predict(X), fit(table).predict(X))
 
+    @pytest.mark.slow
     def test_closure_optimizers_still_work(self, table):
         student = fit(table, optimizer=torch.optim.LBFGS, lr=0.1, max_epochs=15, batch_size=300)
         assert student.score(*table) > 0.3

@@ -53,6 +53,7 @@ def trials(monkeypatch):
 
 
 class TestChoice:
+    @pytest.mark.slow
     @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber", "tukey"])
     def test_noise_wants_more_than_a_clean_function(self, loss):
         X, clean, _ = table(600)
@@ -237,6 +238,7 @@ class TestRehearsal:
             np.testing.assert_allclose(target[net], told[net % n_parts][order], rtol=1e-6)
         assert [round(float(d), 6) for d in decay[::n_parts]] == list(TEACHER_WEIGHT_DECAYS)
 
+    @pytest.mark.slow
     def test_held_out_rows_are_compared_with_their_labels(self, trials):
         X, clean, _ = table(300)
         judged = [choose(X, label, rehearsal=rehearse(clean)) for label in (clean, -clean)]
@@ -244,6 +246,7 @@ class TestRehearsal:
         assert np.array_equal(first, second)  # the same was learned
         assert judged[0] != judged[1]  # and judged by other labels
 
+    @pytest.mark.slow
     def test_a_calm_teacher_wants_less_than_noisy_labels(self):
         X, clean, noise = table(200)
         (by_label,) = choose(X, clean + noise)

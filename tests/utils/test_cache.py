@@ -1,4 +1,4 @@
-"""The cache of what teachers said: hits, misses, and the same results."""
+"""The cache of teachers and their predictions: hits, misses, and the same results."""
 
 import os
 import signal
@@ -132,6 +132,7 @@ def count(model, *data, log, **fit_params):
 
 
 class TestHits:
+    @pytest.mark.slow
     def test_second_time_nothing_is_fitted(self, table, folder, log):
         teacher = Counting(log)
         assert count(tor(folder, teacher), *table, log=log) == 4
@@ -145,10 +146,11 @@ class TestHits:
     def test_several_teachers(self, table, folder, log):
         model = tor(folder, [Counting(log), Ridge()])
         assert count(model, *table, log=log) == 4
-        said = model.predict(table[0])
+        prediction = model.predict(table[0])
         assert count(model, *table, log=log) == 0
-        assert np.array_equal(model.predict(table[0]), said)
+        assert np.array_equal(model.predict(table[0]), prediction)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("outliers", ["auto", "mad"])
     def test_same_result_as_without(self, table, folder, log, outliers):
         X, y = table
@@ -165,18 +167,20 @@ class TestHits:
             assert np.array_equal(model.teacher_.predict(X), fitted[0].teacher_.predict(X))
             assert np.array_equal(model.teacher_prediction_, fitted[0].teacher_prediction_)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("out_of_fold", [False, True])
     def test_route(self, table, folder, log, out_of_fold):
         route = RouteSchedule(n_anchors=2, out_of_fold=out_of_fold)
-        said = []
+        predictions = []
         for memory, n_fits in ((None, None), (folder, None), (folder, 0)):
             model = distilled(memory, CountingBoosting(log), outliers="mad", route=route)
             counted = count(model, *table, log=log)
             assert counted == (3 + 1 + 3 * out_of_fold if n_fits is None else 0)
-            said.append(model.predict(table[0]))
-        assert np.array_equal(said[1], said[0])
-        assert np.array_equal(said[2], said[0])
+            predictions.append(model.predict(table[0]))
+        assert np.array_equal(predictions[1], predictions[0])
+        assert np.array_equal(predictions[2], predictions[0])
 
+    @pytest.mark.slow
     def test_skorch_teacher_whatever_the_student_draws(self, table, folder, log):
         X, y = table[0].astype(np.float32), table[1]
         net = CountingNet(
@@ -214,6 +218,7 @@ class TestHits:
 
 
 class TestMisses:
+    @pytest.mark.slow
     def test_whatever_changes(self, table, folder, log):
         X, y = table
         teacher, weight = Counting(log), np.ones(N_ROWS)
@@ -254,13 +259,13 @@ class TestMisses:
     @pytest.mark.parametrize("content", [lambda whole: whole[: len(whole) // 2], lambda _: b""])
     def test_a_damaged_file_is_computed_anew(self, table, folder, log, content):
         model = tor(folder, Counting(log)).fit(*table)
-        said = model.predict(table[0])
+        prediction = model.predict(table[0])
         files = list(Path(folder).rglob("output.pkl"))
         assert files
         for file in files:
             file.write_bytes(content(file.read_bytes()))
         assert count(model, *table, log=log) == 4
-        assert np.array_equal(model.predict(table[0]), said)
+        assert np.array_equal(model.predict(table[0]), prediction)
         assert count(model, *table, log=log) == 0
 
     @pytest.mark.parametrize("extra", [threading.Lock(), "lock"], ids=["unfitted", "fitted"])
@@ -293,6 +298,7 @@ CANDIDATES = {
 }
 
 
+@pytest.mark.slow
 class TestProcesses:
     @pytest.mark.parametrize("n_jobs", [None, 2])
     @pytest.mark.parametrize("make", [tor, distilled])
@@ -314,10 +320,12 @@ class TestProcesses:
 
     def test_others_wait_for_the_first(self, table, folder, log, tmp_path):
         model = tor(folder, Counting(log, seconds=0.1))
-        said = Parallel(n_jobs=3)(delayed(fit_together)(model, *table, tmp_path) for _ in range(3))
+        predictions = Parallel(n_jobs=3)(
+            delayed(fit_together)(model, *table, tmp_path) for _ in range(3)
+        )
         assert len(sizes(log)) == 4
         plain = tor(None, Counting(log)).fit(*table).predict(table[0])
-        for one in said:
+        for one in predictions:
             assert np.array_equal(one, plain)
 
     def test_same_scores_as_one_after_the_other(self, table, folder, log):

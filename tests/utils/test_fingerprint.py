@@ -50,6 +50,7 @@ def net(seed=0):
 TABLE = np.arange(12.0).reshape(4, 3)
 
 
+@pytest.mark.slow
 def test_equal_in_another_process():
     values = [
         TABLE,

@@ -54,6 +54,7 @@ def greedy_environment(monkeypatch):
 
 @pytest.mark.usefixtures("greedy_environment")
 class TestCores:
+    @pytest.mark.slow
     def test_each_worker_gets_its_share(self):
         seen = call_all([look] * 6, n_jobs=2)
         processes = {process for process, _, _ in seen}

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_regkd import DistilledSearchCV, StudentRegressor
-from sklearn_regkd.export.onnx import student_of
+from sklearn_regkd.export.wrapped import unwrap_student
 from sklearn_regkd.teachers.kinds import innermost, is_torch
 from sklearn_regkd.teachers.route import has_route, staged_predictions
 from sklearn_regkd.utils.unwrap import layers, unwrap
@@ -60,7 +60,7 @@ def test_of_a_search_the_best_one_is_taken_and_its_template_before_fit(search, t
     assert layers(unfitted) == [unfitted, template]
     fitted = unfitted.fit(*table)
     assert layers(fitted) == [fitted, fitted.best_estimator_]
-    assert student_of(fitted) == (fitted.best_estimator_, "label")
+    assert unwrap_student(fitted).student is fitted.best_estimator_
 
 
 def test_what_a_teacher_is_does_not_change_when_it_is_fitted(table):
@@ -81,6 +81,7 @@ def test_the_student_of_a_pipeline_is_not_exported_alone(table):
     student = StudentRegressor((4,), max_epochs=1, weight_decay=0.1)
     pipeline = make_pipeline(StandardScaler(), student).fit(*table)
     for whole in (pipeline, FrozenEstimator(pipeline)):
-        with pytest.raises(TypeError, match="a Pipeline has other steps"):
-            student_of(whole)
-    assert student_of(FrozenEstimator(pipeline[-1])) == (pipeline[-1], "label")
+        assert unwrap_student(whole).steps
+    alone = unwrap_student(FrozenEstimator(pipeline[-1]))
+    assert alone.student is pipeline[-1]
+    assert not alone.steps

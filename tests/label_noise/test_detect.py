@@ -1,0 +1,275 @@
+"""Which labels are wrong: by a named rule and by evidence, with models that know the truth."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
+
+from sklearn_regkd.label_noise import detect
+from sklearn_regkd.label_noise.detect import (
+    DEFAULT_ALPHA,
+    FLAG_SIGMA,
+    OOF_SHARE,
+    Decision,
+    detect_by_evidence,
+    detect_by_rule,
+)
+from sklearn_regkd.label_noise.mixture import MixtureRule
+from sklearn_regkd.label_noise.threshold import ThresholdRule
+from sklearn_regkd.supervision.mixing import best_alpha
+from sklearn_regkd.teachers.cross_fit import CrossFitResult
+from sklearn_regkd.teachers.kinds import default_teacher
+from tests.helpers import fit_data
+
+N = 400
+
+
+class Students:
+    """Out-of-fold students: those of the squared error follow wrong labels, others do not."""
+
+    def __init__(self, models):
+        self.models = models
+        self.fold = np.arange(N) % 3
+
+    def predict(self, label, trust, losses):
+        return [self.models.prediction(loss, 0, trust) for loss in losses]
+
+
+class Models:
+    """Models that know the truth, in place of :class:`OutOfFoldModels`.
+
+    Trained with the squared error they are drawn towards labels that are wrong and trusted,
+    unless they follow none.
+    """
+
+    def __init__(self, data, truth, with_students=True, follows=True):
+        self.data, self.truth = data, data.scaling.standardize(truth)
+        self.follows = follows
+        self.students = Students(self) if with_students else None
+        self.cross_fits = []
+
+    def prediction(self, loss, number, trust=None):
+        noise = np.random.default_rng(number).normal(0, 0.1, self.truth.shape)
+        if loss == "absolute_error" or not self.follows:
+            return self.truth + noise
+        pull = self.data.bounded_label - self.truth
+        pull = pull if trust is None else pull * trust
+        # The mean error of the row's neighbours, which are any rows.
+        near = np.random.default_rng(number + 1).integers(N, size=(N, 20))
+        return self.truth + noise + pull[near].mean(axis=1)
+
+    def cross_fit_teacher(self, unfitted=None, trust=None):
+        self.cross_fits.append(("", unfitted))
+        raw = self.data.scaling.restore(self.prediction("absolute_error", 2))
+        return CrossFitResult(raw, self.data.teacher)
+
+    def cross_fit_teacher_by_fold(self, unfitted=None):
+        self.cross_fits.append(("by fold", unfitted))
+        raw = self.data.scaling.restore(self.prediction("absolute_error", 2))
+        return CrossFitResult(raw, self.data.teacher, np.stack([raw + 1, raw + 2]))
+
+    def predict_boosting(self, loss):
+        return self.prediction(loss, 3)
+
+    def predict_refitted(self, trust, loss):
+        return self.prediction(loss, 0, trust), self.prediction(loss, 2, trust)
+
+    def error_scale(self, error):
+        return np.ones(error.shape)
+
+
+def models(share, n_outputs=1, with_students=True, **changes):
+    """Models of a table in units of its own, and which labels are wrong by far."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(N, 3))
+    truth = 200 + 50 * np.column_stack([X[:, k % 3] for k in range(n_outputs)])
+    wrong = np.zeros(truth.shape, bool)
+    wrong[rng.permutation(N)[: round(share * N)], 0] = True
+    sign = rng.choice([-1, 1], truth.shape)
+    y = truth + 5 * rng.normal(size=truth.shape) + wrong * sign * rng.uniform(500, 900, truth.shape)
+    data = fit_data(X, y, **{"teacher": HistGradientBoostingRegressor(), **changes})
+    return Models(data, truth, with_students), wrong
+
+
+class TestByRule:
+    def test_no_rule_trusts_all(self):
+        given, _ = models(0.2)
+        noise = detect_by_rule(None, given, find_alpha=False)
+        assert noise.verdict.inlier.all()
+        assert np.isinf(noise.verdict.threshold).all()
+        assert noise.verdict.rules == (None,)
+        assert (noise.trust == 1).all()
+        assert noise.decisions == [Decision("none", 0.0, 0.5, ("the rule was given",), {})]
+
+    @pytest.mark.parametrize("rule", [ThresholdRule(6.0), MixtureRule()])
+    def test_a_rule_decides_about_the_teachers_errors(self, rule):
+        given, wrong = models(0.2)
+        noise = detect_by_rule(rule, given, find_alpha=False)
+        error = given.data.bounded_label - noise.replacement
+        np.testing.assert_array_equal(noise.verdict.inlier, rule.detect(error).inlier)
+        np.testing.assert_array_equal(noise.trust, noise.verdict.inlier)
+        assert not noise.trust[wrong].any()
+        assert noise.trust[~wrong].mean() > 0.97
+        assert noise.verdict.rules == (rule,)
+        (decision,) = noise.decisions
+        assert decision.rule == repr(rule)
+        assert decision.rejected == pytest.approx(1 - noise.trust.mean())
+
+    def test_the_prediction_is_raw_and_the_replacement_standardised(self):
+        given, _ = models(0.2)
+        noise = detect_by_rule(ThresholdRule(6.0), given, find_alpha=False)
+        expected = given.cross_fit_teacher().prediction
+        np.testing.assert_array_equal(noise.teacher_prediction, expected)
+        np.testing.assert_array_equal(
+            noise.replacement, given.data.scaling.standardize(noise.teacher_prediction)
+        )
+        assert (noise.oof_share == 0).all()
+
+    @pytest.mark.parametrize("find_alpha", [False, True])
+    def test_alpha_is_found_on_trusted_labels_where_it_is_wanted(self, find_alpha):
+        given, _ = models(0.2)
+        noise = detect_by_rule(ThresholdRule(6.0), given, find_alpha)
+        student = given.students.predict(None, noise.trust, ["squared_error"])[0]
+        known = noise.verdict.inlier[:, 0]
+        columns = (values[known, 0] for values in (given.data.label, student, noise.replacement))
+        expected = best_alpha(*columns) if find_alpha else DEFAULT_ALPHA
+        assert noise.alpha == [pytest.approx(expected)]
+        assert noise.decisions[0].alpha == pytest.approx(expected)
+
+    def test_without_students_alpha_is_one_half(self):
+        given, _ = models(0.2, with_students=False)
+        noise = detect_by_rule(ThresholdRule(6.0), given, find_alpha=True)
+        assert noise.alpha == [DEFAULT_ALPHA]
+
+    def test_teachers_of_the_folds_are_those_that_trust_all_labels(self):
+        given, _ = models(0.2)
+        assert detect_by_rule(ThresholdRule(6.0), given, False).by_fold is None
+        noise = detect_by_rule(None, given, False)
+        raw = given.data.scaling.restore(noise.by_fold)
+        np.testing.assert_allclose(raw[0], noise.teacher_prediction + 1)
+        np.testing.assert_allclose(raw[1], noise.teacher_prediction + 2)
+
+    @pytest.mark.parametrize("is_default", [False, True])
+    def test_only_the_default_teacher_takes_the_squared_error_where_all_is_trusted(
+        self, is_default
+    ):
+        given, _ = models(0.2, teacher=default_teacher(), is_default_teacher=is_default)
+        noise = detect_by_rule(None, given, False)
+        ((_, unfitted),) = given.cross_fits
+        assert noise.unfitted.loss == ("squared_error" if is_default else "absolute_error")
+        assert unfitted is (noise.unfitted if is_default else None)
+        ruled = detect_by_rule(ThresholdRule(6.0), given, False)
+        assert ruled.unfitted is given.data.teacher
+
+
+class TestByEvidence:
+    def test_clean_labels_are_trusted_and_ranked(self):
+        given, _ = models(0.0)
+        noise = detect_by_evidence(given)
+        (decision,) = noise.decisions
+        assert decision.rule == "none"
+        assert decision.rejected == 0
+        assert "all are trusted" in decision.reasons[-1]
+        assert noise.verdict.inlier.all()
+        assert noise.verdict.rules == (None,)
+        assert np.isinf(noise.verdict.threshold).all()
+        assert (noise.trust == 1).all()
+        assert (noise.oof_share == 0).all()
+        assert len(np.unique(noise.verdict.inlier_probability)) > N / 2
+        assert noise.by_fold.shape == (2, N, 1)
+
+    def test_wrong_labels_are_found(self):
+        given, wrong = models(0.2)
+        noise = detect_by_evidence(given)
+        (decision,) = noise.decisions
+        assert decision.rule != "none"
+        assert not noise.verdict.inlier[wrong].any()
+        assert noise.verdict.inlier[~wrong].mean() > 0.97
+        assert noise.trust[wrong].max() < 0.5
+        assert decision.rejected == pytest.approx(1 - noise.verdict.inlier.mean())
+        assert 0.5 <= decision.alpha <= 1
+        assert noise.alpha == [decision.alpha]
+        assert (noise.oof_share == OOF_SHARE).all()
+        assert noise.by_fold is None
+        assert isinstance(noise.verdict.rules[0], ThresholdRule | MixtureRule)
+        # Errors were measured on a scale of each row's own.
+        assert np.isnan(noise.verdict.threshold).all()
+        assert set(decision.scores) >= {"threshold", "mixture"}
+
+    def test_each_output_has_a_decision_of_its_own(self):
+        given, wrong = models(0.2, n_outputs=2)
+        noise = detect_by_evidence(given)
+        assert [decision.rule != "none" for decision in noise.decisions] == [True, False]
+        assert not noise.verdict.inlier[wrong].any()
+        assert noise.verdict.inlier[:, 1].all()
+        assert noise.verdict.rules[1] is None
+        np.testing.assert_array_equal(np.isinf(noise.verdict.threshold), [False, True])
+        np.testing.assert_array_equal(noise.oof_share, [OOF_SHARE, 0.0])
+        assert noise.trust.shape == noise.replacement.shape == (N, 2)
+        assert noise.by_fold is None
+
+    def test_one_absurd_label_among_clean_ones_is_rejected_without_evidence(self):
+        given, _ = models(0.0)
+        y = given.data.y.copy()
+        y[7] = 1e30
+        data = fit_data(given.data.X, y, teacher=given.data.teacher)
+        absurd = Models(data, given.data.y, follows=False)
+        noise = detect_by_evidence(absurd)
+        assert noise.decisions[0].rule == "none"
+        np.testing.assert_array_equal(np.flatnonzero(~noise.verdict.inlier), [7])
+        assert noise.trust[7] == 0
+        assert noise.verdict.inlier_probability[7] < 0.5
+        assert noise.decisions[0].rejected == 1 / N
+
+    def test_without_students_the_teacher_decides_with_a_warning(self):
+        given, wrong = models(0.2, with_students=False)
+        with pytest.warns(UserWarning, match="needs a table of numbers to gather evidence"):
+            noise = detect_by_evidence(given)
+        assert noise.verdict.rules[0].threshold == FLAG_SIGMA
+        assert not noise.verdict.inlier[wrong].any()
+
+
+class TestAreLabelsWrong:
+    """Labels that are far away in half of the rows of one place."""
+
+    @staticmethod
+    def is_found(squared_error_foresees, place_in_X=True):
+        rng = np.random.default_rng(0)
+        usual, noise, mistake = rng.normal(size=(3, 2000))
+        place = rng.random(2000) < 0.2
+        label = usual + 0.1 * noise - 4 * (place & (rng.random(2000) < 0.5))
+        foreseen = place if squared_error_foresees else rng.permutation(place)
+        squared = usual + 0.3 * mistake - 2 * foreseen
+        X = rng.normal(size=(2000, 2))
+        X[:, 0] += 5 * (place & place_in_X)
+        models = SimpleNamespace(
+            data=fit_data(X, label), students=SimpleNamespace(fold=np.arange(2000) % 5)
+        )
+        return detect._are_labels_wrong(models, label, squared, usual)
+
+    def test_large_errors_that_can_be_foreseen_are_no_wrong_labels(self, monkeypatch):
+        found, reasons = self.is_found(squared_error_foresees=True)
+        assert not found
+        assert "foresee" in reasons[-1]
+        assert self.is_found(squared_error_foresees=False)[0]
+        assert self.is_found(squared_error_foresees=True, place_in_X=False)[0]
+        monkeypatch.setattr(detect, "is_foreseen", lambda gain, auc: False)
+        assert self.is_found(squared_error_foresees=True)[0]  # so it is this that decides
+
+    def test_what_is_drawn_next_does_not_depend_on_the_evidence(self):
+        """Clean labels end the search early, and leave the generator as others do."""
+        rng = np.random.default_rng(0)
+        label, noise = rng.normal(size=(2, 300))
+        states = []
+        for squared in (label + noise, label + 9 * noise):
+            data = fit_data(noise[:, None], label)
+            models = SimpleNamespace(data=data, students=SimpleNamespace(fold=np.arange(300) % 5))
+            detect._are_labels_wrong(models, label, squared, label + noise)
+            states.append(data.random_state.randint(2**31))
+        assert states[0] == states[1]
+
+
+def test_a_decision_is_printed_with_its_reasons():
+    decision = Decision("threshold", 0.123, 0.75, ("one", "two"), {})
+    assert str(decision) == "rule: threshold; 12.3% rejected; alpha 0.75\n- one\n- two"
