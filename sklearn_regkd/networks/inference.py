@@ -70,7 +70,8 @@ class InferenceNetwork:
         self.scores = None
         if "input_center" in tables:
             center, scale = tables["input_center"], tables["input_scale"]
-            self.in_double = needs_double(center.cpu().numpy(), scale.cpu().numpy())
+            width = scale.cpu().numpy()
+            self.in_double = needs_double(center.cpu().numpy(), width, width)
             dtype = torch.float64 if self.in_double else dtype
             self.input_center, self.input_scale = center.to(dtype), scale.to(dtype)
             return

@@ -12,8 +12,8 @@ CATEGORICAL_TYPES = ("category", "categorical", "enum", "dictionary")
 
 
 def is_frame(X: Any) -> bool:
-    """Whether X is a pandas or polars data frame."""
-    return hasattr(X, "columns") and hasattr(X, "dtypes")
+    """Whether X is a data frame of pandas or polars, with rows that can be read at once."""
+    return all(hasattr(X, name) for name in ("shape", "columns", "dtypes"))
 
 
 def column(X: Any, position: int) -> Any:

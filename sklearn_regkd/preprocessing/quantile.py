@@ -71,8 +71,8 @@ def knots_need_double(knots: np.ndarray) -> bool:
     knots : ndarray of shape (n_features, n_knots)
         See :class:`Quantiles`.
     """
-    with np.errstate(invalid="ignore"):  # infinity minus itself
-        return needs_double(knots, np.diff(knots, axis=1))
+    known = np.where(np.isfinite(knots), knots, knots[:, :1])
+    return needs_double(knots, np.diff(known, axis=1), np.ptp(known, axis=1, keepdims=True))
 
 
 TABLES = tuple(field.name for field in fields(Quantiles))

@@ -23,33 +23,37 @@ MOST_SIGMA = 1e3
 # Single precision ends at 3.4e38 and gets coarse below 1.2e-38: differences and quotients of
 # numbers between these stay well inside.
 LEAST_SAFE, MOST_SAFE = 1e-30, 1e30
+# It rounds an offset of so many spreads by less than a hundredth of the spread.
+MOST_SPREADS = 1e5
 
 
-def needs_double(offsets: np.ndarray, widths: np.ndarray) -> bool:
-    """Return whether ``(x - offset) / width`` may fail in single precision.
+def needs_double(offset: np.ndarray, width: np.ndarray, spread: np.ndarray) -> bool:
+    """Return whether ``(x - offset) / width`` may fail in single precision, for any feature.
 
     Parameters
     ----------
-    offsets : ndarray
-        What is subtracted from inputs.
-    widths : ndarray
-        By what differences are divided.
+    offset : ndarray
+        The numbers that are subtracted from inputs.
+    width : ndarray
+        The numbers by which differences are divided.
+    spread : ndarray
+        How far the inputs of a feature are spread, of a shape that broadcasts to `offset`.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sklearn_regkd.preprocessing.scaling import needs_double
     >>> ones = np.ones(1)
-    >>> needs_double(1.6e9 * ones, ones), needs_double(3e38 * ones, ones)
+    >>> needs_double(7 * ones, ones, ones), needs_double(3e38 * ones, ones, 3e38 * ones)
     (False, True)
-    >>> needs_double(ones, 1e-40 * ones)
-    True
+    >>> needs_double(ones, 1e-40 * ones, ones), needs_double(1e9 * ones, ones, ones)
+    (True, True)
     """
-    size = np.abs(offsets)
-    large = (size > MOST_SAFE) & np.isfinite(size)
-    used = (widths > 0) & np.isfinite(widths)
-    odd = used & ((widths < LEAST_SAFE) | (widths > MOST_SAFE))
-    return bool(large.any() or odd.any())
+    size = np.where(np.isfinite(offset), np.abs(offset), 0.0)
+    is_width = (width > 0) & np.isfinite(width)
+    odd = is_width & ((width < LEAST_SAFE) | (width > MOST_SAFE))
+    far = (spread > 0) & (size / MOST_SPREADS > spread)
+    return bool(odd.any() or far.any() or (size > MOST_SAFE).any())
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Scaling:
     @property
     def needs_double(self) -> bool:
         """Whether inputs of single precision must be standardised in double precision."""
-        return needs_double(self.center, self.divisor)
+        return needs_double(self.center, self.divisor, self.divisor)
 
     def standardize(self, values: np.ndarray) -> np.ndarray:
         """Return raw values (n_samples, n_columns) in standard units."""

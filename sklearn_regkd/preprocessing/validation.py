@@ -51,11 +51,11 @@ def check_fit_data(
         NaN, infinity, strings, dates, numbers in X that single precision does not hold,
         wrong lengths, fewer than two rows, sparse y.
     TypeError
-        Sparse X.
+        Sparse X, or a LazyFrame.
     """
     if issparse(y):
         raise ValueError("sparse y is not supported: pass y.toarray()")
-    _refuse_sparse(X)
+    _refuse_containers(X)
     with _sums_may_overflow(), explained(X, y, allow_nan=allow_nan, gaps=_gaps(estimator)):
         given = X, y
         X, y = validate_data(
@@ -99,7 +99,9 @@ def _refuse_large(label: np.ndarray) -> None:
         )
 
 
-def _refuse_sparse(X: Any) -> None:
+def _refuse_containers(X: Any) -> None:
+    if hasattr(X, "collect_schema") and not hasattr(X, "shape"):
+        raise TypeError("X is a LazyFrame, which holds no rows yet: pass X.collect()")
     if issparse(X):
         raise TypeError(
             "X is sparse, but dense rows are expected: pass X.toarray(); in a Pipeline take "
@@ -123,7 +125,7 @@ def check_predict_data(
     """Validate X for prediction: as in fit, and each row of the shape seen there."""
     if _is_beyond_doubt(estimator, X, input_shape):
         return X
-    _refuse_sparse(X)
+    _refuse_containers(X)
     with _sums_may_overflow(), explained(X, allow_nan=allow_nan, gaps=_gaps(estimator)):
         given = X
         X = validate_data(

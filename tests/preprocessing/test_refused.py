@@ -300,6 +300,15 @@ class TestTeacherPrediction:
         assert as_columns(kind([1, 2, 3]), 3, 1, "it").tolist() == [[1], [2], [3]]
 
 
+def test_a_lazy_frame_is_refused_with_the_way_out(make):
+    X = pl.DataFrame({"a": A, "k": ["u", "v"] * (N // 2)}).cast({"k": pl.Categorical})
+    with pytest.raises(TypeError, match=r"LazyFrame.*X\.collect\(\)"):
+        make().fit(X.lazy(), Y)
+    model = student().fit(X, Y)
+    with pytest.raises((TypeError, ValueError), match=r"LazyFrame"):
+        model.predict(X.lazy())
+
+
 def test_weights_of_any_form():
     X = np.zeros((3, 1))
     for kind in (list, np.array, pd.Series, pl.Series):
