@@ -1,8 +1,8 @@
 """Where a student goes: files for other programs, and for itself."""
 
+from sklearn_regkd.export.converters import register_converters
 from sklearn_regkd.export.int8 import to_int8_onnx
 from sklearn_regkd.export.onnx import to_onnx
-from sklearn_regkd.export.pipeline import register_converters
 from sklearn_regkd.export.report import OnnxReport, onnx_report
 from sklearn_regkd.export.skops import SKOPS_TRUSTED
 from sklearn_regkd.utils.files import FileError

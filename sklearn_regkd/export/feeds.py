@@ -1,6 +1,7 @@
 """The inputs of a model: what they are called and hold, and rows in this form."""
 
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -8,7 +9,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 
 from sklearn_regkd.estimators.student import StudentRegressor
-from sklearn_regkd.export.graph import INPUT, OUTPUT
+from sklearn_regkd.export.graph import INPUT
 from sklearn_regkd.export.wrapped import Wrapped, all_layers
 from sklearn_regkd.preprocessing.error_messages import first_odd
 from sklearn_regkd.preprocessing.frames import is_frame
@@ -22,8 +23,31 @@ def student_rows(student: StudentRegressor, X: Any) -> np.ndarray:
     )
 
 
-def pipeline_inputs(estimator: BaseEstimator, X: Any, dtype: np.dtype) -> dict[str, tuple]:
-    """Return type and width of each input of a Pipeline's model, by their names.
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """An input of a Pipeline's model.
+
+    Parameters
+    ----------
+    name : str
+        What it is called.
+    dtype : dtype
+        str, int64, float32 or float64.
+    width : int
+        How many columns of X it holds.
+    """
+
+    name: str
+    dtype: np.dtype
+    width: int
+
+    def as_float(self, dtype: np.dtype) -> Self:
+        """Return an input for a floating type where this one is for integers."""
+        return replace(self, dtype=dtype) if self.dtype.kind == "i" else self
+
+
+def pipeline_inputs(estimator: BaseEstimator, X: Any, dtype: np.dtype) -> list[Input]:
+    """Return the inputs of a Pipeline's model.
 
     There is one input for each column of a data frame, and one in all for an array.
 
@@ -42,18 +66,23 @@ def pipeline_inputs(estimator: BaseEstimator, X: Any, dtype: np.dtype) -> dict[s
         If the columns of a data frame are not known, or cannot be inputs.
     """
     if is_frame(X):
-        if OUTPUT in map(str, X.columns):
+        names = [str(name) for name in X.columns]
+        if len({*names, ""}) <= len(names):
             raise ValueError(
-                f"a column is called {OUTPUT!r}, as the output of the model is: rename it before "
-                "fit"
+                "each column becomes an input of its own, so that all need names and no two the "
+                f"same one, got {names}: rename them before fit"
             )
-        return {str(name): (_column_type(name, X[name], dtype), 1) for name in X.columns}
+        types = [_column_type(name, X[name], dtype) for name in X.columns]
+        return [
+            Input(name=name, dtype=kind, width=1) for name, kind in zip(names, types, strict=True)
+        ]
     if X is None and fitted_attribute(estimator, "feature_names_in_") is not None:
         raise ValueError(
             "the Pipeline was fitted on a data frame, and each column becomes an input of its "
             "own: pass some rows as X, so that the types of the columns are known"
         )
-    return {INPUT: (np.dtype(dtype), fitted_attribute(estimator, "n_features_in_"))}
+    width = fitted_attribute(estimator, "n_features_in_")
+    return [Input(name=INPUT, dtype=np.dtype(dtype), width=width)]
 
 
 def fitted_attribute(estimator: BaseEstimator, name: str) -> Any:

@@ -53,20 +53,20 @@ def element_type(dtype: Any) -> int:
     return helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
 
-def write_output(graph: Graph, columns: str, y_ndim: int) -> None:
+def write_output(graph: Graph, columns: str, y_ndim: int, name: str = OUTPUT) -> None:
     """Name the outputs (n_samples, n_outputs), in the shape in which `predict` returns them."""
     if y_ndim == 1:
-        graph.add("Squeeze", columns, np.array([1], np.int64), name=OUTPUT)
+        graph.add("Squeeze", columns, np.array([1], np.int64), name=name)
     else:
-        graph.add("Identity", columns, name=OUTPUT)
+        graph.add("Identity", columns, name=name)
 
 
-def output_value(dtype: np.dtype, y_ndim: int, n_outputs: int) -> Any:
+def output_value(dtype: np.dtype, y_ndim: int, n_outputs: int, name: str = OUTPUT) -> Any:
     """Return what a model says of its output."""
     from onnx import helper
 
     shape: list[Any] = ["n_samples", n_outputs]
-    return helper.make_tensor_value_info(OUTPUT, element_type(dtype), shape[:y_ndim])
+    return helper.make_tensor_value_info(name, element_type(dtype), shape[:y_ndim])
 
 
 def check_opset(opset: Any, least: int = LEAST_OPSET, newest: int | None = None) -> int:

@@ -7,17 +7,13 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import OrdinalEncoder
 
+from sklearn_regkd.export.feeds import Input
 from sklearn_regkd.export.graph import Graph
 from sklearn_regkd.preprocessing.frames import is_frame
 
 
 def guard_rows(
-    graph: Graph,
-    estimator: BaseEstimator,
-    X: Any,
-    inputs: dict[str, tuple],
-    columns: str,
-    dtype: np.dtype,
+    graph: Graph, estimator: BaseEstimator, row: Any, inputs: list[Input], columns: str, dtype: Any
 ) -> str:
     """Put NaN in the place of the outputs of rows whose numbers a Pipeline refuses.
 
@@ -31,10 +27,10 @@ def guard_rows(
         It gets the nodes.
     estimator : estimator
         Fitted, with a Pipeline inside.
-    X : array-like of shape (n_samples, n_features) or None
-        Rows as in `predict`; None for an array.
-    inputs : dict of tuple
-        Type and width of each input.
+    row : array-like of shape (1, n_features)
+        For which it predicts.
+    inputs : list of Input
+        The inputs of the model.
     columns, dtype
         Name and type of the outputs (n_samples, n_outputs).
 
@@ -43,17 +39,21 @@ def guard_rows(
     str
         Name of the outputs.
     """
-    names = [name for name, (kind, _) in inputs.items() if kind.kind == "f"]
-    if not names:
+    if is_frame(row):
+        floats = [one.dtype.kind == "f" for one in inputs]
+        places = [name for name, is_float in zip(row.columns, floats, strict=True) if is_float]
+    else:
+        row = np.array(row, dtype=np.float64)
+        places = list(range(row.shape[1]))
+    if not places:
         return columns
-    row = np.zeros((1, inputs[names[0]][1])) if X is None else X[:1]
-    refused = {value: _refused(estimator, row, inputs, value) for value in (np.nan, np.inf)}
+    names = [one.name for one in inputs if one.dtype.kind == "f"]
     numbers = names[0] if len(names) == 1 else graph.add("Concat", *names, axis=1)
     odd = []
-    if refused[np.nan].any():
-        odd.append(graph.add("And", graph.add("IsNaN", numbers), refused[np.nan]))
-    if refused[np.inf].any():
-        odd.append(graph.add("And", graph.add("IsInf", numbers), refused[np.inf]))
+    for value, operator in ((np.nan, "IsNaN"), (np.inf, "IsInf")):
+        refused = np.array([_refuses(estimator, _with_value(row, at, value)) for at in places])
+        if refused.any():
+            odd.append(graph.add("And", graph.add(operator, numbers), refused))
     if not odd:
         return columns
     every = odd[0] if len(odd) == 1 else graph.add("Or", *odd)
@@ -61,24 +61,13 @@ def guard_rows(
     return graph.add("Where", graph.cast(count, bool), np.array(np.nan, dtype), columns)
 
 
-def _refused(estimator: Any, row: Any, inputs: dict[str, tuple], value: float) -> np.ndarray:
-    """Return for each number of a row whether `predict` refuses another value in its place."""
-    if is_frame(row):
-        kinds = [kind.kind for kind, _ in inputs.values()]
-        places = [name for name, kind in zip(row.columns, kinds, strict=True) if kind == "f"]
-    else:
-        row = np.array(row, dtype=np.float64)
-        places = list(range(row.shape[1]))
+def _refuses(estimator: Any, row: Any) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return np.array([_refuses(estimator, _with_value(row, at, value)) for at in places])
-
-
-def _refuses(estimator: Any, row: Any) -> bool:
-    try:
-        estimator.predict(row)
-    except ValueError:
-        return True
+        try:
+            estimator.predict(row)
+        except ValueError:
+            return True
     return False
 
 

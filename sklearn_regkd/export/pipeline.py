@@ -1,71 +1,31 @@
-"""Pipelines as ONNX models: skl2onnx writes the other steps, and gets our estimators from here."""
+"""Whole Pipelines as ONNX models: skl2onnx writes the steps, here is what it leaves open."""
 
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.frozen import FrozenEstimator
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
 
-from sklearn_regkd.estimators.distilled import DistilledRegressor
-from sklearn_regkd.estimators.search import DistilledSearchCV
-from sklearn_regkd.estimators.student import StudentRegressor
-from sklearn_regkd.estimators.tor import TORRegressor
-from sklearn_regkd.export.feeds import pipeline_inputs
+from sklearn_regkd.export.converters import import_skl2onnx, register_converters
+from sklearn_regkd.export.feeds import Input, model_feed, pipeline_inputs
 from sklearn_regkd.export.graph import (
-    LEAST_OPSET,
+    OUTPUT,
     Graph,
     append,
-    check_opset,
+    element_type,
     output_value,
     refusal,
     write_output,
 )
 from sklearn_regkd.export.guard import guard_rows, warn_about_unknown_categories
-from sklearn_regkd.export.network import is_built_in, output_dtype, refuse_rows, write_student
-from sklearn_regkd.export.target import target_transformer, write_inverse
-from sklearn_regkd.export.wrapped import Wrapped, student_of
-from sklearn_regkd.utils.unwrap import layers
+from sklearn_regkd.export.wrapped import Wrapped, all_layers
+from sklearn_regkd.preprocessing.categories import is_frame
 
-
-def register_converters() -> None:
-    """Let ``skl2onnx.to_onnx`` convert Pipelines that end with one of our estimators.
-
-    A TransformedTargetRegressor and a FrozenEstimator may be around them or inside. Outputs
-    have the shape (n_samples, n_outputs), as those of all regressors there, and are float32,
-    or float64 where the inputs are, or where the digits of the target need it.
-    :func:`to_onnx` does the same for a whole Pipeline, and returns what `predict` returns.
-
-    Raises
-    ------
-    ImportError
-        If skl2onnx is not installed.
-    """
-    skl2onnx = import_skl2onnx("register_converters")
-    register = skl2onnx.update_registered_converter
-    for Estimator in (StudentRegressor, TORRegressor, DistilledRegressor):
-        register(Estimator, f"Regkd{Estimator.__name__}", _student_shape, _convert_student)
-    register(
-        TransformedTargetRegressor,
-        "RegkdTransformedTargetRegressor",
-        _target_shape,
-        _convert_target,
-        parser=_parse_target,
-    )
-    # These are no operators of their own.
-    for Wrapper in (DistilledSearchCV, FrozenEstimator):
-        skl2onnx.update_registered_parser(Wrapper, _parse_wrapper)
-
-
-def import_skl2onnx(who: str) -> Any:
-    """Return the package, or raise an ImportError that says how to install it."""
-    try:
-        import skl2onnx
-    except ImportError as error:
-        raise ImportError(
-            f"{who} needs the package skl2onnx: pip install 'sklearn-regkd[onnx]'"
-        ) from error
-    return skl2onnx
+# Rows for which the model is compared with the Pipeline, how near it must come in parts of
+# the range of the predictions and of the largest one, and for what share of the rows: where
+# a step cuts, rounding may bring a value to the other side.
+CHECKED_ROWS, OF_RANGE, OF_LARGEST, SHARE = 100, 1e-3, 1e-5, 0.9
 
 
 def export_pipeline(
@@ -89,7 +49,8 @@ def export_pipeline(
     Raises
     ------
     ValueError
-        If the columns of a data frame are not known.
+        If the columns of a data frame are not known, if the Pipeline does not predict for the
+        rows, or if what skl2onnx has written does not run or does not predict the same.
     """
     from onnx import helper
 
@@ -97,17 +58,70 @@ def export_pipeline(
     register_converters()
     warn_about_unknown_categories(estimator)
     inputs = pipeline_inputs(estimator, X, dtype)
-    types = [(name, _tensor_type(*about)) for name, about in inputs.items()]
+    if X is None:
+        rows = np.zeros((1, inputs[0].width))
+    else:
+        rows = X[:CHECKED_ROWS] if is_frame(X) else np.asarray(X)[:CHECKED_ROWS]
+    expected = estimator.predict(rows)
+    # Steps other than a ColumnTransformer get several inputs as they are, and what is joined to
+    # an integer is made an integer.
+    kept = inputs if _begins_with_columns(estimator) else [one.as_float(dtype) for one in inputs]
+    types = [(one.name, _tensor_type(one)) for one in kept]
     model = skl2onnx.to_onnx(estimator, initial_types=types, target_opset=opset, name="student")
+    _restore_inputs(model.graph, inputs)
     _replace_vectorizers(model.graph)
     (columns,) = model.graph.output
     kind = helper.tensor_dtype_to_np_dtype(columns.type.tensor_type.elem_type)
     graph = Graph("output_")
-    value = guard_rows(graph, estimator, X, inputs, columns.name, kind)
-    write_output(graph, value, wrapped.y_ndim)
-    append(model, graph, output_value(kind, wrapped.y_ndim, wrapped.student.n_outputs_))
-    _check_that_it_runs(model, dtype)
+    value = guard_rows(graph, estimator, rows[:1], inputs, columns.name, kind)
+    taken = {one.name for one in inputs}
+    output = OUTPUT if OUTPUT not in taken else "prediction"
+    write_output(graph, value, wrapped.y_ndim, output)
+    append(model, graph, output_value(kind, wrapped.y_ndim, wrapped.student.n_outputs_, output))
+    _check(model, wrapped, rows, expected, dtype)
     return model
+
+
+def _begins_with_columns(estimator: BaseEstimator) -> bool:
+    """Return whether a ColumnTransformer is the first of all steps."""
+    pipelines = (one for one in all_layers(estimator) if isinstance(one, Pipeline))
+    return any(isinstance(one[0], ColumnTransformer) for one in list(pipelines)[:1])
+
+
+def _tensor_type(about: Input) -> Any:
+    from skl2onnx.common import data_types
+
+    kinds = {
+        "U": data_types.StringTensorType,
+        "i": data_types.Int64TensorType,
+        "f": data_types.FloatTensorType
+        if about.dtype == np.float32
+        else data_types.DoubleTensorType,
+    }
+    return kinds[about.dtype.kind]([None, about.width])
+
+
+def _restore_inputs(graph: Any, inputs: list[Input]) -> None:
+    """Give the inputs of a graph the names of the columns, and integers where these hold them.
+
+    skl2onnx has made names of its own from those with blanks, for example.
+    """
+    from onnx import helper
+
+    names = {value.name: one.name for value, one in zip(graph.input, inputs, strict=True)}
+    casts = []
+    for value, one in zip(graph.input, inputs, strict=True):
+        written = value.type.tensor_type.elem_type
+        if one.dtype.kind == "i" and written != element_type(one.dtype):
+            names[value.name] = f"{value.name}_as_float"
+            casts.append(helper.make_node("Cast", [one.name], [names[value.name]], to=written))
+            value.type.tensor_type.elem_type = element_type(one.dtype)
+        value.name = one.name
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+    nodes = [*casts, *graph.node]
+    graph.ClearField("node")
+    graph.node.extend(nodes)
 
 
 def _replace_vectorizers(graph: Any) -> None:
@@ -121,138 +135,35 @@ def _replace_vectorizers(graph: Any) -> None:
             node.attribute.append(helper.make_attribute("axis", 1))
 
 
-def _check_that_it_runs(model: Any, dtype: np.dtype) -> None:
-    """Refuse a graph that ONNX Runtime, where it is installed, does not take.
+def _check(model: Any, wrapped: Wrapped, rows: Any, expected: np.ndarray, dtype: np.dtype) -> None:
+    """Refuse a model that ONNX Runtime, where it is installed, does not run, or runs wrongly.
 
-    There are operators that it has for single precision only.
+    There are operators that it has for single precision only, and steps that skl2onnx writes
+    wrongly.
     """
     try:
         import onnxruntime
     except ImportError:
         return
+    other = "float32" if dtype == np.float64 else "float64"
     error = refusal(onnxruntime, model)
     if error is not None:
-        way_out = " Take dtype='float32'." if dtype == np.float64 else ""
         raise ValueError(
-            f"skl2onnx has written a graph that ONNX Runtime does not run: {error}.{way_out}"
+            f"skl2onnx has written a graph that ONNX Runtime does not run: {error}. Try "
+            f"dtype={other!r}"
         ) from error
-
-
-def _tensor_type(dtype: np.dtype, width: int) -> Any:
-    from skl2onnx.common import data_types
-
-    kinds = {
-        "U": data_types.StringTensorType,
-        "i": data_types.Int64TensorType,
-        "f": data_types.FloatTensorType if dtype == np.float32 else data_types.DoubleTensorType,
-    }
-    return kinds[dtype.kind]([None, width])
-
-
-def _parse_wrapper(scope: Any, model: Any, inputs: list, custom_parsers: Any = None) -> list:
-    from skl2onnx._parse import _parse_sklearn
-
-    return _parse_sklearn(scope, layers(model)[1], inputs, custom_parsers=custom_parsers)
-
-
-def _parse_target(scope: Any, model: Any, inputs: list, custom_parsers: Any = None) -> list:
-    from skl2onnx._parse import _parse_sklearn
-
-    columns = _parse_sklearn(scope, model.regressor_, inputs, custom_parsers=custom_parsers)
-    for column in columns:
-        column.init_status(is_leaf=False)  # a search takes its output for that of the graph
-    operator = scope.declare_local_operator("RegkdTransformedTargetRegressor", model)
-    operator.inputs = columns
-    operator.outputs.append(scope.declare_local_variable("variable", columns[0].type))
-    return operator.outputs
-
-
-def _target_shape(operator: Any) -> None:
-    operator.outputs[0].type = operator.inputs[0].type
-
-
-def _convert_target(scope: Any, operator: Any, container: Any) -> None:
-    _check_opset(container)
-    graph = _graph(scope, "target")
-    (columns,), dtype = operator.inputs, _input_dtype(operator)
-    transformers = [target_transformer(operator.raw_operator)]
-    value = write_inverse(graph, transformers, columns.full_name, dtype)
-    graph.add("Identity", value, name=operator.outputs[0].full_name)
-    _add_to(container, graph)
-
-
-def _student_shape(operator: Any) -> None:
-    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
-
-    student, _ = student_of(operator.raw_operator)
-    dtype = output_dtype(student, _input_dtype(operator))
-    kind = DoubleTensorType if dtype == np.float64 else FloatTensorType
-    operator.outputs[0].type = kind([None, student.n_outputs_])
-
-
-def _convert_student(scope: Any, operator: Any, container: Any) -> None:
-    """Add a student to a graph of skl2onnx."""
-    student, head = student_of(operator.raw_operator)
-    if not is_built_in(student):
-        raise TypeError("a module of your own cannot be part of a Pipeline's graph; use to_onnx")
-    _check_opset(container)
-    graph = _graph(scope, "student")
-    dtype = np.float64 if _is_wide(operator) else np.float32
-    parts = [graph.cast(one.full_name, dtype) for one in operator.inputs]
-    X = parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=1)
-    columns = write_student(graph, student, head, X, dtype)
-    columns = refuse_rows(graph, student, X, dtype, columns)
-    graph.cast(
-        columns, output_dtype(student, _input_dtype(operator)), operator.outputs[0].full_name
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    _add_to(container, graph)
-
-
-def _input_dtype(operator: Any) -> np.dtype:
-    """Return float64 if an input is, else float32, as other converters do."""
-    from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
-
-    if any(isinstance(one.type, StringTensorType) for one in operator.inputs):
-        raise TypeError(
-            "text reaches the student, and a graph knows no categories: encode such columns in "
-            "the Pipeline, for example with OneHotEncoder(sparse_output=False)"
-        )
-    double = any(isinstance(one.type, DoubleTensorType) for one in operator.inputs)
-    return np.dtype(np.float64 if double else np.float32)
-
-
-def _is_wide(operator: Any) -> bool:
-    """Return whether an input has more digits than single precision."""
-    from skl2onnx.common.data_types import BooleanTensorType, FloatTensorType
-
-    narrow = FloatTensorType, BooleanTensorType
-    return not all(isinstance(one.type, narrow) for one in operator.inputs)
-
-
-def _check_opset(container: Any) -> None:
-    from skl2onnx import get_latest_tested_opset_version
-
-    # For later ones it writes files that ONNX Runtime may be too old for.
-    newest = get_latest_tested_opset_version()
-    check_opset(container.target_opset_any_domain(""), newest=newest)
-
-
-def _graph(scope: Any, name: str) -> Graph:
-    return Graph(scope.get_unique_variable_name(name) + "_")
-
-
-def _add_to(container: Any, graph: Graph) -> None:
-    from onnx import helper
-
-    for constant in graph.constants:
-        container.initializers.append(constant)
-    for node in graph.nodes:
-        attributes = {one.name: helper.get_attribute_value(one) for one in node.attribute}
-        container.add_node(
-            node.op_type,
-            list(node.input),
-            list(node.output),
-            name=node.name,
-            op_version=LEAST_OPSET,
-            **attributes,
+    found = session.run(None, model_feed(model, wrapped, rows))[0]
+    allowed = OF_RANGE * np.ptp(expected, axis=0) + OF_LARGEST * np.abs(expected).max(axis=0)
+    if len(expected) == 1:
+        allowed = OF_RANGE * np.abs(expected)
+    is_near = np.abs(found - expected) <= allowed
+    if is_near.mean() < SHARE:
+        raise ValueError(
+            f"the model that skl2onnx has written predicts {found[~is_near][0]:g} where the "
+            f"Pipeline predicts {expected[~is_near][0]:g}, and is as far off in "
+            f"{1 - is_near.mean():.0%} of the rows: a step is written wrongly, or single precision "
+            f"is too coarse for a column; try dtype={other!r}, or a step of another kind"
         )
