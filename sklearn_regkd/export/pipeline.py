@@ -20,7 +20,7 @@ from sklearn_regkd.export.graph import (
 )
 from sklearn_regkd.export.guard import guard_rows, warn_about_unknown_categories
 from sklearn_regkd.export.wrapped import Wrapped, all_layers
-from sklearn_regkd.preprocessing.categories import is_frame
+from sklearn_regkd.preprocessing.frames import is_frame
 
 # Rows for which the model is compared with the Pipeline, how near it must come in parts of
 # the range of the predictions and of the largest one, and for what share of the rows: where
