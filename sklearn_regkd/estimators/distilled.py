@@ -335,29 +335,18 @@ class DistilledRegressor(BaseDistiller):
             noise = detect_by_evidence(models)
         else:
             noise = detect_by_rule(resolve_rule(self.outliers), models, self.alpha == "auto")
-        if not memorised:
-            return noise
-        # What a memory of the labels predicts is no evidence that it knows more than they do.
-        return replace(
-            noise,
-            teacher_prediction=data.teacher_prediction,
-            unfitted=data.teacher,
-            alpha=np.zeros_like(noise.alpha),
-            decisions=[replace(one, alpha=0.0) for one in noise.decisions],
-            by_fold=None,
-        )
+        if memorised:
+            # A memory of the labels is no evidence that it knows more than they do.
+            return noise.without_teacher(data.teacher, data.teacher_prediction)
+        return noise
 
     def _cross_fitted_students(self, data) -> CrossFittedStudents | None:
         if data.X.ndim > 2:
             return None
+        student = data.student if data.student.module is None else StudentRegressor()
+        rows, seed = data.network_rows, draw_seed(data.random_state)
         return CrossFittedStudents(
-            data.student if data.student.module is None else StudentRegressor(),
-            data.network_rows,
-            data.label,
-            data.weight,
-            data.folds,
-            draw_seed(data.random_state),
-            data.cache,
+            student, rows, data.label, data.weight, data.folds, seed, data.cache
         )
 
     def _weighs_by_itself(self) -> bool:

@@ -1,7 +1,7 @@
 """Which labels are wrong: by the rule that the user names, or by evidence."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -103,6 +103,17 @@ class LabelNoise:
     unfitted: Any
     decisions: list[Decision]
     by_fold: np.ndarray | None = None
+
+    def without_teacher(self, unfitted: Any, prediction: np.ndarray) -> "LabelNoise":
+        """Return the same for a teacher that deserves no trust, which predicts `prediction`."""
+        return replace(
+            self,
+            teacher_prediction=prediction,
+            unfitted=unfitted,
+            alpha=np.zeros_like(self.alpha),
+            decisions=[replace(one, alpha=0.0) for one in self.decisions],
+            by_fold=None,
+        )
 
 
 def detect_by_rule(rule: Rule | None, models: OutOfFoldModels, find_alpha: bool) -> LabelNoise:
