@@ -20,6 +20,7 @@ ELSEWHERE = {
     "training/train.py": "estimators/test_student.py",
     # Parts of one file, one page or one table that are tested together.
     "datasets/matlab.py": "datasets/test_mpiigaze.py",
+    "export/converters.py": "export/test_pipeline.py",
     "export/feeds.py": "export/test_pipeline.py",
     "export/graph.py": "export/test_onnx.py",
     "export/guard.py": "export/test_pipeline.py",

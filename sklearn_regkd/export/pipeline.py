@@ -104,11 +104,15 @@ def _tensor_type(about: Input) -> Any:
 def _restore_inputs(graph: Any, inputs: list[Input]) -> None:
     """Give the inputs of a graph the names of the columns, and integers where these hold them.
 
-    skl2onnx has made names of its own from those with blanks, for example.
+    skl2onnx has made names of its own from those with blanks, for example, and may have given a
+    column's name to what it computes.
     """
     from onnx import helper
 
-    names = {value.name: one.name for value, one in zip(graph.input, inputs, strict=True)}
+    columns = {one.name for one in inputs}
+    computed = {name for node in graph.node for name in node.output}
+    names = {name: f"{name}_computed" for name in columns & computed}
+    names.update({value.name: one.name for value, one in zip(graph.input, inputs, strict=True)})
     casts = []
     for value, one in zip(graph.input, inputs, strict=True):
         written = value.type.tensor_type.elem_type
@@ -119,6 +123,9 @@ def _restore_inputs(graph: Any, inputs: list[Input]) -> None:
         value.name = one.name
     for node in graph.node:
         node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+    for value in graph.output:
+        value.name = names.get(value.name, value.name)
     nodes = [*casts, *graph.node]
     graph.ClearField("node")
     graph.node.extend(nodes)
