@@ -13,7 +13,7 @@ from sklearn_regkd.networks.scaling import OutputScaling
 from sklearn_regkd.preprocessing.scaling import Scaling, fit_target_scaling
 from sklearn_regkd.preprocessing.validation import check_fit_data, check_weight
 from sklearn_regkd.supervision.supervision import Supervision
-from sklearn_regkd.training.incremental import IncrementalTrainer
+from sklearn_regkd.training.incremental import IncrementalTrainer, put_back_on_failure
 from sklearn_regkd.training.train import start_net
 from sklearn_regkd.utils.random import draw_seed, own_random_state
 from sklearn_regkd.utils.sklearn_compat import all_or_nothing
@@ -60,7 +60,7 @@ class PartialFitMixin:
             Bad data, other features or outputs than in the first call, an unknown
             parameter value, or ``early_stopping=True``.
         RuntimeError
-            If the loss is no longer finite.
+            If the loss is no longer finite. The estimator is then as it was before.
 
         Examples
         --------
@@ -112,7 +112,7 @@ def learn_block(student: Any, X: Any, y: Any, sample_weight: Any) -> Any:
     packed = Supervision.by_labels(label, weight).packed()
     random_state = _random_state_of(student)
     net = student.net_
-    with around_training(student, net, random_state):
+    with put_back_on_failure(net), around_training(student, net, random_state):
         trainer = IncrementalTrainer(net)
         with trainer.session(X, packed):
             trainer.run_pass(X, packed, draw_seed(random_state), STREAM_LR_SHARE)

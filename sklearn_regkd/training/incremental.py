@@ -1,5 +1,6 @@
 """Incremental training: passes over rows that come one block after the other."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -76,3 +77,27 @@ class IncrementalTrainer:
         finally:
             if isinstance(net, StudentNet):
                 net.manual_ = net.flat_ = None
+
+
+@contextmanager
+def put_back_on_failure(net: NeuralNet) -> Iterator[None]:
+    """Put a net back as it was, down to the tensors, if what is done inside fails.
+
+    Parameters
+    ----------
+    net : NeuralNet
+        Initialised. Meanwhile there are its weights and its optimizer's state twice.
+    """
+    module, optimizer, n_epochs = net.module_, net.optimizer_, len(net.history)
+    weights = copy.deepcopy(module.state_dict())
+    state = copy.deepcopy(optimizer.state_dict())
+    modes = [(part, part.training) for part in module.modules()]
+    try:
+        yield
+    except BaseException:  # Ctrl-C, too
+        module.load_state_dict(weights)
+        optimizer.load_state_dict(state)
+        for part, training in modes:
+            part.training = training
+        del net.history[n_epochs:]
+        raise

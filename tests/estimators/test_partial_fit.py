@@ -1,5 +1,6 @@
 """partial_fit: a student that learns from blocks."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -128,6 +129,61 @@ class TestReproducible:
         second.net_.history_.clear()  # whoever counts from 0 repeats the order of the first pass
         second.partial_fit(X, y)
         assert not np.array_equal(first.predict(X), second.predict(X))
+
+
+class Interrupted(Plain):
+    """Plain, until somebody presses Ctrl-C in its midst."""
+
+    calls_left = 10**9
+
+    def forward(self, X):
+        type(self).calls_left -= 1
+        if type(self).calls_left < 0:
+            raise KeyboardInterrupt
+        return super().forward(X)
+
+
+class TestAllOrNothing:
+    @pytest.mark.parametrize("fitted", [True, False], ids=["after fit", "after partial_fit"])
+    @pytest.mark.parametrize("module", [None, Plain], ids=["built in", "module"])
+    def test_a_pass_that_diverges_leaves_no_trace(self, student, unseen, module, fitted):
+        student.set_params(module=module, max_epochs=3, weight_decay=0.1)
+        first, second = blocks(2)
+        student = student.fit(*first) if fitted else learn(student, n_blocks=3)
+        other = copy.deepcopy(student)
+        spoiled = second[1].copy()
+        spoiled[200] = 1e38
+        with pytest.raises(RuntimeError, match="diverged"):
+            student.partial_fit(second[0], spoiled)
+        self.assert_same(student, other, unseen[0])
+        self.assert_same(student.partial_fit(*second), other.partial_fit(*second), unseen[0])
+
+    def test_an_interrupted_pass_leaves_no_trace(self, student, unseen, monkeypatch):
+        learn(student.set_params(module=Interrupted), n_blocks=3)
+        other = copy.deepcopy(student)
+        block = next(blocks(1, seed=2))
+        monkeypatch.setattr(Interrupted, "calls_left", 3)
+        with pytest.raises(KeyboardInterrupt):
+            student.partial_fit(*block)
+        monkeypatch.setattr(Interrupted, "calls_left", 10**9)
+        self.assert_same(student, other, unseen[0])
+        self.assert_same(student.partial_fit(*block), other.partial_fit(*block), unseen[0])
+
+    def test_a_first_pass_that_fails_leaves_it_unfitted(self, student):
+        X, y = next(blocks(1))
+        before = set(vars(student))
+        with pytest.raises(RuntimeError, match="diverged"):
+            student.partial_fit(X, y, sample_weight=np.r_[1e38, np.ones(len(y) - 1)])
+        assert set(vars(student)) == before
+
+    @staticmethod
+    def assert_same(one, other, X):
+        expected = other.predict(X)
+        for form in (one, pickle.loads(pickle.dumps(one)), copy.deepcopy(one)):
+            np.testing.assert_array_equal(form.predict(X), expected)
+        assert one.n_iter_ == other.n_iter_ == len(one.history_)
+        states = one.net_.optimizer_.state_dict(), other.net_.optimizer_.state_dict()
+        torch.testing.assert_close(*states, rtol=0, atol=0)
 
 
 class TestData:
