@@ -127,7 +127,7 @@ def _start_by_block(student: Any, X: np.ndarray, y: np.ndarray, weight: np.ndarr
         scaling = fit_target_scaling(y, weight)
     scaling = Scaling(scaling.center, scaling.scale, np.zeros_like(scaling.constant))
     kind = student.input_transform if student.module is None else "standard"
-    transform = fit_input_transform(X, weight, kind, student._columns.categorical)
+    transform = fit_input_transform(X, weight, kind, student._categorical)
     if isinstance(transform, StandardTransform):  # nor does one of equal inputs
         varies = np.zeros_like(transform.scaling.constant)
         transform = StandardTransform(replace(transform.scaling, constant=varies))

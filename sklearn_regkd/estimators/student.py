@@ -1,6 +1,7 @@
 """A small neural network as a scikit-learn regressor: the baseline, and the student."""
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -305,6 +306,11 @@ class StudentRegressor(
         plain = self.module is not None or self.input_transform != "quantile"
         self._columns = TableColumns(None if plain else self.categorical_features)
         return self._columns.fit_transform(X)
+
+    @property
+    def _categorical(self) -> Sequence[int]:
+        """Return the positions of the columns that hold categories."""
+        return self._columns.categorical
 
     def _takes_missing(self) -> bool:
         return self.missing_values == "indicator"

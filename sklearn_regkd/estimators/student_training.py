@@ -52,7 +52,7 @@ def train_student(
     has_own_module = student.module is not None
     if rows is None:
         kind = "standard" if has_own_module else student.input_transform
-        transform = fit_input_transform(X, supervision.weight, kind, student._columns.categorical)
+        transform = fit_input_transform(X, supervision.weight, kind, student._categorical)
     else:
         transform = rows.transform
     inputs: Any = transform

@@ -271,7 +271,7 @@ class _Stream:
         coded = np.asarray(student._encode_categories(framed(sample.X, self.reader.names)))
         random_state = np.random.RandomState(plan.seed)
         kind = student.input_transform if student.module is None else "standard"
-        categorical = student._columns.categorical
+        categorical = student._categorical
         transform = fit_input_transform(coded, np.ones(len(coded)), kind, categorical)
         start_student(student, coded[:2], transform, scaling, criterion, random_state)
         net = student.net_

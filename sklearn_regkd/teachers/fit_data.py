@@ -133,7 +133,7 @@ class FitData:
         student = self.student
         has_network = student.module is None
         kind = student.input_transform if has_network else "quantile"
-        categorical = student._columns.categorical if has_network else ()
+        categorical = student._categorical if has_network else ()
         transform = fit_input_transform(self.X, self.weight, kind, categorical)
         return TransformedRows(self.X, transform)
 
