@@ -5,7 +5,7 @@ READY := .venv/.ready
 OLDEST := .venv-oldest
 OLDEST_PYTHON ?= python3.11
 
-.PHONY: demo test quick test-oldest golden lint format sinusoid papers tables accuracy ablation bench fuzz fuzz-fits parquet digits gaze docs clean
+.PHONY: demo test quick test-oldest golden lint format sinusoid papers tables accuracy ablation bench fuzz fuzz-fits fuzz-writers parquet digits gaze docs clean
 
 demo: $(READY)
 	$(BIN)/python examples/1-start/concrete.py $(ARGS)
@@ -89,6 +89,10 @@ fuzz: $(READY)
 # where it was stopped; remove fuzz_fits.jsonl to begin anew.
 fuzz-fits: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.estimators.fuzz_fits $(ARGS)
+
+# Writers of models and of estimators, killed with SIGKILL 100 times each: some minutes.
+fuzz-writers: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.export.kill_writers --kills 100 $(ARGS)
 
 # 20,000,000 rows of Parquet distilled by two workers of 600 MB each, killed midway and resumed:
 # a quarter of an hour, 1.6 GB in the folder FOLDER.
