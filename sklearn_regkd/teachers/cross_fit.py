@@ -17,9 +17,8 @@ from sklearn_regkd.preprocessing.validation import as_columns
 from sklearn_regkd.teachers.inputs import columns_without_values, to_spoil
 from sklearn_regkd.teachers.kinds import is_fitted_teacher, is_torch
 from sklearn_regkd.teachers.module import forward_teacher
-from sklearn_regkd.teachers.torch_turn import device_of_teacher, in_turn
+from sklearn_regkd.teachers.torch_turn import in_turn, torch_turn
 from sklearn_regkd.training.distributed import alone
-from sklearn_regkd.training.randomness import torch_seeded
 from sklearn_regkd.utils.cache import FitCache
 from sklearn_regkd.utils.parallel import call_all
 from sklearn_regkd.utils.random import draw_seed
@@ -144,7 +143,7 @@ def fit_teacher(
     try:
         with alone():
             if torch_teacher:
-                with torch_seeded(seed, device_of_teacher(teacher)):
+                with torch_turn(teacher, seed):
                     return fitted.fit(X, target, **params)
             return fitted.fit(X, target, **params)
     except Exception as error:
