@@ -35,6 +35,7 @@ from sklearn_regkd.teachers.fit_data import FitData
 from sklearn_regkd.teachers.kinds import (
     default_teacher,
 )
+from sklearn_regkd.training.torch_state import in_plain_torch
 from sklearn_regkd.utils.files import FileError
 from sklearn_regkd.utils.random import draw_seed
 from sklearn_regkd.utils.sklearn_compat import (
@@ -93,6 +94,7 @@ class BaseDistiller(
     ) -> dict[str, Any]:
         """Return the arguments of the student's criterion."""
 
+    @in_plain_torch
     @all_or_nothing
     @with_callbacks
     def fit(self, X, y, sample_weight=None, teacher_prediction=None):

@@ -28,6 +28,7 @@ from sklearn_regkd.supervision.targets import Targets
 from sklearn_regkd.supervision.validation_targets import ValidationTargets
 from sklearn_regkd.teachers.interface import FittedTeacher
 from sklearn_regkd.teachers.refit import refit_teacher
+from sklearn_regkd.training.torch_state import in_plain_torch
 from sklearn_regkd.utils.random import draw_seed
 from sklearn_regkd.utils.sklearn_compat import (
     Interval,
@@ -241,6 +242,7 @@ class DistilledRegressor(BaseDistiller):
         self.random_state = random_state
         self.verbose = verbose
 
+    @in_plain_torch
     @all_or_nothing
     @with_callbacks
     def fit(

@@ -13,6 +13,7 @@ from sklearn_regkd.preprocessing.scaling import Scaling, fit_target_scaling
 from sklearn_regkd.preprocessing.validation import check_fit_data, check_weight
 from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.training.incremental import IncrementalTrainer
+from sklearn_regkd.training.torch_state import in_plain_torch
 from sklearn_regkd.training.train import start_net
 from sklearn_regkd.utils.random import draw_seed, own_random_state
 from sklearn_regkd.utils.sklearn_compat import all_or_nothing
@@ -28,6 +29,7 @@ STREAM_LR_SHARE = 0.25
 class PartialFitMixin:
     """Gives StudentRegressor its `partial_fit`."""
 
+    @in_plain_torch
     @all_or_nothing
     def partial_fit(self, X, y, sample_weight=None):
         """Make one pass over a block of rows, in random order.

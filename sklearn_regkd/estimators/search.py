@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 from sklearn.utils import indexable
 
 from sklearn_regkd.training.deferred import train_deferred
+from sklearn_regkd.training.torch_state import in_plain_torch
 from sklearn_regkd.training.train import Training, defer_training
 from sklearn_regkd.utils.sklearn_compat import (
     all_or_nothing,
@@ -81,6 +82,7 @@ class DistilledSearchCV(GridSearchCV):
     {'lr': 0.003, 'weight_decay': 0.1}
     """
 
+    @in_plain_torch
     @all_or_nothing
     def fit(self, X, y=None, **params):
         """Try all candidates, and fit the best one on all rows.

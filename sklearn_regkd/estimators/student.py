@@ -25,6 +25,7 @@ from sklearn_regkd.preprocessing.validation import (
 )
 from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.training.device import device_of
+from sklearn_regkd.training.torch_state import in_plain_torch, plain_arithmetic, plain_torch
 from sklearn_regkd.training.train import forward
 from sklearn_regkd.utils.sklearn_compat import (
     CallbackSupportMixin,
@@ -236,6 +237,7 @@ class StudentRegressor(
         self.random_state = random_state
         self.verbose = verbose
 
+    @in_plain_torch
     @all_or_nothing
     @with_callbacks
     def fit(self, X, y, sample_weight=None):
@@ -339,11 +341,14 @@ class StudentRegressor(
     def _predict_columns(self, X: np.ndarray, head: str) -> np.ndarray:
         """Predict validated rows, shape (n_samples, n_outputs)."""
         if self._inference is not None:
-            return self._inference[X.dtype](X, head)
-        prediction = forward(self.net_.module_, X, self._output, head=head)
+            with plain_arithmetic():
+                return self._inference[X.dtype](X, head)
+        with plain_torch(gradients=False):
+            prediction = forward(self.net_.module_, X, self._output, head=head)
         dtype = X.dtype if X.dtype.kind == "f" else prediction.dtype
         return prediction if prediction.dtype == np.float64 else prediction.astype(dtype)
 
+    @in_plain_torch
     def _inference_networks(self) -> dict[np.dtype, InferenceNetwork] | None:
         """Return the built-in network in the precisions of X; a user's stays as it is."""
         if self.module is not None:

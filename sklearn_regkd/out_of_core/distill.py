@@ -31,6 +31,7 @@ from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.training.build import count_epochs
 from sklearn_regkd.training.checkpoint import CheckpointFile
 from sklearn_regkd.training.stream import Plan, train_on_stream
+from sklearn_regkd.training.torch_state import in_plain_torch
 from sklearn_regkd.utils.cache import open_memory
 from sklearn_regkd.utils.fingerprint import fingerprint
 
@@ -40,6 +41,7 @@ SAMPLE_BATCH = 128
 NOT_IN_BLOCKS = ("route", "hints", "revision", "selection", "synthetic")
 
 
+@in_plain_torch
 def distill_blocks(
     estimator: Any,
     X: Any,

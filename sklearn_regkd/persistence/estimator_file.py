@@ -22,6 +22,7 @@ from sklearn_regkd.supervision.revision import LabelRevision
 from sklearn_regkd.supervision.route import RouteSchedule
 from sklearn_regkd.supervision.selection import DataSelection
 from sklearn_regkd.supervision.synthetic import SyntheticRows
+from sklearn_regkd.training.torch_state import in_plain_torch
 from sklearn_regkd.utils.files import FileError, pack, read_file, unpack, write_file
 
 KIND, VERSION = "estimator", 1
@@ -88,6 +89,7 @@ def _known() -> dict[str, type[Any]]:
     return PARTS | _ESTIMATORS
 
 
+@in_plain_torch
 def load(path: str | os.PathLike, module: Module = None) -> BaseEstimator:
     """Read an estimator that its method ``save`` has written.
 
@@ -136,16 +138,19 @@ def load(path: str | os.PathLike, module: Module = None) -> BaseEstimator:
     return from_plain(*read_file(path, KIND, VERSION)[1:], str(path), module)
 
 
+@in_plain_torch
 def save(estimator: BaseEstimator, path: str | os.PathLike, training_rows: bool = True) -> None:
     """Write a fitted estimator to a file that :func:`load` reads."""
     write_file(path, KIND, VERSION, *to_plain(estimator, training_rows))
 
 
+@in_plain_torch
 def dumps(estimator: BaseEstimator) -> bytes:
     """Return the content of the file that :func:`save` would write."""
     return pack(KIND, VERSION, *to_plain(estimator))
 
 
+@in_plain_torch
 def loads(data: bytes) -> BaseEstimator:
     """Return the estimator whose :func:`dumps` this is."""
     return from_plain(*unpack(data, KIND, VERSION, ORIGIN)[1:], ORIGIN)

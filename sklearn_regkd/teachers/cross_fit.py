@@ -15,9 +15,8 @@ from sklearn_regkd.preprocessing.categories import is_frame
 from sklearn_regkd.preprocessing.error_messages import columns_without_numbers, listed
 from sklearn_regkd.preprocessing.validation import as_columns
 from sklearn_regkd.teachers.kinds import is_fitted_teacher, is_torch
-from sklearn_regkd.teachers.torch_turn import device_of_teacher, in_turn
+from sklearn_regkd.teachers.torch_turn import in_turn, torch_turn
 from sklearn_regkd.training.distributed import alone
-from sklearn_regkd.training.randomness import torch_seeded
 from sklearn_regkd.training.train import forward
 from sklearn_regkd.utils.cache import FitCache
 from sklearn_regkd.utils.parallel import call_all
@@ -142,7 +141,7 @@ def fit_teacher(
     try:
         with alone():
             if torch_teacher:
-                with torch_seeded(seed, device_of_teacher(teacher)):
+                with torch_turn(teacher, seed):
                     return fitted.fit(X, target, **params)
             return fitted.fit(X, target, **params)
     except Exception as error:
