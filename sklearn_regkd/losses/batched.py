@@ -60,23 +60,19 @@ class BatchedLoss(nn.Module):
         loss, derivative : Tensor of shape (n_nets, n_rows, n_outputs)
             New memory.
         """
-        if len(self.parts) == 1:
-            loss, derivative = self._group(self.parts[0], prediction, label)
-            return loss, derivative.contiguous()
-        groups = zip(
-            self.parts, prediction.split(self.counts), label.split(self.counts), strict=True
-        )
-        losses, derivatives = zip(*(self._group(*group) for group in groups), strict=True)
-        return torch.cat(losses), torch.cat(derivatives)
-
-    def _group(self, part: Any, prediction: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
-        """Return loss and derivative of networks of one loss."""
         n_rows = prediction.shape[1]
-        columns = (one.transpose(0, 1).reshape(n_rows, -1) for one in (prediction, label))
-        loss, derivative = (
-            one.reshape(n_rows, -1, self.n_outputs).transpose(0, 1)
-            for one in element_gradient(part, *columns)
-        )
+        found = []
+        for part, *group in zip(
+            self.parts, prediction.split(self.counts), label.split(self.counts), strict=True
+        ):
+            columns = (one.transpose(0, 1).reshape(n_rows, -1) for one in group)
+            found.append(
+                [
+                    one.reshape(n_rows, -1, self.n_outputs).transpose(0, 1)
+                    for one in element_gradient(part, *columns)
+                ]
+            )
+        loss, derivative = (torch.cat(parts) for parts in zip(*found, strict=True))
         return loss, derivative
 
     def write_back(self) -> None:

@@ -167,7 +167,9 @@ def train_batched(
     n_nets, n_samples, n_outputs = target.shape
     networks = BatchedMLP(config, inputs[:1].shape[1], n_outputs, n_nets, seed, device)
     target, weight = target.to(device), weight.to(device)
-    trainer = BatchedTrainer(networks.layers, networks.adamw, [(networks.weights, weight_decay)])
+    trainer = BatchedTrainer(
+        networks.layers, networks.adamw, [(part, weight_decay) for part in networks.weights]
+    )
     elementwise = BatchedLoss([element_loss(name, n_outputs) for name in losses], n_outputs)
     elementwise.to(device)
 
@@ -181,10 +183,12 @@ def train_batched(
             trainer.set_lr(config.lr * one_cycle((step + 0.5) / config.n_steps))
             yield rows[step % n_batches]
 
-    def gradient(prediction: Tensor, rows: Tensor) -> Tensor:
-        _, derivative = elementwise(prediction, target[:, rows])
-        # Networks share nothing, so each gets its own gradient.
-        return derivative.mul_(weight[:, rows]).div_(len(rows) * n_outputs)
+    def loss(prediction: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        share = weight[:, rows]
+        error, gradient = elementwise(prediction, target[:, rows])
+        # They share nothing, so each network gets its own gradient.
+        gradient.mul_(share).div_(len(rows) * n_outputs)
+        return error.mul_(share).mean(dim=(1, 2)), gradient
 
-    trainer.run(batches(), EmbeddedRows(inputs, networks.embedding, device), gradient)
+    trainer.run(batches(), EmbeddedRows(inputs, networks.embedding, device), loss)
     return networks

@@ -10,9 +10,9 @@ from sklearn_regkd.training.batched_layers import Layers
 from sklearn_regkd.training.distributed import ALONE, SingleProcess
 from sklearn_regkd.training.flat_adamw import FlatAdamW
 
-# Takes outputs (n_nets, n_rows, n_outputs) and the numbers of their rows; returns the gradient
-# of each network's loss with respect to its outputs.
-OutputGradient = Callable[[Tensor, Tensor], Tensor]
+# Takes outputs (n_nets, n_rows, n_outputs) and the numbers of their rows; returns the loss
+# of each network, and the gradient with respect to the outputs.
+OutputLoss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class BatchedTrainer:
@@ -21,46 +21,42 @@ class BatchedTrainer:
     Parameters
     ----------
     layers : Layers
-        The networks' layers.
+        The networks' layers, (n_nets, n_out, n_in) each.
     adamw : FlatAdamW
         Holds the parameters of these layers, and nothing else.
-    decayed : sequence of (sequence of Tensor, Tensor), default=()
-        Some parameters of `adamw`, of one number of dimensions, and their weight decay in
-        each network, (n_nets,); for :meth:`set_lr`.
+    decayed : sequence of (Tensor, Tensor), default=()
+        Parameters of `adamw`, and the weight decay of each network, (n_nets,), for each
+        of them; for :meth:`set_lr`.
     """
 
     def __init__(
-        self,
-        layers: Layers,
-        adamw: FlatAdamW,
-        decayed: Sequence[tuple[Sequence[Tensor], Tensor]] = (),
+        self, layers: Layers, adamw: FlatAdamW, decayed: Sequence[tuple[Tensor, Tensor]] = ()
     ):
         self.layers, self.adamw = layers, adamw
         self.decayed = [
-            (parts, _like(decay, parts[0]).to(adamw.count.device))
-            for parts, decay in decayed
-            if decay.any()
+            (part, _like(decay.to(part.device), part)) for part, decay in decayed if decay.any()
         ]
 
     def set_lr(self, lr: float | Tensor) -> None:
         """Set the learning rate of the next steps: one for all, or one for each network."""
-        adamw, rates = self.adamw, torch.as_tensor(lr, dtype=torch.float32)
-        rates = rates.to(adamw.count.device)
-        adamw.lr = [_like(rates, value) for value in adamw.values] if rates.ndim else float(lr)
-        adamw.shrink = [], []
-        for parts, decay in self.decayed:
-            factor = 1 - _like(rates, parts[0]) * decay
-            adamw.shrink[0].extend(parts)
-            adamw.shrink[1].extend([factor] * len(parts))
+        rates = torch.as_tensor(lr, dtype=torch.float32, device=self.adamw.count.device)
+        if isinstance(lr, Tensor):
+            self.adamw.lr = [_like(rates, value) for value in self.adamw.values]
+        else:
+            self.adamw.lr = lr
+        self.adamw.shrink = (
+            [part for part, _ in self.decayed],
+            [1 - _like(rates, part) * decay for part, decay in self.decayed],
+        )
 
     @torch.no_grad()
     def run(
         self,
         batches: Iterable[Tensor],
         inputs: EmbeddedRows,
-        gradient: OutputGradient,
+        loss: OutputLoss,
         processes: SingleProcess = ALONE,
-    ) -> None:
+    ) -> tuple[Tensor, int]:
         """Make a step with each batch of rows.
 
         Parameters
@@ -70,19 +66,31 @@ class BatchedTrainer:
             network sees rows of its own. What yields them may set the learning rate.
         inputs : EmbeddedRows
             What the first layer sees of all rows.
-        gradient : callable
+        loss : callable
             Takes outputs (n_nets, n_rows, n_outputs) and the numbers of their rows; returns
-            the gradient of each network's loss with respect to its outputs.
+            the mean loss of each network, (n_nets,), and the gradient by the outputs.
         processes : SingleProcess, default=ALONE
             Those that share each step.
+
+        Returns
+        -------
+        total : Tensor of shape (n_nets,)
+            Sum of the losses of all rows.
+        n_rows : int
+            How many rows there were.
         """
+        total, n_seen = torch.zeros(self.layers.n_nets, device=self.adamw.count.device), 0
         for rows in batches:
+            n_rows = rows.shape[-1]
             outputs = self.layers.forward(inputs[processes.local_rows(rows, dim=-1)])
             # A loss may look at all residuals of a batch, so each process computes all of it.
-            of_outputs = gradient(processes.gather_rows(outputs, rows.shape[-1], dim=1), rows)
-            self.layers.backward(processes.local_rows(of_outputs, dim=1))
+            losses, gradient = loss(processes.gather_rows(outputs, n_rows, dim=1), rows)
+            self.layers.backward(processes.local_rows(gradient, dim=1))
             processes.all_reduce_(self.adamw.flat[1])
             self.adamw.step()
+            total.add_(losses, alpha=n_rows)
+            n_seen += n_rows
+        return total, n_seen
 
 
 def _like(each: Tensor, parameter: Tensor) -> Tensor:

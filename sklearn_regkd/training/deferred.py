@@ -78,20 +78,18 @@ def _train_side_by_side(trainings: Sequence[Training]) -> dict[int, Exception]:
         criterion = BatchedCriterion([net.criterion_.train() for net in nets])
         packed = torch.stack([training.rows.y for training in trainings])
 
-        n_rows, total = packed.shape[1], torch.zeros(len(nets))
-
-        def gradient(prediction: Tensor, rows: Tensor) -> Tensor:
-            losses, of_prediction = criterion(prediction, _supervision_of(rows, packed))
-            total.add_(losses, alpha=rows.shape[-1])
-            return of_prediction
+        def loss(prediction: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+            if rows.ndim == 1:
+                return criterion(prediction, packed.index_select(1, rows))
+            own = [one.index_select(0, places) for one, places in zip(packed, rows, strict=True)]
+            return criterion(prediction, torch.stack(own))
 
         notified = {"dataset_train": trainings[0].rows, "dataset_valid": None}
         for _ in range(nets[0].max_epochs):
             for net in nets:
                 net.notify("on_epoch_begin", **notified)
             networks.read_lr()
-            total.zero_()
-            networks.trainer.run(_batches(iterators), nets[0].manual_.inputs, gradient)
+            total, n_rows = networks.trainer.run(_batches(iterators), nets[0].manual_.inputs, loss)
             for place, net in enumerate(nets):
                 if place in errors:
                     continue
@@ -109,13 +107,6 @@ def _train_side_by_side(trainings: Sequence[Training]) -> dict[int, Exception]:
         if place not in errors:
             training.on_done()
     return errors
-
-
-def _supervision_of(rows: Tensor, packed: Tensor) -> Tensor:
-    """Return the supervision (n_nets, n_rows, n_columns) of rows that :func:`_batches` yields."""
-    if rows.ndim == 1:
-        return packed.index_select(1, rows)
-    return torch.stack([one.index_select(0, own) for one, own in zip(packed, rows, strict=True)])
 
 
 def _batches(iterators: Sequence[WholeBatches]) -> Iterator[Tensor]:
@@ -153,11 +144,11 @@ class StackedNets:
         for value, same in zip(values, self.parameters, strict=True):
             value.copy_(torch.stack([p.data for p in same]))
         layers = Layers.of(values, self.adamw.gradients, nets[0].module_.activation)
-        decayed = [
-            ([value], torch.tensor([_weight_decay(*own) for own in zip(nets, same, strict=True)]))
-            for value, same in zip(values, self.parameters, strict=True)
+        decays = [
+            torch.tensor([_weight_decay(net, p) for net, p in zip(nets, same, strict=True)])
+            for same in self.parameters
         ]
-        self.trainer = BatchedTrainer(layers, self.adamw, decayed)
+        self.trainer = BatchedTrainer(layers, self.adamw, list(zip(values, decays, strict=True)))
 
     def read_lr(self) -> None:
         """Take the learning rates of the next epoch from the optimizers of the nets."""

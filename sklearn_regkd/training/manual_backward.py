@@ -1,9 +1,8 @@
 """The training of a skorch net without autograd, where its network is the built-in one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import cached_property
 
-import torch
 from skorch import NeuralNet
 from torch import Tensor, nn
 
@@ -71,22 +70,20 @@ class ManualTraining:
             and not any(_has_hooks(layer) for layer in module)
         )
 
-    def run_epoch(self, batches: Sequence[Tensor]) -> tuple[float, int]:
+    def run_epoch(self, batches: Iterable[Tensor]) -> tuple[float, int]:
         """Make a step with each batch of rows; return the mean loss, and the number of rows."""
-        criterion, total = self.net.criterion_.train(), torch.zeros(())
+        criterion = self.net.criterion_.train()
 
-        def gradient(prediction: Tensor, rows: Tensor) -> Tensor:
+        def loss(prediction: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
             packed = self.packed.index_select(0, rows)
-            loss, of_prediction = output_gradient(criterion, prediction[0], packed)
-            total.add_(loss, alpha=len(rows))
-            return of_prediction.unsqueeze(0)
+            value, gradient = output_gradient(criterion, prediction[0], packed)
+            return value, gradient.unsqueeze(0)
 
         if not self.optimizer.holds():
             self._flatten()
         self.optimizer.resume()
-        self.trainer.run(batches, self.inputs, gradient, current_processes())
+        total, n_rows = self.trainer.run(batches, self.inputs, loss, current_processes())
         self.optimizer.sync()
-        n_rows = sum(map(len, batches))
         return float(total) / n_rows, n_rows
 
 

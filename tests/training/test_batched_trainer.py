@@ -31,15 +31,16 @@ def trainer(modules):
     for value, each in zip(adamw.values, same, strict=True):
         value.copy_(torch.stack([p.data for p in each]))
     decayed = [
-        (adamw.values[:3], torch.tensor(DECAY)),
-        *(([bias], torch.tensor(BIAS_DECAY)) for bias in adamw.values[3:]),
+        (value, torch.tensor(DECAY if value.ndim == 3 else BIAS_DECAY)) for value in adamw.values
     ]
     return BatchedTrainer(Layers.of(adamw.values, adamw.gradients, "tanh"), adamw, decayed)
 
 
 def squared(prediction, rows):
     label = torch.stack([Y[net, r] for net, r in enumerate(rows.expand(2, -1))])
-    return 2 * (prediction - label) / rows.shape[-1]
+    difference = prediction - label
+    n_rows = rows.shape[-1]
+    return difference.square().mean(dim=(1, 2)), 2 * difference / n_rows
 
 
 def train_alone(module, net, lr, batches):
@@ -48,10 +49,14 @@ def train_alone(module, net, lr, batches):
         {"params": [layer.bias for layer in linear(module)], "weight_decay": BIAS_DECAY[net]},
     ]
     optimizer = torch.optim.AdamW(groups, lr=lr)
+    total = 0
     for rows in batches:
         optimizer.zero_grad()
-        (module(X[rows]) - Y[net, rows]).square().mean().backward()
+        loss = (module(X[rows]) - Y[net, rows]).square().mean()
+        loss.backward()
         optimizer.step()
+        total += float(loss.detach()) * len(rows)
+    return total
 
 
 @pytest.mark.parametrize("own_lr", [False, True])
@@ -63,10 +68,12 @@ def test_each_as_if_alone(own_lr, own_rows):
     modules = networks()
     together = trainer(modules)
     together.set_lr(torch.tensor(LR) if own_lr else LR[0])
-    together.run(batches, EmbeddedRows(X, nn.Identity()), squared)
+    total, n_rows = together.run(batches, EmbeddedRows(X, nn.Identity()), squared)
+    assert n_rows == 40
     for net, module in enumerate(modules):
         lr = LR[net] if own_lr else LR[0]
-        train_alone(module, net, lr, orders[net if own_rows else 0])
+        expected = train_alone(module, net, lr, orders[net if own_rows else 0])
+        assert float(total[net]) == pytest.approx(expected, rel=1e-4)
         for layer, parameter in enumerate([*linear(module), *linear(module)]):
             theirs = parameter.weight if layer < 3 else parameter.bias
             ours = together.adamw.values[layer][net]
