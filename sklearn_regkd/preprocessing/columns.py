@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from sklearn_regkd.preprocessing.error_messages import listed
@@ -94,7 +95,7 @@ def _position(feature: Any, names: list[Any] | None, n_features: int) -> int:
     )
 
 
-class TableColumns:
+class TableColumns(BaseEstimator):
     """Bring tables to the columns of fit, with codes in the place of categories.
 
     A category is known by its value, whatever holds it: frames of pandas and polars, arrays

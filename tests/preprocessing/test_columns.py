@@ -344,3 +344,13 @@ def test_a_teacher_of_a_frame_with_categories_is_not_asked_about_arrays():
     plain = TableColumns()
     plain.fit_transform(F3)
     plain.require_frame(X3)
+
+
+def test_a_frame_without_columns_is_refused_by_names():
+    columns = TableColumns()
+    columns.fit_transform(pd.DataFrame({"a": [1.0, 2.0]}))
+    with (
+        pytest.warns(UserWarning, match="feature names"),
+        pytest.raises(ValueError, match=r"X are called \[\], but in fit they were called \['a'\]"),
+    ):
+        columns.transform(pd.DataFrame(index=range(2)))
