@@ -16,7 +16,7 @@ TWO := -q -n 2 --dist worksteal
 test: $(READY) lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWO) $(ARGS)
 
-# For each save of a file: every room, without the tests marked as slow; less than a minute.
+# For each save of a file: every room, without the tests marked as slow; about a minute.
 quick: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWO) -m "not slow" $(ARGS)
 
