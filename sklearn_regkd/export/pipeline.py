@@ -105,12 +105,13 @@ def _restore_inputs(graph: Any, inputs: list[Input]) -> None:
     """Give the inputs of a graph the names of the columns, and integers where these hold them.
 
     skl2onnx has made names of its own from those with blanks, for example, and may have given a
-    column's name to what it computes.
+    column's name to what it computes, or to a constant.
     """
     from onnx import helper
 
     columns = {one.name for one in inputs}
     computed = {name for node in graph.node for name in node.output}
+    computed |= {constant.name for constant in graph.initializer}
     names = {name: f"{name}_computed" for name in columns & computed}
     names.update({value.name: one.name for value, one in zip(graph.input, inputs, strict=True)})
     casts = []
@@ -124,7 +125,7 @@ def _restore_inputs(graph: Any, inputs: list[Input]) -> None:
     for node in graph.node:
         node.input[:] = [names.get(name, name) for name in node.input]
         node.output[:] = [names.get(name, name) for name in node.output]
-    for value in graph.output:
+    for value in (*graph.output, *graph.initializer):
         value.name = names.get(value.name, value.name)
     nodes = [*casts, *graph.node]
     graph.ClearField("node")

@@ -101,7 +101,7 @@ def test_student_is_tried_alone_where_no_teacher_can_be_held_out(friedman, trial
         labels = corrupt_labels(y, "gross", share=0.3, random_state=0)[0]
         params = {"student": quick(weight_decay="auto")}
     if case == "few rows":
-        X, labels = X[:399], y[:399]
+        X, labels = X[:299], y[:299]
     if case == "given predictions":
         params["teacher"], given = None, {"teacher_prediction": y + 1}
     if case == "fitted teacher":
