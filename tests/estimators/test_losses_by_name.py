@@ -67,7 +67,7 @@ def test_the_loss_of_the_student_is_kept(table, loss, outliers):
     kept = DistilledRegressor(teacher, small(loss=loss), **params).fit(X, y)
     auto = DistilledRegressor(teacher, small(), **params).fit(X, y)
     assert not np.array_equal(kept.predict(X), auto.predict(X))
-    if isinstance(loss, str):  # a function that is named here is not told the mixture
+    if isinstance(loss, str):  # a function that is named here does not get the mixture
         named = DistilledRegressor(teacher, small(), loss=loss, **params).fit(X, y)
         np.testing.assert_array_equal(kept.predict(X), named.predict(X))
     other = DistilledRegressor(teacher, small(loss=loss), loss="tukey", **params).fit(X, y)

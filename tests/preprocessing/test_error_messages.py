@@ -156,9 +156,9 @@ class TestPredict:
         odd = X.to_numpy()
         odd[3, 1] = "old"
         with pytest.warns(UserWarning, match="valid feature names"):
-            said = message(ValueError, fitted.predict, odd)
-        assert "text in column 1, such as 'old'" in said
-        assert "a data frame if it got a data frame" in said
+            words = message(ValueError, fitted.predict, odd)
+        assert "text in column 1, such as 'old'" in words
+        assert "a data frame if it got a data frame" in words
 
     def test_other_columns_are_what_is_wrong_first(self, fitted, table):
         X, _ = table

@@ -17,7 +17,7 @@ from sklearn_regkd.utils.sklearn_compat import (
 
 
 class Counter(BaseEstimator):
-    """An estimator whose fit counts, and fails halfway where it is told to."""
+    """An estimator whose fit counts, and fails halfway on demand."""
 
     @all_or_nothing
     def fit(self, error=None):
