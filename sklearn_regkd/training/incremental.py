@@ -76,7 +76,7 @@ class IncrementalTrainer:
             net.fit_loop(rows, epochs=1)
         finally:
             if isinstance(net, StudentNet):
-                net.manual_ = net.flat_ = None
+                net.release()
 
 
 @contextmanager

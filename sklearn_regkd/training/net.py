@@ -74,6 +74,16 @@ class StudentNet(NeuralNet):
             iterator.generator = self.order_
         return iterator
 
+    def release(self) -> None:
+        """End a training: forget what it needed, and give each parameter memory of its own.
+
+        A view into a long vector begins anywhere, and some processors add up numbers in another
+        order there than at an even address: a loaded copy would differ in the last digit.
+        """
+        self.manual_ = self.flat_ = None
+        for parameter in self.module_.parameters():
+            parameter.data = parameter.data.clone()
+
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Run all batches once and record their mean loss as that of one batch."""
         if iterator is None or self._watches_batches():

@@ -213,7 +213,8 @@ class Training:
         finally:
             net.callbacks_ = [c for c in net.callbacks_ if c not in self.extra_callbacks]
             if isinstance(net, StudentNet):
-                net.manual_ = net.flat_ = net.order_ = None
+                net.order_ = None
+                net.release()
             if self.adapter is not None:
                 _forget(net.optimizer_, self.adapter.drop())
         net.module_.eval()

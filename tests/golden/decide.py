@@ -96,13 +96,22 @@ def decide(table: str, noise: str) -> dict:
     }
 
 
+def _processor() -> str:
+    """Return maker and model: of two with the same instructions, sums may have other last digits."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    known = dict(line.replace("\t", "").split(": ", 1) for line in lines if ": " in line)
+    about = [known.get(key, "") for key in ("vendor_id", "cpu family", "model")]
+    return " ".join(about).strip() or platform.processor()
+
+
 def machine() -> dict:
     """Return what the last digits of a prediction depend on."""
     return {
         "torch": torch.__version__.partition("+")[0],
         "numpy": np.__version__,
         "scikit-learn": sklearn.__version__,
-        "cpu": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+        "cpu": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()} {_processor()}",
     }
 
 

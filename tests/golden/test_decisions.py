@@ -25,9 +25,10 @@ def test_decisions(name):
         np.testing.assert_array_equal(np.round(found["r2"], 2), np.round(expected["r2"], 2))
         np.testing.assert_allclose(found["prediction"], expected["prediction"], rtol=0, atol=1e-6)
     else:
-        # Other last digits of the sums lead to other trees and other steps of the student.
-        np.testing.assert_allclose(found["alpha"], expected["alpha"], rtol=0, atol=0.1)
-        np.testing.assert_allclose(found["r2"], expected["r2"], rtol=0, atol=0.03)
+        # Other last digits of the sums lead to other trees and other steps of the student. Between
+        # two processors, of Intel and of AMD, alpha was the same and R2 at most .001 apart.
+        np.testing.assert_allclose(found["alpha"], expected["alpha"], rtol=0, atol=0.05)
+        np.testing.assert_allclose(found["r2"], expected["r2"], rtol=0, atol=0.01)
 
 
 def test_every_table_is_in_the_file():
