@@ -18,7 +18,6 @@ from sklearn_regkd.estimators.params import CONSTRAINTS
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.label_noise.left_out import with_left_out_rows
 from sklearn_regkd.label_noise.teacher_quality import warn_if_no_better_than_median
-from sklearn_regkd.label_noise.verdict import Verdict
 from sklearn_regkd.networks.inputs import TransformedRows
 from sklearn_regkd.persistence.estimator_file import params_codec
 from sklearn_regkd.persistence.json_params import PLAIN
@@ -55,7 +54,7 @@ from sklearn_regkd.utils.sklearn_compat import (
 )
 
 # Attributes of single training rows, and attributes that the student has as well.
-OF_ROWS = ("teacher_prediction_", "inlier_probability_", "outlier_mask_")
+OF_ROWS = ("teacher_prediction_", "inlier_probability_", "outlier_mask_", "suggested_labels_")
 OF_STUDENT = (
     "history_",
     "n_iter_",
@@ -92,10 +91,8 @@ class BaseDistiller(
         """
 
     @abstractmethod
-    def _criterion(
-        self, verdict: Verdict, alpha: np.ndarray | None, methods: DistillationMethods
-    ) -> dict[str, Any]:
-        """Return the arguments of the student's criterion."""
+    def _criterion(self, fitted: dict[str, Any], methods: DistillationMethods) -> dict[str, Any]:
+        """Return the arguments of the student's criterion, given what :meth:`_supervise` did."""
 
     @in_plain_torch
     @all_or_nothing
@@ -147,7 +144,7 @@ class BaseDistiller(
             X_seen, rows, supervision = _rows_of_student(data, supervision)
             task = context.subcontext(task_name="student")
             with task.propagate_callback_context(student), fit_task(task, self):
-                criterion = self._criterion(fitted["verdict_"], fitted.get("alpha_"), methods)
+                criterion = self._criterion(fitted, methods)
                 student._learn_from_teacher(
                     self, X_seen, supervision, data.scaling, criterion, rows
                 )
@@ -158,13 +155,16 @@ class BaseDistiller(
         """Set all fitted attributes."""
         verdict = fitted["verdict_"].scaled(data.scaling.scale)
         prediction = fitted["teacher_prediction_"]
+        suggested = fitted.get("suggested_labels_", prediction)
         if data.left_out is not None:
             trusts_by_evidence = getattr(self, "outliers", None) == "auto"
             prediction, verdict = with_left_out_rows(
                 data, fitted["teacher_"], prediction, verdict, trusts_by_evidence
             )
+            suggested = data.left_out.joined(suggested, prediction[data.left_out.mask])
         columns = {
             "teacher_prediction_": prediction,
+            "suggested_labels_": suggested,
             "inlier_probability_": verdict.inlier_probability,
             "outlier_mask_": ~verdict.inlier,
         }
@@ -297,7 +297,8 @@ class BaseDistiller(
         }
         if training_rows:
             for name in OF_ROWS:
-                tensors[name] = torch.from_numpy(np.array(getattr(self, name)))
+                if hasattr(self, name):  # not all where it came from a file of an earlier version
+                    tensors[name] = torch.from_numpy(np.array(getattr(self, name)))
             if "verdict_" in vars(self):  # not where it came from a file of before there was one
                 state["verdict"], of_verdict = verdict_to_plain(self.verdict_)
                 tensors |= of_verdict

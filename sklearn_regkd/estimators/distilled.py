@@ -10,12 +10,8 @@ from torch import Tensor
 
 from sklearn_regkd.estimators.base import BaseDistiller
 from sklearn_regkd.estimators.student import StudentRegressor
-from sklearn_regkd.label_noise.detect import (
-    Decision,
-    LabelNoise,
-    detect_by_evidence,
-    detect_by_rule,
-)
+from sklearn_regkd.label_noise.detect import detect_by_evidence, detect_by_rule
+from sklearn_regkd.label_noise.noise import Decision, LabelNoise
 from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels
 from sklearn_regkd.label_noise.rules import resolve_rule
 from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
@@ -144,9 +140,14 @@ class DistilledRegressor(BaseDistiller):
         Predictions of the teacher for the training rows, out-of-fold if it was
         fitted here, in the units of y.
     inlier_probability_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        How much each label is to be trusted; below one half it was rejected.
+        Probability that each label is right: with ``outliers="auto"`` one minus the local false
+        discovery rate, see :class:`~sklearn_regkd.label_noise.local_fdr.LocalFDRRule`.
     outlier_mask_ : ndarray of bool of shape (n_samples,) or (n_samples, n_outputs)
-        The rejected labels.
+        The labels that are more probably wrong than right, which a person should check; see
+        :func:`~sklearn_regkd.inspection.label_issues`.
+    suggested_labels_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Out-of-fold prediction of student and teacher together, in the units of y: what stands in
+        the place of a rejected label.
     verdict_ : Verdict
         The rule of each output with its scale and threshold in units of y, see
         :class:`~sklearn_regkd.label_noise.verdict.Verdict`.
@@ -303,9 +304,9 @@ class DistilledRegressor(BaseDistiller):
         alpha = np.broadcast_to(alpha, noise.alpha.shape).copy()
         targets = Targets(
             label=label,
-            teacher=mix(stages, noise.replacement, noise.oof_share),
+            teacher=stages,
             oof_prediction=data.scaling.standardize(noise.teacher_prediction),
-            inlier=noise.verdict.inlier,
+            inlier=noise.trust >= 0.5,
             alpha=np.zeros_like(alpha) if self._weighs_by_itself() else alpha,
         )
         fitted_teacher = FittedTeacher(teacher, data)
@@ -321,6 +322,7 @@ class DistilledRegressor(BaseDistiller):
         return supervision, {
             "teacher_": teacher,
             "teacher_prediction_": noise.teacher_prediction,
+            "suggested_labels_": data.scaling.restore(noise.replacement),
             "verdict_": noise.verdict,
             "alpha_": alpha,
             "decisions_": noise.decisions,
@@ -357,13 +359,13 @@ class DistilledRegressor(BaseDistiller):
             self.loss in TEACHER_LOSSES and self.loss != "tor"
         )
 
-    def _criterion(self, verdict, alpha, methods) -> dict[str, Any]:
-        loss = self.loss
+    def _criterion(self, fitted, methods) -> dict[str, Any]:
+        loss, alpha = self.loss, fitted["alpha_"]
         if loss == "auto":
             loss = getattr(self.student, "loss", "squared_error")
-            if loss == "squared_error" and not verdict.inlier.all():
-                # What is left of wrong labels must not weigh by its square.
-                loss = "huber"
+            if loss == "squared_error":
+                losses = {one.loss for one in fitted["decisions_"]}
+                loss = losses.pop() if len(losses) == 1 else "huber"
         return {
             "loss": loss,
             "n_heads": self.heads,

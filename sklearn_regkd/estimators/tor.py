@@ -86,6 +86,8 @@ class TORRegressor(BaseDistiller):
         How much each label is to be trusted; below one half it was rejected.
     outlier_mask_ : ndarray of bool of shape (n_samples,) or (n_samples, n_outputs)
         The rejected labels.
+    suggested_labels_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        What stands in the place of a rejected label: `teacher_prediction_`.
     verdict_ : Verdict
         The rule of each output with its scale and threshold in units of y, see
         :class:`~sklearn_regkd.label_noise.verdict.Verdict`.
@@ -178,7 +180,7 @@ class TORRegressor(BaseDistiller):
     def _rule(self) -> ThresholdRule:
         return ThresholdRule(self.threshold, self.expected_outliers)
 
-    def _criterion(self, verdict, alpha, methods) -> dict[str, Any]:
+    def _criterion(self, fitted, methods) -> dict[str, Any]:
         return {"loss": "tor", "n_heads": self.heads, "teacher_weight": self.teacher_weight}
 
     def _validate_params_now(self) -> DistillationMethods:

@@ -1,6 +1,7 @@
 """What happened in a fit: pictures, and a report of one page."""
 
 from sklearn_regkd.inspection.agreement import TeacherAgreementDisplay
+from sklearn_regkd.inspection.label_issues import LabelIssues, label_issues
 from sklearn_regkd.inspection.label_noise import LabelNoiseDisplay
 from sklearn_regkd.inspection.make_report import distillation_report
 from sklearn_regkd.inspection.report import DistillationReport
@@ -9,9 +10,11 @@ from sklearn_regkd.inspection.training import TrainingDisplay
 
 __all__ = [
     "DistillationReport",
+    "LabelIssues",
     "LabelNoiseDisplay",
     "RouteDisplay",
     "TeacherAgreementDisplay",
     "TrainingDisplay",
     "distillation_report",
+    "label_issues",
 ]

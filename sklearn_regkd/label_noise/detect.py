@@ -1,119 +1,31 @@
 """Which labels are wrong: by the rule that the user names, or by evidence."""
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from sklearn_regkd.label_noise.loss_gap import (
-    DAMAGE_Z,
-    flags_auc,
-    is_foreseen,
-    is_suspicious,
-    measure_damage,
-    measure_gain,
-    required_damage,
-)
+from sklearn_regkd.label_noise.evidence import Evidence, weigh_evidence
+from sklearn_regkd.label_noise.local_fdr import LocalFDRRule
+from sklearn_regkd.label_noise.loss_gap import winsorize
+from sklearn_regkd.label_noise.noise import Decision, LabelNoise
 from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels, with_loss
 from sklearn_regkd.label_noise.rule_search import RuleChoice, RuleSearch
 from sklearn_regkd.label_noise.rules import Rule, default_threshold
 from sklearn_regkd.label_noise.verdict import Verdict, trust_all
-from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 from sklearn_regkd.preprocessing.scaling import MOST_SIGMA
 from sklearn_regkd.supervision.mixing import best_alpha, mix
 from sklearn_regkd.teachers.cross_fit import CrossFitResult
-from sklearn_regkd.utils.random import draw_seed
 
 # Without cross-fitted students: the compromise that was best on average.
 DEFAULT_ALPHA = 0.5
-FLAG_SIGMA = 3.0
-# Where labels are wrong, out-of-fold predictions are as good a guide as the fitted teacher.
-OOF_SHARE = 0.5
 # Above 1 a label counts negatively in what the student imitates. Of fewer labels such an alpha is
 # chance: beside a teacher that predicts a constant it was 1.36 on 46 rows, 1.5 on 5, and students
 # of pure noise learned its reverse.
 FEWEST_BEYOND_ONE = 200
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What was decided about the labels of one output, and why.
-
-    Parameters
-    ----------
-    rule : str
-        ``"none"`` if all labels are trusted, else the rule that decided about them.
-    rejected : float
-        Share of the labels that were rejected.
-    alpha : float
-        Weight of the teacher in what the student learns.
-    reasons : tuple of str
-        The evidence, in words.
-    scores : dict of str to float
-        Out-of-fold error of each candidate that was tried, squared and capped,
-        relative to the first.
-    """
-
-    rule: str
-    rejected: float
-    alpha: float
-    reasons: tuple[str, ...]
-    scores: dict[str, float]
-
-    def __str__(self) -> str:
-        head = f"rule: {self.rule}; {self.rejected:.1%} rejected; alpha {self.alpha:.2f}"
-        return "\n- ".join([head, *self.reasons])
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelNoise:
-    """Which labels are wrong, and what follows for teacher and student.
-
-    Parameters
-    ----------
-    verdict : Verdict
-        Which labels are trusted.
-    trust : ndarray of shape (n_samples, n_outputs)
-        Weight of each label against its replacement.
-    replacement : ndarray of shape (n_samples, n_outputs)
-        What stands in the place of a rejected label, standardised.
-    teacher_prediction : ndarray of shape (n_samples, n_outputs)
-        Out-of-fold prediction of the teacher, in raw units.
-    alpha : ndarray of shape (n_outputs,)
-        Best weight of the teacher.
-    oof_share : ndarray of shape (n_outputs,)
-        Share of `replacement` in what the student imitates; the rest is the prediction of the
-        fitted teacher.
-    unfitted : object or None
-        The teacher to be fitted on repaired labels.
-    decisions : list of Decision
-        One per output.
-    by_fold : ndarray of shape (n_parts, n_samples, n_outputs) or None
-        Predictions of the teachers of the first folds for all rows, standardised, where all
-        labels are trusted: then they have learned from the same labels as the fitted teacher.
-    """
-
-    verdict: Verdict
-    trust: np.ndarray
-    replacement: np.ndarray
-    teacher_prediction: np.ndarray
-    alpha: np.ndarray
-    oof_share: np.ndarray
-    unfitted: Any
-    decisions: list[Decision]
-    by_fold: np.ndarray | None = None
-
-    def without_teacher(self, unfitted: Any, prediction: np.ndarray) -> "LabelNoise":
-        """Return the same for a teacher that deserves no trust, which predicts `prediction`."""
-        return replace(
-            self,
-            teacher_prediction=prediction,
-            unfitted=unfitted,
-            alpha=np.zeros_like(self.alpha),
-            decisions=[replace(one, alpha=0.0) for one in self.decisions],
-            by_fold=None,
-        )
+# Where so many labels are one value, the median of y given X sticks to it.
+MASS = 0.1
 
 
 def detect_by_rule(rule: Rule | None, models: OutOfFoldModels, find_alpha: bool) -> LabelNoise:
@@ -146,8 +58,23 @@ def detect_by_rule(rule: Rule | None, models: OutOfFoldModels, find_alpha: bool)
             alpha[output] = _bounded_alpha(best_alpha(*columns), int(known.sum()))
     name = "none" if rule is None else repr(rule)
     decisions = [
-        Decision(name, float(share), float(a), ("the rule was given",), {})
-        for share, a in zip(1 - verdict.inlier.mean(axis=0), alpha, strict=True)
+        Decision(
+            rule=name,
+            rejected=float(share),
+            alpha=float(a),
+            reasons=("the rule was given",),
+            scores={},
+            # What is left of wrong labels must not weigh by its square.
+            loss="huber" if share else "squared_error",
+            expected_wrong=float(expected),
+            n_labels=len(label),
+        )
+        for share, a, expected in zip(
+            1 - verdict.inlier.mean(axis=0),
+            alpha,
+            (1 - verdict.inlier_probability).sum(axis=0),
+            strict=True,
+        )
     ]
     return LabelNoise(
         verdict=verdict,
@@ -155,7 +82,6 @@ def detect_by_rule(rule: Rule | None, models: OutOfFoldModels, find_alpha: bool)
         replacement=teacher,
         teacher_prediction=result.prediction,
         alpha=alpha,
-        oof_share=np.zeros(len(alpha)),
         unfitted=unfitted,
         decisions=decisions,
         by_fold=_by_fold(models, result, rule is None),
@@ -179,20 +105,19 @@ def detect_by_evidence(models: OutOfFoldModels) -> LabelNoise:
         return detect_by_rule(default_threshold(), models, False)
     data = models.data
     label = data.bounded_label
-    squared, absolute = models.students.predict(label, None, ["squared_error", "absolute_error"])
-    boosted_squared, boosted_absolute = map(
-        models.predict_boosting, ("squared_error", "absolute_error")
-    )
-    evidence = [
-        _are_labels_wrong(models, *columns)
-        for columns in zip(
-            label.T,
-            (squared + boosted_squared).T / 2,
-            (absolute + boosted_absolute).T / 2,
-            strict=True,
+    losses = ["squared_error", "absolute_error"]
+    students = models.students.predict(label, None, losses)
+    trees = [models.predict_boosting(loss) for loss in losses]
+    found = [
+        weigh_evidence(
+            models,
+            label[:, output],
+            (students[0][:, output], students[1][:, output]),
+            (trees[0][:, output], trees[1][:, output]),
         )
+        for output in range(data.n_outputs)
     ]
-    wrong = np.array([found for found, _ in evidence])
+    wrong = np.array([evidence.wrong for evidence in found])
     unfitted = data.teacher
     if wrong.any():
         result = models.cross_fit_teacher()
@@ -201,14 +126,16 @@ def detect_by_evidence(models: OutOfFoldModels) -> LabelNoise:
     teacher = data.scaling.standardize(result.prediction)
     search = RuleSearch(label, models.predict_refitted, models.error_scale)
     outputs = [
-        _by_rule_search(search, output, absolute, teacher, reasons)
-        if found
-        else _trust_all_of_output(models, output, squared, teacher, reasons)
-        for output, (found, reasons) in enumerate(evidence)
+        _by_rule_search(search, output, students[1], teacher, evidence.reasons)
+        if evidence.wrong
+        else _trust_most(
+            models, output, students[losses.index(evidence.student_loss)], teacher, evidence
+        )
+        for output, evidence in enumerate(found)
     ]
     verdicts = [one.verdict for one in outputs]
-    losses = {one.loss for one in outputs if one.loss is not None}
-    if data.is_default_teacher and losses == {"squared_error"}:
+    of_teacher = {one.loss for one in outputs if one.loss is not None}
+    if data.is_default_teacher and of_teacher == {"squared_error"}:
         unfitted = with_loss(unfitted, "squared_error")
     return LabelNoise(
         verdict=_join_outputs(verdicts),
@@ -216,7 +143,6 @@ def detect_by_evidence(models: OutOfFoldModels) -> LabelNoise:
         replacement=np.column_stack([one.replacement for one in outputs]),
         teacher_prediction=result.prediction,
         alpha=np.array([one.decision.alpha for one in outputs]),
-        oof_share=np.where(wrong, OOF_SHARE, 0.0),
         unfitted=unfitted,
         decisions=[one.decision for one in outputs],
         by_fold=_by_fold(models, result, not wrong.any()),
@@ -235,55 +161,85 @@ class _OutputNoise:
 
 
 def _by_rule_search(
-    search: RuleSearch, output: int, student: np.ndarray, teacher: np.ndarray, reasons: list[str]
+    search: RuleSearch,
+    output: int,
+    student: np.ndarray,
+    teacher: np.ndarray,
+    reasons: tuple[str, ...],
 ) -> _OutputNoise:
-    """Return the noise of an output of which some labels are known to be wrong."""
+    """Return the noise of an output of which some labels are known to be wrong.
+
+    The rule says which labels the models do without, the local false discovery rate which ones a
+    person should check.
+    """
     choice: RuleChoice = search.choose(output, student[:, output], teacher[:, output])
     verdict = search.verdict(output, choice)
-    rejected = np.mean(verdict.inlier_probability[:, 0] < 0.5)
-    alpha = float(np.clip(choice.candidate.alpha, DEFAULT_ALPHA, 1))
-    scores = {candidate.name: candidate.cost for candidate in choice.tried}
-    why = (*reasons, *choice.reasons)
+    trust = search.trust(choice.rule, verdict)
+    rejected, label = float(np.mean(trust < 0.5)), search.label[:, output]
+    error = (label - choice.candidate.prediction) / search.local_scale[:, output]
+    to_check = LocalFDRRule().detect(error[:, None])
+    sticks = np.unique(label, return_counts=True)[1].max() > MASS * len(label)
     return _OutputNoise(
-        verdict=verdict,
-        trust=search.trust(choice.rule, verdict),
+        verdict=verdict.on_rows(to_check.inlier, to_check.inlier_probability),
+        trust=trust,
         replacement=choice.candidate.prediction,
-        decision=Decision(choice.candidate.name, float(rejected), alpha, why, scores),
+        decision=Decision(
+            rule=choice.candidate.name,
+            rejected=rejected,
+            alpha=float(np.clip(choice.candidate.alpha, 0, 1)),
+            reasons=(*reasons, *choice.reasons),
+            scores={candidate.name: candidate.cost for candidate in choice.tried},
+            # What is left of wrong labels must not weigh by its square.
+            loss="huber" if sticks else "absolute_error",
+            expected_wrong=float((1 - to_check.inlier_probability).sum()),
+            n_labels=len(label),
+        ),
         loss=choice.loss,
     )
 
 
-def _trust_all_of_output(
+def _trust_most(
     models: OutOfFoldModels,
     output: int,
     student: np.ndarray,
     teacher: np.ndarray,
-    reasons: list[str],
+    evidence: Evidence,
 ) -> _OutputNoise:
-    """Return the noise of an output whose labels are all trusted, but ranked."""
-    data = models.data
-    label = data.bounded_label[:, output]
-    alpha = best_alpha(label, student[:, output], teacher[:, output])
-    replacement = mix(student[:, output], teacher[:, output], alpha)
-    # Trusted, yet ranked: who checks labels by hand begins with the least likely.
-    error = (data.label[:, output] - replacement)[:, None]
-    ranking = default_threshold().detect(error).inlier_probability
+    """Return the noise of an output whose labels are all learned from.
+
+    Those that stand apart are to be checked, yet not replaced: where good errors are skewed, wrong
+    labels stand out on one side alone, and without these the others pull the models aside. (On
+    visits to doctors, a fifth of them with gross errors, R2 falls from .20 to .11.)
+    """
+    label = models.data.bounded_label[:, output]
+    alpha = best_alpha(winsorize(label), student[:, output], teacher[:, output])
+    replacement = mix(student[:, output], teacher[:, output], np.clip(alpha, 0, 1))
+    error = models.data.label[:, output] - replacement
     # Evidence or not, no good label is a thousand standard deviations away.
-    near = np.abs(error) < MOST_SIGMA
-    verdict = Verdict(
-        inlier=near,
-        inlier_probability=near * (1 + ranking) / 2,
-        sigma=np.array([np.nan]),
-        threshold=np.array([np.inf]),
-        rules=(None,),
-        mixtures=(None,),
-    )
-    rejected = float(np.mean(~near))
+    near = np.abs(error)[:, None] < MOST_SIGMA
+    scale = models.error_scale(label - replacement, replacement)
+    verdict = LocalFDRRule().detect((error.clip(-MOST_SIGMA, MOST_SIGMA) / scale)[:, None])
+    probability = near * verdict.inlier_probability
+    inlier = near & verdict.inlier
+    # Once more, now that the largest labels need not be drawn in.
+    known = inlier[:, 0]
+    alpha = best_alpha(label[known], student[known, output], teacher[known, output])
+    replacement = mix(student[:, output], teacher[:, output], np.clip(alpha, 0, 1))
+    every = trust_all(inlier.shape)
     return _OutputNoise(
-        verdict=verdict,
+        verdict=every.on_rows(inlier, probability),
         trust=near[:, 0] * 1.0,
         replacement=replacement,
-        decision=Decision("none", rejected, _bounded_alpha(alpha, len(label)), tuple(reasons), {}),
+        decision=Decision(
+            rule="none",
+            rejected=float(np.mean(~near)),
+            alpha=_bounded_alpha(alpha, len(label)),
+            reasons=evidence.reasons,
+            scores={},
+            loss=evidence.student_loss,
+            expected_wrong=float((1 - probability).sum()),
+            n_labels=len(label),
+        ),
     )
 
 
@@ -297,7 +253,7 @@ def _join_outputs(verdicts: list[Verdict]) -> Verdict:
     threshold = [one.threshold if one.rules[0] is None else [np.nan] for one in verdicts]
     probability = np.hstack([one.inlier_probability for one in verdicts])
     return Verdict(
-        inlier=probability >= 0.5,
+        inlier=np.hstack([one.inlier for one in verdicts]),
         inlier_probability=probability,
         sigma=np.concatenate([one.sigma for one in verdicts]),
         threshold=np.concatenate(threshold),
@@ -319,41 +275,3 @@ def _cross_fit_trusting(models: OutOfFoldModels) -> tuple[Any, CrossFitResult]:
         return data.teacher, models.cross_fit_teacher_by_fold()
     unfitted = with_loss(data.teacher, "squared_error")
     return unfitted, models.cross_fit_teacher_by_fold(unfitted)
-
-
-def _are_labels_wrong(
-    models: OutOfFoldModels, label: np.ndarray, squared: np.ndarray, absolute: np.ndarray
-) -> tuple[bool, list[str]]:
-    """Decide for one output, and give the reasons in words."""
-    # Drawn even if not needed: what is drawn next must not depend on the student.
-    seed = draw_seed(models.data.random_state)
-    damage = measure_damage(label, squared, absolute)
-    direction = "worse" if damage.relative >= 0 else "better"
-    words = (
-        "models of the squared error predict left-out labels "
-        f"{abs(damage.relative):.1%} {direction} in absolute error than models of the absolute "
-        f"error ({damage.z:.1f} standard errors)"
-    )
-    if not is_suspicious(damage):
-        return False, [words, "which clean labels do as well: all are trusted"]
-    error = label - absolute
-    flagged = np.abs(error) > FLAG_SIGMA * robust_sigma(error)
-    assert models.students is not None, "without students there is no evidence"
-    auc = flags_auc(models.data.X, flagged, models.students.fold, seed)
-    gain = measure_gain(label, squared, absolute)
-    if is_foreseen(gain, auc):
-        return False, [
-            words,
-            f"but X predicts where the large errors are (with an AUC of {auc:.2f}; 0.5 is chance), "
-            f"and models of the squared error foresee them: theirs is {gain.relative:.1%} lower, "
-            f"shift and scale apart ({gain.z:.1f} standard errors); all labels are trusted",
-        ]
-    required = required_damage(auc)
-    found = damage.relative > required and damage.z > DAMAGE_Z
-    outcome = "more" if found else "not more"
-    return found, [
-        words,
-        f"where the large errors are is predicted from X with an AUC of {auc:.2f} (0.5 is chance): "
-        f"clean labels like that do up to {required:.1%} and {DAMAGE_Z:.1f} standard errors of "
-        f"damage, these do {outcome}",
-    ]

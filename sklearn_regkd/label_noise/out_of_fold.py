@@ -9,7 +9,7 @@ from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 from sklearn_regkd.supervision.validation_targets import count_parts
 from sklearn_regkd.teachers.boosting import BoostedTrees
-from sklearn_regkd.teachers.cross_fit import CrossFitResult
+from sklearn_regkd.teachers.cross_fit import CrossFitResult, cross_fit_predict
 from sklearn_regkd.teachers.ensemble import cross_fit_teacher
 from sklearn_regkd.teachers.fit_data import FitData
 from sklearn_regkd.teachers.kinds import own_teacher, weight_params
@@ -17,8 +17,14 @@ from sklearn_regkd.utils.random import draw_seed
 
 # Share of the robust standard deviation that is added: an error of 0 has a logarithm, too.
 SCALE_FLOOR = 0.1
-# Weight decay of the students that learn sizes of errors: these are noisy, their pattern is smooth.
-SCALE_DECAY = 1.0
+# Sizes of errors are noisy and their pattern is smooth; of what is learned, that share counts.
+SCALE_TREES = {
+    "max_iter": 40,
+    "max_leaf_nodes": 8,
+    "min_samples_leaf": 40,
+    "early_stopping": False,
+}
+SCALE_SHARE = 0.7
 # What trust must leave of the rows of several outputs, so that others can be dropped.
 FEWEST_KEPT = 0.5
 
@@ -129,24 +135,31 @@ class OutOfFoldModels:
         teacher = self.cross_fit_teacher(unfitted, trust).prediction
         return student, data.scaling.standardize(teacher)
 
-    def error_scale(self, error: np.ndarray) -> np.ndarray:
-        """Return how far from the teacher an ordinary label of each row is, median 1.
+    def error_scale(self, error: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+        """Return how large an ordinary error is in each row, median 1.
 
-        The square root of the typical absolute error that cross-fitted students expect
-        from X: half way, on a logarithmic scale, between one scale for all
-        rows and one for each. Wrong labels blur what they see.
+        Boosted trees learn the logarithm of the absolute error from X and the prediction, and
+        predict it out-of-fold; of that, seven tenths are taken: wrong labels blur what they see.
 
         Parameters
         ----------
-        error : ndarray of shape (n_samples, n_outputs)
-            Label minus teacher.
+        error : ndarray of shape (n_samples,)
+            Label minus prediction.
+        prediction : ndarray of shape (n_samples,)
+            Out-of-fold, standardised.
         """
-        assert self.students is not None, "without students there is no evidence"
-        size = np.abs(error) + SCALE_FLOOR * np.maximum(robust_sigma(error), 1e-12)
-        log_size = np.log(size)
-        log_size -= np.median(log_size, axis=0)
-        expected = self.students.predict(log_size, None, ["squared_error"], SCALE_DECAY, shorten=2)[
-            0
-        ]
-        expected -= np.median(expected, axis=0)
-        return np.exp(0.5 * np.clip(expected, -4, 4))
+        size = np.abs(error)
+        usual = float(robust_sigma(error)) or float(size.mean()) or 1.0
+        log_size = np.log(size + SCALE_FLOOR * usual)
+        trees = BoostedTrees(**SCALE_TREES, random_state=draw_seed(self.data.random_state))
+        expected = cross_fit_predict(
+            trees,
+            np.column_stack([self.data.X, prediction]),
+            log_size[:, None],
+            params=weight_params(trees, self.uneven_weight),
+            folds=self.data.folds,
+            refit=False,
+            n_jobs=self.data.n_jobs,
+            seed=0,
+        ).prediction[:, 0]
+        return np.exp(SCALE_SHARE * (expected - np.median(expected)))

@@ -9,6 +9,7 @@ of three robust standard deviations, because wrong labels have no more to say.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 
@@ -21,8 +22,8 @@ from sklearn_regkd.supervision.mixing import best_alpha, mix
 # Trust (n_samples, n_outputs) and a loss in; out come the out-of-fold predictions of student
 # and teacher, refitted on the trusted labels.
 Refit = Callable[[np.ndarray, str], tuple[np.ndarray, np.ndarray]]
-# Errors (n_samples, n_outputs) in; how large an ordinary one is in each row, median 1.
-ErrorScale = Callable[[np.ndarray], np.ndarray]
+# Errors and predictions (n_samples,) in; how large an ordinary error is in each row, median 1.
+ErrorScale = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 # Wrong labels are taken to be on one side if the second kind of errors stands
 # clear of the first and hardly any rejected label lies on the other side.
@@ -34,6 +35,41 @@ ROUND_MARGIN = 0.003
 # Errors count as no larger than that many robust standard deviations: in the score of a
 # candidate, and where one-sided errors are to be told apart from a model that ran after them.
 SCORE_CAP, NEAR_CAP = 3.0, 2.0
+
+
+@dataclass(frozen=True)
+class SecondKind:
+    """What a mixture makes of errors: the kind of them that it rejects.
+
+    Parameters
+    ----------
+    share : float
+        Share of the labels that are rejected.
+    side : float
+        Share of these on the side where most of them are.
+    separation : float
+        Distance of the two kinds in robust standard deviations of the good one.
+    scale : float
+        Robust standard deviation of good errors.
+    """
+
+    share: float
+    side: float
+    separation: float
+    scale: float
+
+    @classmethod
+    def of(cls, error: np.ndarray) -> Self:
+        """Fit a mixture to errors (n_samples,)."""
+        rejected = ~MixtureRule(max_share=1.0).detect(error[:, None]).inlier[:, 0]
+        shape = fit_mixture(error)
+        above = float(np.mean(error[rejected] > shape.location)) if rejected.any() else 0.5
+        return cls(float(rejected.mean()), max(above, 1 - above), shape.separation, shape.scale)
+
+    @property
+    def stands_apart(self) -> bool:
+        """Whether it stands clear of the first on one side, as labels that were shifted do."""
+        return self.side > ONE_SIDED and self.separation >= SEPARATION and self.share > FEWEST
 
 
 @dataclass
@@ -121,28 +157,23 @@ class RuleSearch:
         every = np.ones(len(label), bool)
         first = self._candidate("all labels, absolute error", label, student, teacher, every, None)
         error = label - first.prediction
-        self.local_scale[:, output] = self.error_scale(error[:, None])[:, 0]
-        first_verdict = self.mixture.detect(error[:, None])
+        self.local_scale[:, output] = self.error_scale(error, first.prediction)
         by_threshold = self._refit("threshold", self.threshold, output, first, first)
         by_mixture = self._refit("mixture", self.mixture, output, first, first)
         tried = [first, by_threshold, by_mixture]
-        shape = fit_mixture(error)
-        rejected = ~first_verdict.inlier[:, 0]
-        share = rejected.mean()
-        above = np.mean(error[rejected] > shape.location) if rejected.any() else 0.5
-        side = max(above, 1 - above)
+        second = SecondKind.of(error)
+        share = second.share
         reasons = [
-            f"the mixture rejects {share:.0%} of the labels, {side:.0%} of these on one side, "
-            f"{shape.separation:.1f} robust standard deviations away"
+            f"the mixture rejects {share:.0%} of the labels, {second.side:.0%} of these on one "
+            f"side, {second.separation:.1f} robust standard deviations away"
         ]
-        one_sided = side > ONE_SIDED and shape.separation >= SEPARATION and share > FEWEST
-        cap = NEAR_CAP * shape.scale
+        cap = NEAR_CAP * second.scale
         near = [np.minimum(np.abs(label - c.prediction), cap).mean() for c in tried]
-        if one_sided and near[2] <= min(near):
+        if second.stands_apart and near[2] <= min(near):
             reasons.append("errors stand apart on one side: the mixture decides")
-            second = self._refit("mixture, round 2", self.mixture, output, by_mixture, first)
-            tried.append(second)
-            best = second if second.near < by_mixture.near else by_mixture
+            again = self._refit("mixture, round 2", self.mixture, output, by_mixture, first)
+            tried.append(again)
+            best = again if again.near < by_mixture.near else by_mixture
             return self._choose_loss(output, RuleChoice(best, self.mixture, tried, reasons))
         best, rule = (by_threshold, self.threshold) if by_threshold.cost < 1 else (first, None)
         if by_mixture.cost < best.cost - MIXTURE_MARGIN and share < MIXTURE_MOST:
@@ -155,10 +186,10 @@ class RuleSearch:
             f"the model refitted by the {name} predicts left-out labels best "
             f"({best.cost - 1:+.1%} squared error, capped)"
         )
-        second = self._refit(f"{name}, round 2", rule, output, best, first)
-        tried.append(second)
-        if second.cost < best.cost - ROUND_MARGIN:
-            best = second
+        again = self._refit(f"{name}, round 2", rule, output, best, first)
+        tried.append(again)
+        if again.cost < best.cost - ROUND_MARGIN:
+            best = again
         return self._choose_loss(output, RuleChoice(best, rule, tried, reasons))
 
     def verdict(self, output: int, choice: RuleChoice) -> Verdict:

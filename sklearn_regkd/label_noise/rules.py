@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_regkd.label_noise.local_fdr import LocalFDRRule
 from sklearn_regkd.label_noise.mixture import MixtureRule
 from sklearn_regkd.label_noise.threshold import THRESHOLDS, ThresholdRule
 
-Rule = ThresholdRule | MixtureRule
+Rule = ThresholdRule | MixtureRule | LocalFDRRule
 
 
 def default_threshold() -> ThresholdRule:
@@ -21,7 +22,7 @@ def resolve_rule(outliers: Any) -> Rule | None:
 
     Parameters
     ----------
-    outliers : {"paper", "chauvenet", "mad", "mixture"}, float, rule object or None
+    outliers : {"paper", "chauvenet", "mad", "mixture", "fdr"}, float, rule object or None
         ``"mad"`` is 3 robust standard deviations (1.4826 MAD), a number that many.
 
     Raises
@@ -36,6 +37,8 @@ def resolve_rule(outliers: Any) -> Rule | None:
         rule = None
     elif outliers == "mixture":
         rule = MixtureRule()
+    elif outliers == "fdr":
+        rule = LocalFDRRule()
     elif outliers == "mad":
         rule = default_threshold()
     elif outliers in THRESHOLDS or (isinstance(outliers, Real) and 0 < float(outliers) < np.inf):
@@ -45,5 +48,5 @@ def resolve_rule(outliers: Any) -> Rule | None:
         return rule
     raise ValueError(
         f"outliers={outliers!r} is unknown; known: None, 'auto', {', '.join(THRESHOLDS)}, mad, "
-        "mixture, a number > 0, a ThresholdRule or a MixtureRule"
+        "mixture, fdr, a number > 0, a ThresholdRule, a MixtureRule or a LocalFDRRule"
     )

@@ -152,7 +152,7 @@ def distill_blocks(
         if hasattr(distilled, name):
             setattr(student, name, getattr(distilled, name))
     methods = DistillationMethods()  # none of which works block by block
-    criterion = distilled._criterion(distilled.verdict_, distilled.alpha_, methods)
+    criterion = distilled._criterion(vars(distilled), methods)
     supervisor = BlockSupervisor(distilled, sample.y, scaling)
 
     def supervise(index: int, y: np.ndarray) -> Supervision:

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from skorch import NeuralNet
 from torch import Tensor, nn
 
+from sklearn_regkd.label_noise.local_fdr import LocalFDRRule
 from sklearn_regkd.label_noise.mixture import MixtureRule
 from sklearn_regkd.label_noise.threshold import ThresholdRule
 from sklearn_regkd.persistence.json_params import ParamsCodec
@@ -32,6 +33,7 @@ PARTS: dict[str, type[BaseEstimator]] = {
     for cls in (
         ThresholdRule,
         MixtureRule,
+        LocalFDRRule,
         LabelRevision,
         DataSelection,
         RouteSchedule,

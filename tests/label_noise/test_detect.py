@@ -6,16 +6,11 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from sklearn_regkd.label_noise import detect
-from sklearn_regkd.label_noise.detect import (
-    DEFAULT_ALPHA,
-    FLAG_SIGMA,
-    OOF_SHARE,
-    Decision,
-    detect_by_evidence,
-    detect_by_rule,
-)
+from sklearn_regkd.label_noise import evidence
+from sklearn_regkd.label_noise.detect import DEFAULT_ALPHA, detect_by_evidence, detect_by_rule
+from sklearn_regkd.label_noise.evidence import FLAG_SIGMA, weigh_evidence
 from sklearn_regkd.label_noise.mixture import MixtureRule
+from sklearn_regkd.label_noise.noise import Decision
 from sklearn_regkd.label_noise.threshold import ThresholdRule
 from sklearn_regkd.supervision.mixing import best_alpha
 from sklearn_regkd.teachers.cross_fit import CrossFitResult
@@ -75,7 +70,7 @@ class Models:
     def predict_refitted(self, trust, loss):
         return self.prediction(loss, 0, trust), self.prediction(loss, 2, trust)
 
-    def error_scale(self, error):
+    def error_scale(self, error, prediction):
         return np.ones(error.shape)
 
 
@@ -100,7 +95,9 @@ class TestByRule:
         assert np.isinf(noise.verdict.threshold).all()
         assert noise.verdict.rules == (None,)
         assert (noise.trust == 1).all()
-        assert noise.decisions == [Decision("none", 0.0, 0.5, ("the rule was given",), {})]
+        (decision,) = noise.decisions
+        assert (decision.rule, decision.rejected, decision.alpha) == ("none", 0.0, 0.5)
+        assert (decision.loss, decision.expected_wrong) == ("squared_error", 0.0)
 
     @pytest.mark.parametrize("rule", [ThresholdRule(6.0), MixtureRule()])
     def test_a_rule_decides_about_the_teachers_errors(self, rule):
@@ -124,7 +121,6 @@ class TestByRule:
         np.testing.assert_array_equal(
             noise.replacement, given.data.scaling.standardize(noise.teacher_prediction)
         )
-        assert (noise.oof_share == 0).all()
 
     @pytest.mark.parametrize("find_alpha", [False, True])
     def test_alpha_is_found_on_trusted_labels_where_it_is_wanted(self, find_alpha):
@@ -175,7 +171,6 @@ class TestByEvidence:
         assert noise.verdict.rules == (None,)
         assert np.isinf(noise.verdict.threshold).all()
         assert (noise.trust == 1).all()
-        assert (noise.oof_share == 0).all()
         assert len(np.unique(noise.verdict.inlier_probability)) > N / 2
         assert noise.by_fold.shape == (2, N, 1)
 
@@ -187,10 +182,11 @@ class TestByEvidence:
         assert not noise.verdict.inlier[wrong].any()
         assert noise.verdict.inlier[~wrong].mean() > 0.97
         assert noise.trust[wrong].max() < 0.5
-        assert decision.rejected == pytest.approx(1 - noise.verdict.inlier.mean())
-        assert 0.5 <= decision.alpha <= 1
+        assert decision.rejected == pytest.approx(np.mean(noise.trust < 0.5))
+        assert 0 <= decision.alpha <= 1
+        assert decision.loss == "absolute_error"
+        assert decision.expected_wrong == pytest.approx(wrong.sum(), rel=0.2)
         assert noise.alpha == [decision.alpha]
-        assert (noise.oof_share == OOF_SHARE).all()
         assert noise.by_fold is None
         assert isinstance(noise.verdict.rules[0], ThresholdRule | MixtureRule)
         # Errors were measured on a scale of each row's own.
@@ -205,7 +201,6 @@ class TestByEvidence:
         assert noise.verdict.inlier[:, 1].all()
         assert noise.verdict.rules[1] is None
         np.testing.assert_array_equal(np.isinf(noise.verdict.threshold), [False, True])
-        np.testing.assert_array_equal(noise.oof_share, [OOF_SHARE, 0.0])
         assert noise.trust.shape == noise.replacement.shape == (N, 2)
         assert noise.by_fold is None
 
@@ -230,7 +225,23 @@ class TestByEvidence:
         assert not noise.verdict.inlier[wrong].any()
 
 
-class TestAreLabelsWrong:
+class TestTrusted:
+    """Labels that are all learned from, of which some stand apart."""
+
+    def test_few_wrong_labels_are_flagged_though_they_do_no_damage(self):
+        given, _ = models(0.0)
+        y = given.data.y.copy()
+        y[:8] += 2000 * np.array([1, -1] * 4)[:, None]
+        data = fit_data(given.data.X, y, teacher=given.data.teacher)
+        noise = detect_by_evidence(Models(data, given.data.y, follows=False))
+        assert noise.decisions[0].rule == "none"
+        np.testing.assert_array_equal(np.flatnonzero(~noise.verdict.inlier), np.arange(8))
+        assert noise.trust.all()  # for a person to check: training does without none of them
+        assert noise.decisions[0].rejected == 0
+        assert noise.decisions[0].expected_wrong == pytest.approx(8, abs=1)
+
+
+class TestEvidence:
     """Labels that are far away in half of the rows of one place."""
 
     @staticmethod
@@ -246,16 +257,67 @@ class TestAreLabelsWrong:
         models = SimpleNamespace(
             data=fit_data(X, label), students=SimpleNamespace(fold=np.arange(2000) % 5)
         )
-        return detect._are_labels_wrong(models, label, squared, usual)
+        return weigh_evidence(models, label, (squared, usual), (squared, usual))
 
     def test_large_errors_that_can_be_foreseen_are_no_wrong_labels(self, monkeypatch):
-        found, reasons = self.is_found(squared_error_foresees=True)
-        assert not found
-        assert "foresee" in reasons[-1]
-        assert self.is_found(squared_error_foresees=False)[0]
-        assert self.is_found(squared_error_foresees=True, place_in_X=False)[0]
-        monkeypatch.setattr(detect, "is_foreseen", lambda gain, auc: False)
-        assert self.is_found(squared_error_foresees=True)[0]  # so it is this that decides
+        assert not self.is_found(squared_error_foresees=True).wrong
+        assert self.is_found(squared_error_foresees=False).wrong
+        # With the order of the models out of the way, the place of the errors decides.
+        monkeypatch.setattr(evidence, "are_good", lambda gains: False)
+        monkeypatch.setattr(evidence, "are_hurt", lambda gains: True)
+        found = self.is_found(squared_error_foresees=True)
+        assert not found.wrong
+        assert "foresee" in found.reasons[-1]
+        assert self.is_found(squared_error_foresees=True, place_in_X=False).wrong
+        monkeypatch.setattr(evidence, "is_foreseen", lambda gain, auc: False)
+        assert self.is_found(squared_error_foresees=True).wrong  # so it is this that decides
+
+    @staticmethod
+    def weigh(label, students, trees):
+        rows = len(label)
+        X = np.random.default_rng(9).normal(size=(rows, 2))
+        models = SimpleNamespace(
+            data=fit_data(X, label), students=SimpleNamespace(fold=np.arange(rows) % 5)
+        )
+        return weigh_evidence(models, label, students, trees)
+
+    def test_many_zeros_are_no_wrong_labels(self):
+        """The median of such labels is 0 everywhere, the nearer one in absolute error."""
+        rng = np.random.default_rng(0)
+        mean = rng.uniform(0, 1, 2000)
+        label = np.where(rng.random(2000) < 0.3, rng.exponential(mean), 0.0)
+        squared, absolute = 0.3 * mean, np.zeros(2000)
+        found = self.weigh(label, (squared, absolute), (squared, absolute))
+        assert not found.wrong
+        assert found.student_loss == "squared_error"
+        assert "worth following" in found.reasons[-1]
+
+    @pytest.mark.parametrize("hurt", ["gross", "swap", "shift"])
+    def test_wrong_labels_that_fall_anywhere_are_found(self, hurt):
+        rng = np.random.default_rng(0)
+        truth, noise, drawn, drawn_too = rng.normal(size=(4, 2000))
+        label, wrong = truth + 0.1 * noise, rng.random(2000) < 0.2
+        label[wrong] = {
+            "gross": label[wrong] + rng.normal(0, 4, wrong.sum()),
+            "swap": rng.permutation(label)[wrong],
+            "shift": label[wrong] + 4,
+        }[hurt]
+        level = 0.8 if hurt == "shift" else 0.0
+        squared = truth + level + 0.5 * drawn, truth + level + 0.5 * drawn_too
+        robust = truth + 0.1 * drawn, truth + 0.1 * drawn_too
+        found = self.weigh(label, (squared[0], robust[0]), (squared[1], robust[1]))
+        assert found.wrong
+
+    def test_students_that_are_hurt_learn_by_the_absolute_error_where_trees_are_not(self):
+        """Trees of the absolute error may fail among zeros, and students of it may not."""
+        rng = np.random.default_rng(0)
+        truth, noise = rng.normal(size=(2, 2000))
+        label = truth.clip(0) + 0.01 * noise
+        label[:100] += rng.choice([-5, 5], 100)
+        students = truth.clip(0) + 0.5 * noise[::-1], truth.clip(0)
+        found = self.weigh(label, students, (truth.clip(0), np.zeros(2000)))
+        assert not found.wrong
+        assert found.student_loss == "absolute_error"
 
     def test_what_is_drawn_next_does_not_depend_on_the_evidence(self):
         """Clean labels end the search early, and leave the generator as others do."""
@@ -265,11 +327,26 @@ class TestAreLabelsWrong:
         for squared in (label + noise, label + 9 * noise):
             data = fit_data(noise[:, None], label)
             models = SimpleNamespace(data=data, students=SimpleNamespace(fold=np.arange(300) % 5))
-            detect._are_labels_wrong(models, label, squared, label + noise)
+            weigh_evidence(models, label, (squared, label + noise), (squared, label + noise))
             states.append(data.random_state.randint(2**31))
         assert states[0] == states[1]
 
 
-def test_a_decision_is_printed_with_its_reasons():
-    decision = Decision("threshold", 0.123, 0.75, ("one", "two"), {})
-    assert str(decision) == "rule: threshold; 12.3% rejected; alpha 0.75\n- one\n- two"
+@pytest.mark.parametrize(
+    ("rejected", "head"),
+    [
+        (0.123, "rule: mad; 12.3% of the labels were replaced by predictions; about 210 of 4,000"),
+        (0.0, "rule: mad; all labels are learned from; about 210 of 4,000"),
+    ],
+)
+def test_a_decision_is_printed_with_its_reasons(rejected, head):
+    decision = Decision(
+        rule="mad",
+        rejected=rejected,
+        alpha=0.75,
+        reasons=("one", "two"),
+        scores={},
+        expected_wrong=210.4,
+        n_labels=4000,
+    )
+    assert str(decision) == f"{head} look wrong; the student's target is 75% teacher\n- one\n- two"

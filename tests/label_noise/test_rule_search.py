@@ -51,7 +51,7 @@ class Models:
         return tuple(self.truth + middle(*near))
 
 
-def even(error):
+def even(error, prediction):
     return np.ones(error.shape)
 
 
@@ -165,7 +165,7 @@ class TestBothSides:
         label = truth + noise * (label - truth)
         models = Models(label, truth)
         rejected = []
-        for error_scale in (even, lambda error: noise):
+        for error_scale in (even, lambda error, prediction: noise[:, 0]):
             search, choice, _ = choose_rule(label, models, error_scale=error_scale)
             choice.rule = search.threshold
             rejected.append((~search.verdict(0, choice).inlier[:80]).mean())
@@ -176,13 +176,14 @@ class TestBothSides:
         truth, label, _ = labels("gross", 0.2)
         given = []
 
-        def error_scale(error):
-            given.append(error)
-            return even(error)
+        def error_scale(error, prediction):
+            given.append((error, prediction))
+            return even(error, prediction)
 
         _, choice, _ = choose_rule(label, Models(label, truth), error_scale=error_scale)
-        (error,) = given
-        np.testing.assert_array_equal(error, label - choice.tried[0].prediction[:, None])
+        ((error, prediction),) = given
+        np.testing.assert_array_equal(prediction, choice.tried[0].prediction)
+        np.testing.assert_array_equal(error, label[:, 0] - prediction)
 
 
 class TestScores:

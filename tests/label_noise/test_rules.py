@@ -63,7 +63,7 @@ def test_names_are_taken_literally(name):
 
 @pytest.mark.parametrize("rule", [MixtureRule, ThresholdRule, (3.0,), b"mad", 1j])
 def test_what_is_neither_name_nor_number_nor_rule_learns_what_there_is(rule):
-    with pytest.raises(ValueError, match=r"known: None, 'auto'.* mad, mixture, a number > 0"):
+    with pytest.raises(ValueError, match=r"known: None, 'auto'.* mad, mixture, fdr, a number > 0"):
         resolve_rule(rule)
 
 
