@@ -124,6 +124,7 @@ class TestEqualsGridSearch:
         assert_same(ours, theirs, table[0])
         assert ours.multimetric_
 
+    @pytest.mark.slow
     def test_weights_groups_and_workers(self, table):
         given = {"sample_weight": np.linspace(0.5, 2, 240), "groups": np.arange(240) % 7}
         ours, theirs = both(
