@@ -1,6 +1,5 @@
 """A student in integers of eight bits."""
 
-import copy
 import logging
 import os
 import tempfile
@@ -92,9 +91,10 @@ def to_int8_onnx(
     feed = model_feed(model, wrapped, X)
     feed = take_rows(feed, slice(None, None, ceil_div(n_rows(feed), MOST_ROWS)))
     with tempfile.TemporaryDirectory() as folder, _hushed():
-        file = str(Path(folder) / "int8.onnx")
+        whole, file = (str(Path(folder) / name) for name in ("whole.onnx", "int8.onnx"))
+        onnx.save(model, whole)  # ONNX Runtime 1.19 loses the weights of a model in memory
         quantize_static(
-            copy.deepcopy(model),  # it is changed
+            whole,
             file,
             _Rows(feed),
             op_types_to_quantize=OWN_LAYERS if is_built_in(wrapped.student) else LAYERS,

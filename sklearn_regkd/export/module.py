@@ -1,6 +1,7 @@
 """A network of the user's as ONNX nodes, by PyTorch."""
 
 import copy
+import inspect
 import warnings
 from typing import Any
 
@@ -47,9 +48,16 @@ def export_module(
 
     Raises
     ------
+    ImportError
+        If PyTorch is too old to export it for any number of rows.
     ValueError
         If the module can be exported for a fixed number of rows only.
     """
+    if not takes_any_number_of_rows():
+        raise ImportError(
+            f"PyTorch {torch.__version__} exports a module of your own for a fixed number of rows "
+            "only; take a newer PyTorch"
+        )
     whole = _WithUnits(student, head, torch_type(output))
     whole = copy.deepcopy(whole).eval().cpu()  # the student stays where it is
     rows = torch.zeros((2, *student._input_shape), dtype=torch_type(dtype))
@@ -76,6 +84,11 @@ def export_module(
             "of len(X), and no loops over rows"
         )
     return model
+
+
+def takes_any_number_of_rows() -> bool:
+    """Return whether the exporter of PyTorch can leave the number of rows open: 2.4 cannot."""
+    return "dynamic_shapes" in inspect.signature(torch.onnx.export).parameters
 
 
 def torch_type(dtype: np.dtype) -> torch.dtype:

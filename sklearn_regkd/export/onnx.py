@@ -84,7 +84,8 @@ def to_onnx(
     Raises
     ------
     ImportError
-        If onnx, or for a Pipeline skl2onnx, is not installed.
+        If onnx, or for a Pipeline skl2onnx, is not installed, or PyTorch is too old to export
+        a module of the user's.
     TypeError
         If the estimator is none of the above, the inverse of a transformed target cannot be
         written in ONNX, or `path` is a text file.

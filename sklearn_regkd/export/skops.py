@@ -10,7 +10,11 @@ from sklearn_regkd.estimators.search import DistilledSearchCV
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.estimators.tor import TORRegressor
 from sklearn_regkd.persistence.estimator_file import skops_trusted
-from sklearn_regkd.utils.sklearn_compat import PassthroughScorer
+from sklearn_regkd.utils.sklearn_compat import (
+    MetadataRequest,
+    MethodMetadataRequest,
+    PassthroughScorer,
+)
 
 # The registry of files knows an estimator once it is imported; a search is not in it.
 ESTIMATORS = (StudentRegressor, TORRegressor, DistilledRegressor, DistilledSearchCV)
@@ -26,6 +30,9 @@ def _regression_metrics() -> list[Any]:
     return [one for one in every if getattr(one, "__module__", None) == home]
 
 
-# A search holds its scorer and its splitter, which skops knows no more than our classes.
-OF_SEARCHES = (KFold, PassthroughScorer, type(metrics.get_scorer("r2")), *_regression_metrics())
+# A search holds its scorer and its splitter, which skops knows no more than our classes; the
+# scorers of scikit-learn 1.6 hold what metadata they ask for, even where it is nothing.
+SCORERS = (PassthroughScorer, type(metrics.get_scorer("r2")))
+REQUESTS = (MetadataRequest, MethodMetadataRequest)
+OF_SEARCHES = (KFold, *SCORERS, *REQUESTS, *_regression_metrics())
 SKOPS_TRUSTED = sorted({*skops_trusted(), *map(_full_name, (*ESTIMATORS, *OF_SEARCHES))})

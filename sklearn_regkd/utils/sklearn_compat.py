@@ -16,6 +16,7 @@ from sklearn.model_selection._validation import (
 )
 from sklearn.preprocessing import PowerTransformer, StandardScaler
 from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils._metadata_requests import MetadataRequest, MethodMetadataRequest
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -70,6 +71,8 @@ __all__ = [
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",
+    "MetadataRequest",
+    "MethodMetadataRequest",
     "PassthroughScorer",
     "StrOptions",
     "VisualBlock",

@@ -137,6 +137,7 @@ def test_images_go_through_scikit_learn_and_pickle(folder):
     np.testing.assert_array_equal(again[3], eyes.images[3])
 
 
+@pytest.mark.slow
 def test_images_on_disk_are_an_X(folder):
     path, _ = folder
     eyes = load_mpiigaze(path, subset="all")

@@ -54,6 +54,7 @@ def log():
 # --- what the library is for ----------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 def test_a_teacher_saves_the_student_from_wrong_labels(table, wrong_labels, Distiller):
     X, y = table
@@ -204,6 +205,7 @@ def test_teacher_prediction_replaces_a_teacher(wrong_labels, table, Distiller):
     assert fitted.outlier_mask_[mask].all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Distiller", DISTILLERS)
 @pytest.mark.parametrize("teacher", [None, HistGradientBoostingRegressor(max_iter=5)])
 def test_single_output_teacher_predicts_all_outputs(two_outputs, Distiller, teacher):

@@ -44,6 +44,23 @@ def trusted(friedman):
     return distilled().fit(X, y)
 
 
+@pytest.fixture(scope="module")
+def gross(friedman):
+    """Return labels with gross errors, which are wrong, and what has learned from them."""
+    X, y, *_ = friedman
+    noisy, wrong = corrupt_labels(y, "gross", share=0.3, random_state=0)
+    return noisy, wrong, distilled().fit(X, noisy)
+
+
+@pytest.fixture(scope="module")
+def two_outputs(friedman):
+    """Return rows, right labels beside some that are wrong, which, and what has learned it."""
+    X, y = friedman[0][:250], friedman[1][:250]
+    noisy, wrong = corrupt_labels(y, "gross", share=0.3, random_state=0)
+    targets = np.column_stack([y, noisy])
+    return X, targets, wrong, distilled().fit(X, targets)
+
+
 # --- the student's settings are tried with the teacher ----------------------------------
 
 
@@ -135,10 +152,12 @@ def test_rows_of_weight_zero_are_not_tried(friedman, trials):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["gross", "shift"])
-def test_planted_errors_are_found_and_repaired(friedman, trusted, kind):
+def test_planted_errors_are_found_and_repaired(friedman, trusted, gross, kind):
     X, y, X_test, y_test = friedman
-    noisy, wrong = corrupt_labels(y, kind, share=0.3, random_state=0)
-    fitted = distilled().fit(X, noisy)
+    noisy, wrong, fitted = gross
+    if kind == "shift":
+        noisy, wrong = corrupt_labels(y, kind, share=0.3, random_state=0)
+        fitted = distilled().fit(X, noisy)
     decision = fitted.decisions_[0]
     assert decision.rule != "none"
     assert decision.rejected == pytest.approx(fitted.outlier_mask_.mean())
@@ -157,10 +176,8 @@ def test_planted_errors_are_found_and_repaired(friedman, trusted, kind):
 
 
 @pytest.mark.slow
-def test_each_output_gets_its_own_decision(friedman):
-    X, y, *_ = friedman
-    noisy, wrong = corrupt_labels(y, "gross", share=0.3, random_state=0)
-    fitted = distilled().fit(X, np.column_stack([y, noisy]))
+def test_each_output_gets_its_own_decision(two_outputs):
+    _, _, wrong, fitted = two_outputs
     assert [decision.rule != "none" for decision in fitted.decisions_] == [False, True]
     assert not fitted.outlier_mask_[:, 0].any()
     assert fitted.outlier_mask_[wrong, 1].mean() > 0.6
@@ -221,6 +238,7 @@ def test_a_weak_teacher_has_no_weight_and_a_strong_one_has_all():
     assert distilled(alpha=0.7).fit(X, y, teacher_prediction=truth).alpha_[0] == 0.7
 
 
+@pytest.mark.slow
 def test_a_frozen_teacher_is_used_as_it_is(friedman):
     X, y, *_ = friedman
     teacher = HistGradientBoostingRegressor(random_state=0).fit(X, y)
@@ -233,11 +251,10 @@ def test_a_frozen_teacher_is_used_as_it_is(friedman):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("a", "b", "noisy"), [(1000.0, -3e5, True), (0.25, 7.0, False)])
-def test_units_of_y_do_not_matter(friedman, a, b, noisy):
+def test_units_of_y_do_not_matter(friedman, trusted, gross, a, b, noisy):
     X, y, X_test, _ = friedman
-    if noisy:
-        y, _ = corrupt_labels(y, "gross", share=0.2, random_state=0)
-    one, other = (distilled().fit(X, target) for target in (y, a * y + b))
+    y, one = (gross[0], gross[2]) if noisy else (y, trusted)
+    other = distilled().fit(X, a * y + b)
     first, second = one.predict(X_test), (other.predict(X_test) - b) / a
     assert np.mean(np.abs(first - second)) < 0.05 * y.std()
     assert np.mean(one.outlier_mask_ != other.outlier_mask_) < 0.01
@@ -251,12 +268,11 @@ def test_units_of_features_do_not_matter(friedman):
 
 
 @pytest.mark.slow
-def test_order_of_columns_and_rows_does_not_matter_much(friedman):
-    X, y, X_test, y_test = friedman
-    noisy, _ = corrupt_labels(y, "gross", share=0.3, random_state=0)
+def test_order_of_columns_and_rows_does_not_matter_much(friedman, gross):
+    X, _, X_test, y_test = friedman
+    noisy, _, one = gross
     rng = np.random.default_rng(0)
     rows, columns = rng.permutation(len(X)), rng.permutation(X.shape[1])
-    one = distilled().fit(X, noisy)
     other = distilled().fit(X[rows][:, columns], noisy[rows])
     scores = one.score(X_test, y_test), other.score(X_test[:, columns], y_test)
     assert abs(scores[0] - scores[1]) < 0.02
@@ -265,11 +281,8 @@ def test_order_of_columns_and_rows_does_not_matter_much(friedman):
 
 
 @pytest.mark.slow
-def test_duplicated_data_meets_the_same_decision(friedman):
-    X, y = friedman[0][:250], friedman[1][:250]
-    noisy, _ = corrupt_labels(y, "gross", share=0.3, random_state=0)
-    targets = np.column_stack([y, noisy])
-    one = distilled().fit(X, targets)
+def test_duplicated_data_meets_the_same_decision(two_outputs):
+    X, targets, _, one = two_outputs
     twice = distilled(cv=HalvesApart()).fit(np.tile(X, (2, 1)), np.tile(targets, (2, 1)))
     for decisions in (one.decisions_, twice.decisions_):
         assert [decision.rule != "none" for decision in decisions] == [False, True]
@@ -301,6 +314,7 @@ def test_tiny_wide_and_single_feature_tables(shape):
     assert fitted.student_.n_parameters_ < 15_000
 
 
+@pytest.mark.slow
 def test_heavy_tailed_inputs_cause_no_wild_prediction():
     rng = np.random.default_rng(0)
     X = rng.standard_cauchy(size=(500, 3))

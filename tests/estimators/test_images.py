@@ -198,6 +198,7 @@ def test_augment_that_cannot_be(pictures, params, message):
 # --- distillation -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("Estimator", [TORRegressor, DistilledRegressor])
 @pytest.mark.filterwarnings("ignore:outliers='auto' needs a table")
 def test_distillation_from_a_larger_network(pictures, Estimator):

@@ -61,7 +61,6 @@ def test_grid_search_over_nested_names_beside_a_baseline(table):
             {"model": [distilled()], "model__outliers": [3.0], "model__loss": ["tor"]},
         ],
         cv=2,
-        n_jobs=2,
         error_score="raise",
     ).fit(X, y)
     results = grid.cv_results_
@@ -101,6 +100,7 @@ def test_clone_of_fitted_and_unfitted(table, build):
     np.testing.assert_array_equal(copy.fit(X, y).predict(X), first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", ALL)
 def test_nothing_of_the_user_is_changed(table, build):
     X, y = table

@@ -126,6 +126,7 @@ def test_attentive_weighs_the_teacher_by_alpha(table):
     assert far[1] < 0.8 * far[0]
 
 
+@pytest.mark.slow
 def test_bounded_leaves_a_student_alone_that_is_as_good_as_its_teacher(table):
     X, y = table
     poor = np.zeros_like(y)  # from which nearly any answer is an improvement
@@ -138,6 +139,7 @@ def test_bounded_leaves_a_student_alone_that_is_as_good_as_its_teacher(table):
     assert taught < alone - 0.1
 
 
+@pytest.mark.slow
 class TestRevision:
     @pytest.fixture
     def wrong(self, table):

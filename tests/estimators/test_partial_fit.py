@@ -54,6 +54,7 @@ def unseen():
     return next(blocks(1, 500, seed=1))
 
 
+@pytest.mark.slow
 class TestLearning:
     @pytest.mark.parametrize("params", [{}, {"module": Plain}, {"loss": "huber"}], ids=str)
     def test_from_block_to_block(self, student, unseen, params):

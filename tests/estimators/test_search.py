@@ -88,6 +88,7 @@ class TestEqualsGridSearch:
         assert_same(ours, theirs, table[0])
         assert ours.best_estimator_.memory is None
 
+    @pytest.mark.slow
     def test_weights_of_the_teacher(self, table, monkeypatch):
         seen = sizes_of_stacks(monkeypatch)
         estimator = DistilledRegressor(Ridge(), STUDENT, outliers=None, random_state=0)
@@ -105,6 +106,7 @@ class TestEqualsGridSearch:
         grid = {"loss": ["huber"], "lr": [0.005, 0.03]}
         assert_same(*both(STUDENT, grid, (X, Y)), X)
 
+    @pytest.mark.slow
     def test_pipeline(self, table):
         pipeline = make_pipeline(StandardScaler(), STUDENT)
         grid = {"studentregressor__lr": [0.005, 0.03], "standardscaler__with_mean": [True, False]}
@@ -122,6 +124,7 @@ class TestEqualsGridSearch:
         assert_same(ours, theirs, table[0])
         assert ours.multimetric_
 
+    @pytest.mark.slow
     def test_weights_groups_and_workers(self, table):
         given = {"sample_weight": np.linspace(0.5, 2, 240), "groups": np.arange(240) % 7}
         ours, theirs = both(

@@ -71,6 +71,7 @@ def test_robust_losses_resist_wrong_labels(table, wrong_labels, loss):
     assert robust > max(0.8, squared)
 
 
+@pytest.mark.slow
 def test_two_outputs_of_different_units(two_outputs):
     X, y = two_outputs
     prediction = student().fit(X, y).predict(X)

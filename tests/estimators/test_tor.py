@@ -33,6 +33,7 @@ def test_thresholds_of_tor(wrong_labels, threshold):
     assert fitted.outlier_mask_[~mask].mean() < 0.05
 
 
+@pytest.mark.slow
 def test_two_heads_learn_label_and_teacher(table):
     """A trusted teacher that is shifted: one output follows it, the other does not."""
     X, y = table

@@ -2,8 +2,14 @@
 
 import numpy as np
 import onnxruntime
+import pytest
 
 from sklearn_regkd.export import to_int8_onnx, to_onnx
+from sklearn_regkd.export.module import takes_any_number_of_rows
+
+needs_exporter = pytest.mark.skipif(
+    not takes_any_number_of_rows(), reason="this PyTorch exports no module for any number of rows"
+)
 
 
 def session(model):

@@ -121,6 +121,7 @@ def test_what_is_no_binary_file_is_refused(export, tmp_path, monkeypatch):
     assert sorted(os.listdir()) == ["closed", "text"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system with fork")
 @pytest.mark.parametrize("name", writers())
 def test_no_good_file_is_lost_when_a_writer_is_killed(name, tmp_path):

@@ -13,6 +13,7 @@ from torch import nn
 
 from sklearn_regkd import StudentRegressor, TORRegressor, load
 from sklearn_regkd.export import onnx_report, to_int8_onnx, to_onnx
+from tests.export.sessions import needs_exporter
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,7 @@ def test_rows_of_which_no_more_than_10000_are_read(table, student):
     assert to_int8_onnx(student, many).SerializeToString() == few.SerializeToString()
 
 
+@needs_exporter
 @pytest.mark.slow
 def test_images(tmp_path):
     def picture(input_shape, n_outputs):

@@ -1,5 +1,7 @@
 """Networks of the user's as ONNX models."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,9 @@ from torch import nn
 
 from sklearn_regkd import StudentRegressor
 from sklearn_regkd.export import to_int8_onnx, to_onnx
-from tests.export.sessions import assert_agree, run
+from tests.export.sessions import assert_agree, needs_exporter, run
+
+pytestmark = [pytest.mark.slow, needs_exporter]  # which takes seconds for each module
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +53,23 @@ def student(table):
     return StudentRegressor(module=Layers, max_epochs=2, random_state=0).fit(*table)
 
 
-def test_rows_that_predict_refuses_are_not_guessed(table, student):
+@pytest.fixture(scope="module")
+def exported(student):
+    """Return the model of the student, and whether its module was left in training."""
+    network = student.net_.module_.train()
+    model = to_onnx(student)
+    training = network.training
+    network.eval()
+    return model, training
+
+
+def test_rows_that_predict_refuses_are_not_guessed(table, student, exported):
     X = table[0][:3].copy()
     X[0, 1], X[2, 0] = np.nan, np.inf
-    for model in (to_onnx(student), to_int8_onnx(student, table[0])):
+    for model in (exported[0], to_int8_onnx(student, table[0])):
         assert np.isnan(run(model, X)).tolist() == [True, False, True]
 
 
-@pytest.mark.slow
 def test_images():
     X = np.random.default_rng(0).normal(size=(20, 1, 6, 6)).astype(np.float32)
     student = StudentRegressor(module=Picture, max_epochs=2, random_state=0)
@@ -72,8 +85,10 @@ def test_images():
 def test_double_precision(table):
     X = table[0] + np.array([0, 0, 1e9])
     student = StudentRegressor(module=Layers, max_epochs=2, random_state=0).fit(X, table[1])
-    with pytest.warns(UserWarning, match="too coarse for column 2"):
-        to_onnx(student)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # which ends it: what it would write is of no interest
+        with pytest.raises(UserWarning, match="too coarse for column 2"):
+            to_onnx(student)
     assert_agree(student, X, to_onnx(student, dtype="float64"))
 
 
@@ -91,19 +106,15 @@ def test_opsets(table, student):
     assert_agree(student, table[0], model)
 
 
-@pytest.mark.slow
 def test_a_module_for_a_fixed_number_of_rows_is_refused(table):
     student = StudentRegressor(module=FixedRows, max_epochs=2, random_state=0).fit(*table)
     with pytest.raises(ValueError, match="len"):
         to_onnx(student)
 
 
-def test_the_student_is_left_as_it_was(student):
-    module = student.net_.module_.train()
-    to_onnx(student)
-    assert module.training
-    module.eval()
+def test_the_student_is_left_as_it_was(exported):
+    assert exported[1]
 
 
-def test_no_file_of_the_user_is_named(student):
-    assert __file__.rsplit("/", 1)[1].encode() not in to_onnx(student).SerializeToString()
+def test_no_file_of_the_user_is_named(exported):
+    assert __file__.rsplit("/", 1)[1].encode() not in exported[0].SerializeToString()

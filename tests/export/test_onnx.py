@@ -13,10 +13,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from sklearn_regkd import DistilledRegressor, DistilledSearchCV, StudentRegressor, TORRegressor
-from sklearn_regkd.export import to_onnx
+from sklearn_regkd.export import module, to_onnx
+from sklearn_regkd.export.graph import newest_opset
 from sklearn_regkd.networks.mlp import ACTIVATIONS
 from tests.export.sessions import assert_agree, assert_same_rows_refused, run
-from tests.helpers import QUICK
+from tests.helpers import QUICK, TwoLayers
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,7 @@ def test_heads(table, head):
     assert_agree(tor, table[0])
 
 
+@pytest.mark.slow
 def test_distilled_and_search(table):
     X, y = table
     distilled = DistilledRegressor(student=StudentRegressor((8,), **QUICK), random_state=0)
@@ -230,6 +232,8 @@ def test_nobody_is_warned_of_ordinary_columns(table, recwarn):
 
 @pytest.mark.parametrize("opset", [13, 15, 17, 18, 20, 22])
 def test_opsets(table, opset):
+    if opset > newest_opset():
+        pytest.skip("what is installed does not write and run it")
     X, y = table[0].copy(), table[1]
     X[::7, 0] = np.nan
     student = StudentRegressor((8,), missing_values="indicator", **QUICK).fit(X, y)
@@ -282,3 +286,10 @@ def test_errors(table):
     for dtype in ("float16", None, "x"):
         with pytest.raises(ValueError, match="dtype must be 'float32' or 'float64', got"):
             to_onnx(student, dtype=dtype)
+
+
+def test_a_pytorch_that_is_too_old_for_a_module_is_named(table, monkeypatch):
+    student = StudentRegressor(module=TwoLayers, **QUICK).fit(*table)
+    monkeypatch.setattr(module, "takes_any_number_of_rows", lambda: False)
+    with pytest.raises(ImportError, match=r"PyTorch \d.* take a newer PyTorch"):
+        to_onnx(student)

@@ -117,6 +117,7 @@ def test_negative_labels_of_a_power():
 LOG = {"func": np.log, "inverse_func": np.exp}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "estimator",
     [
@@ -141,6 +142,7 @@ def test_around_and_inside(table, estimator):
     assert report.label == pytest.approx(estimator.score(X, y), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_teacher_is_compared_in_the_units_of_the_estimator(table):
     X, y = table
     distilled = DistilledRegressor(Ridge(), student(), random_state=0)

@@ -151,6 +151,7 @@ def test_page_is_accessible_and_needs_nothing_else(report, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_nothing_is_drawn_outside_the_page(tor, spoiled, held_out, tmp_path):
     """A notebook would show what is drawn by pyplot, and then the report once more."""
     X, y = spoiled
@@ -161,6 +162,7 @@ def test_nothing_is_drawn_outside_the_page(tor, spoiled, held_out, tmp_path):
     assert not plt.get_fignums()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [DistillationReport.to_html, DistillationReport.to_csv])
 def test_a_file_is_replaced_only_by_a_complete_one(report, tmp_path, monkeypatch, write):
     path = tmp_path / "file"

@@ -37,8 +37,8 @@ MISTAKES = {
 @pytest.fixture(scope="module")
 def rows():
     rng = np.random.default_rng(0)
-    X = rng.uniform(-1, 1, (160, 4))
-    return X, 2 * X[:, 0] + np.sin(3 * X[:, 1]) + 0.1 * rng.normal(size=160)
+    X = rng.uniform(-1, 1, (100, 4))
+    return X, 2 * X[:, 0] + np.sin(3 * X[:, 1]) + 0.1 * rng.normal(size=100)
 
 
 def messages(model, X, y, **params):
@@ -48,6 +48,7 @@ def messages(model, X, y, **params):
     return [str(one.message) for one in caught]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 def test_predictions_no_better_than_the_median_are_warned_about(rows, make, mistake):
@@ -92,13 +93,16 @@ def wrong():
     return X, truth, labels, mask
 
 
+@pytest.mark.slow
 class TestMemory:
     def holds_rows(self, kind, X, y):
         model = KNeighborsRegressor(1) if kind == "neighbour" else RandomForestRegressor(30)
         return model.set_params(**({} if kind == "neighbour" else {"random_state": 0})).fit(X, y)
 
-    @pytest.mark.parametrize("kind", ["neighbour", "forest"])
-    @pytest.mark.parametrize("given", ["frozen", "predictions"])
+    # What a model holds and how it is given have nothing to do with each other.
+    @pytest.mark.parametrize(
+        ("kind", "given"), [("neighbour", "frozen"), ("forest", "predictions")]
+    )
     def test_is_no_evidence(self, wrong, kind, given):
         X, truth, y, mask = wrong
         teacher = self.holds_rows(kind, X[:300], y)

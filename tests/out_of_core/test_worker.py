@@ -46,6 +46,7 @@ def test_torch_is_not_loaded(work):
     subprocess.run([sys.executable, "-c", IMPORTS + work + check], check=True)
 
 
+@pytest.mark.slow
 def test_what_is_public_is_loaded_when_it_is_asked_for():
     code = (
         "import sys, sklearn_regkd.out_of_core as o; o.resilient_client; "

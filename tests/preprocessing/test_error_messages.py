@@ -151,6 +151,7 @@ class TestPredict:
     def fitted(self, estimator, table):
         return estimator.fit(*table)
 
+    @pytest.mark.slow
     def test_rows_in_another_form_than_in_fit(self, fitted, table):
         X, _ = table
         odd = X.to_numpy()

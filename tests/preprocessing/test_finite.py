@@ -50,6 +50,7 @@ def student(transform):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transform", ["quantile", "standard"])
 @settings(max_examples=40, deadline=None)
 @given(columns(), columns(), st.sampled_from([np.float32, np.float64]))

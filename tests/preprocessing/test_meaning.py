@@ -79,6 +79,7 @@ class TestForms:
         X, _ = table
         np.testing.assert_array_equal(fitted.predict(FORMS[form](X)), fitted.predict(X))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("form", ["polars", "categories with pandas.NA"])
     @pytest.mark.parametrize("name", ESTIMATORS)
     def test_a_fit_on_another_form_is_the_same_fit(self, table, form, name):
@@ -155,6 +156,7 @@ class TestForms:
 
 
 class TestMasks:
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ESTIMATORS)
     def test_a_mask_means_its_columns(self, name):
         rng = np.random.default_rng(0)

@@ -150,6 +150,7 @@ def test_as_a_hook_labels_take_the_place_of_the_teacher(planted):
 
 
 class TestInTheEstimator:
+    @pytest.mark.slow
     @pytest.mark.parametrize("selection", ["influence", "residual"])
     def test_an_unreliable_teacher_does_less_harm(self, planted, selection):
         X, truth, label, teacher, _ = planted

@@ -22,10 +22,19 @@ def gaps():
     return X, y
 
 
-@pytest.mark.parametrize("n_known", [0, 1, 3])
-@pytest.mark.parametrize("Distiller", [TORRegressor, DistilledRegressor])
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "kind", [np.asarray, pd.DataFrame, lambda X: pl.DataFrame(X, schema=list("abc"))]
+    ("Distiller", "n_known", "kind"),
+    [
+        (TORRegressor, 0, np.asarray),
+        (TORRegressor, 1, np.asarray),
+        (TORRegressor, 1, pd.DataFrame),
+        (TORRegressor, 1, lambda X: pl.DataFrame(X, schema=list("abc"))),
+        (TORRegressor, 3, np.asarray),
+        (DistilledRegressor, 0, np.asarray),
+        (DistilledRegressor, 1, pd.DataFrame),
+        (DistilledRegressor, 3, np.asarray),
+    ],
 )
 def test_a_column_whose_values_lie_in_one_fold(gaps, Distiller, n_known, kind):
     X, y = gaps

@@ -108,6 +108,7 @@ def test_the_built_in_network_waits_for_nobody(table, tmp_path):
     np.testing.assert_array_equal(block, clone(student).partial_fit(X, y).predict(X))
 
 
+@pytest.mark.slow
 def test_a_module_waits_for_its_turn(table):
     X, y = table
     student = StudentRegressor(module=with_dropout, max_epochs=1, random_state=0)
@@ -145,6 +146,7 @@ ESTIMATORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ESTIMATORS)
 @pytest.mark.parametrize("parallel", ["ThreadPoolExecutor", "joblib"])
 def test_fits_in_threads_are_those_of_one_thread(table, name, parallel):

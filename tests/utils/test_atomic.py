@@ -183,6 +183,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_no_good_file_is_lost_when_a_writer_is_killed(path):
     path.write_bytes(b"0," * 500_000)
     for round_ in range(10):

@@ -62,10 +62,12 @@ class TestCores:
         assert len(processes) <= 2
         assert {greed for _, _, greed in seen} == {2}
 
+    @pytest.mark.slow
     def test_the_order_of_tasks_is_kept(self):
         tasks = [partial(pow, 2, k) for k in range(5)]
         assert call_all(tasks, n_jobs=2) == call_all(tasks, n_jobs=None) == [1, 2, 4, 8, 16]
 
+    @pytest.mark.slow
     def test_a_teacher_inside_of_an_estimator(self):
         student = StudentRegressor((4,), max_epochs=1, weight_decay=0.1, embedding=None)
         tor = TORRegressor(Looking(), student, cv=2, n_jobs=2, random_state=0)
@@ -81,6 +83,7 @@ class TestCores:
         with parallel_config(n_jobs=3):
             assert parallel._count_workers(None) == 3
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("backend", ["loky", "threading"])
     def test_one_after_the_other_inside_another_loop(self, backend):
         for seen in Parallel(n_jobs=2, backend=backend)(

@@ -11,6 +11,7 @@ from tests.forks import in_process
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 
+@pytest.mark.slow
 @needs_fork
 def test_a_forked_child_is_known():
     script = """
