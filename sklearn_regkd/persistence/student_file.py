@@ -14,6 +14,7 @@ import torch
 from skorch import NeuralNet
 from skorch.history import History
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 
 from sklearn_regkd.networks.inputs import InputTransform, QuantileTransform, StandardTransform
 from sklearn_regkd.networks.mlp import layer_widths
@@ -28,6 +29,7 @@ from sklearn_regkd.training.randomness import torch_seeded
 from sklearn_regkd.training.train import use_criterion
 from sklearn_regkd.utils.files import FileError
 from sklearn_regkd.utils.json_codec import LONGEST
+from sklearn_regkd.utils.tensor import module_without_numbers
 
 # Numbers in a row with which a loaded network is tried. A module for pictures holds nothing that
 # would tell how large they are.
@@ -212,6 +214,7 @@ def _transform(
         center, scale = (module[f"input_{k}"].reshape(-1).numpy() for k in ("center", "scale"))
         if not len(center) == len(scale) == n_features:
             raise FileError(f"the file scales {len(center)} features of {n_features}")
+        _check_double(center, scale)
         return StandardTransform(Scaling(center, scale, np.zeros(len(center), bool)))
     # Files from before there was this table: all numbers were embedded alike.
     module.setdefault("input_two_valued", torch.empty(0, dtype=torch.int64))
@@ -222,6 +225,7 @@ def _transform(
             raise FileError(f"the file's {name} are no features")
         if len(values) and not 0 <= values.min() <= values.max() < n_features:
             raise FileError(f"the file's {name} name features beyond the {n_features} there are")
+    _check_double(quantiles.knots, quantiles.scores, quantiles.category_value)
     features = sorted([*quantiles.numeric.tolist(), *categorical])
     # Lengths first: a range of a claimed number of features is as long as it says.
     if len(features) != n_features or features != list(range(n_features)):
@@ -240,6 +244,11 @@ def _transform(
     if not (quantiles.knots[:, 1:] >= quantiles.knots[:, :-1]).all():
         raise FileError("the file's quantiles do not rise")
     return QuantileTransform(quantiles)
+
+
+def _check_double(*tables: np.ndarray) -> None:
+    if any(values.dtype != np.float64 for values in tables):
+        raise FileError("the file's tables of its inputs are not of double precision")
 
 
 def _output(tensors: dict[str, Tensor], n_heads: int) -> OutputScaling:
@@ -276,13 +285,11 @@ def _check_widths(
 
 def _check_shapes(net: NeuralNet, module: dict[str, Tensor]) -> None:
     """Refuse a network of the user's that is not as large as the file, before it takes memory."""
-    try:
-        with torch.device("meta"):  # on which tensors have shapes and no numbers
-            built = net.initialized_instance(net.module, net.get_params_for("module"))
-        shapes = {name: tuple(values.shape) for name, values in built.state_dict().items()}
-    except Exception:
-        return  # it wants numbers when it is built, or to see its inputs first
-    for name, shape in shapes.items():
+    built = module_without_numbers(net)
+    if built is None:
+        return
+    known = {k: v for k, v in built.state_dict().items() if not is_lazy(v)}
+    for name, shape in {k: tuple(v.shape) for k, v in known.items()}.items():
         if name not in module or module[name].shape != shape:
             found = tuple(module[name].shape) if name in module else "not there"
             raise FileError(

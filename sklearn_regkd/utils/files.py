@@ -145,8 +145,8 @@ def unpack(data: bytes, kind: str, newest: int, origin: str) -> tuple[int, Any, 
         raise FileError(f"{origin} holds a {str(found)[:99]}, expected a {kind}")
     if type(version) is not int or not 1 <= version <= newest:
         raise FileError(
-            f"{origin} has version {str(version)[:99]} of its layout, and this sklearn_regkd reads 1 to "
-            f"{newest}: install a later one"
+            f"{origin} has version {str(version)[:99]} of its layout, and this sklearn_regkd reads "
+            f"1 to {newest}: install a later one"
         )
     return version, state, tensors
 

@@ -121,7 +121,7 @@ class TensorCodec(JsonCodec):
         raise TypeError(f"can keep numbers, text, tensors and arrays, not a {type(value).__name__}")
 
     def decode_other(self, value: dict[str, Any]) -> Any:
-        """Return the tensor or array, which is no longer among the others then, or the dictionary."""
+        """Return the tensor or array, which is taken from the others, or the dictionary."""
         match value:
             case {"tensor": str(name)}:
                 return self._take(name).clone()
