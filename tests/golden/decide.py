@@ -97,7 +97,7 @@ def decide(table: str, noise: str) -> dict:
 
 
 def _processor() -> str:
-    """Return maker and model: of two with the same instructions, sums may have other last digits."""
+    """Return maker and model: two with the same instructions may round sums differently."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     known = dict(line.replace("\t", "").split(": ", 1) for line in lines if ": " in line)
