@@ -93,7 +93,9 @@ def load(path: str | os.PathLike, module: Module = None) -> BaseEstimator:
     """Read an estimator that its method ``save`` has written.
 
     Nothing in the file is run, and no class is imported that it names: it is safe
-    to load a file from anybody. What it predicts is another question.
+    to load a file from anybody. What it predicts is another question. Loading takes memory and
+    time by the size of the file, whatever sizes it claims; but what a `module` of yours does
+    with the parameters that the file names is up to the module.
 
     Parameters
     ----------
