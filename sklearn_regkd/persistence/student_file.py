@@ -29,7 +29,6 @@ from sklearn_regkd.training.randomness import torch_seeded
 from sklearn_regkd.training.train import use_criterion
 from sklearn_regkd.utils.files import FileError
 from sklearn_regkd.utils.json_codec import LONGEST
-from sklearn_regkd.utils.tensor import module_without_numbers
 
 # Numbers in a row with which a loaded network is tried. A module for pictures holds nothing that
 # would tell how large they are.
@@ -285,9 +284,11 @@ def _check_widths(
 
 def _check_shapes(net: NeuralNet, module: dict[str, Tensor]) -> None:
     """Refuse a network of the user's that is not as large as the file, before it takes memory."""
-    built = module_without_numbers(net)
-    if built is None:
-        return
+    try:
+        with torch.device("meta"):  # on which tensors have shapes and no numbers
+            built = net.initialized_instance(net.module, net.get_params_for("module"))
+    except Exception:
+        return  # it wants numbers when it is built
     known = {k: v for k, v in built.state_dict().items() if not is_lazy(v)}
     for name, shape in {k: tuple(v.shape) for k, v in known.items()}.items():
         if name not in module or module[name].shape != shape:

@@ -17,7 +17,7 @@ from sklearn_regkd.supervision.hints import LEAVES
 from sklearn_regkd.teachers.kinds import innermost, is_torch, name_of
 from sklearn_regkd.teachers.route import stage_numbers
 from sklearn_regkd.teachers.torch_turn import in_turn
-from sklearn_regkd.utils.tensor import module_without_numbers
+from sklearn_regkd.training.randomness import torch_seeded
 from sklearn_regkd.utils.unwrap import unwrap
 
 # Trees of a long ensemble that are used: neighbouring ones of a boosting see nearly the same.
@@ -33,7 +33,7 @@ WITH_LEAVES = (
 def check_hints(teacher: Any, layer: str) -> None:
     """Refuse hints that a teacher cannot give, before anything is computed.
 
-    The layers of a skorch net that cannot be built without numbers are not known before its fit.
+    The layers of a skorch net whose fit decides the parameters of its module are not known yet.
 
     Raises
     ------
@@ -58,9 +58,18 @@ def check_hints(teacher: Any, layer: str) -> None:
             "of trees take 'leaves'"
         )
     else:
-        module = inner if isinstance(inner, torch.nn.Module) else module_without_numbers(inner)
+        module = inner if isinstance(inner, torch.nn.Module) else _module_before_fit(inner)
         if module is not None:
             named_layer(module, layer)
+
+
+def _module_before_fit(net: NeuralNet) -> torch.nn.Module | None:
+    """Return the module of a net as its fit would build it; None if it cannot be built yet."""
+    try:
+        with torch_seeded(0, "cpu"):
+            return net.initialized_instance(net.module, net.get_params_for("module"))
+    except Exception:
+        return None
 
 
 @in_turn

@@ -10,6 +10,7 @@ beside a constant.
 """
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -36,13 +37,14 @@ FORBIDDEN = ("exec", "compile", "import", "os.system", "subprocess.Popen", "pick
 MOST_MEMORY, MEMORY_ANYWAY = 64, 32e6
 MOST_TIME, TIME_ANYWAY = 20, 10
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+TELLS_PEAK = os.access(CLEAR, os.W_OK)
 
 
 class Cost:
     """Peak memory and time of a block of code; the memory is 0 where only Linux would tell it."""
 
     def __enter__(self):
-        if CLEAR.exists():
+        if TELLS_PEAK:
             CLEAR.write_text("5")  # the peak begins anew
         self.memory, self.seconds = _memory("VmRSS"), time.perf_counter()
         return self
@@ -60,7 +62,7 @@ class Cost:
 
 
 def _memory(name):
-    if not CLEAR.exists():
+    if not TELLS_PEAK:
         return 0
     return int(STATUS.read_text().split(f"{name}:")[1].split()[0]) * 1024
 

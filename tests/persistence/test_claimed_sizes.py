@@ -9,10 +9,10 @@ from sklearn_regkd import StudentRegressor, TORRegressor, load
 from sklearn_regkd.export import FileError
 from sklearn_regkd.utils.files import read_file, write_file
 from tests.helpers import QUICK
-from tests.persistence.fuzz import CLEAR, Cost
+from tests.persistence.fuzz import TELLS_PEAK, Cost
 
 HUGE = 10**8
-only_linux = pytest.mark.skipif(not CLEAR.exists(), reason="only Linux tells the peak of memory")
+only_linux = pytest.mark.skipif(not TELLS_PEAK, reason="only Linux tells the peak of memory")
 
 
 @pytest.fixture(scope="module")

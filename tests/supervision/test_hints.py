@@ -120,14 +120,17 @@ class TestRefusals:
             pure_distillation(teacher, hints="tail").fit(*friedman)
         assert torch.equal(before, torch.get_rng_state())
 
-    def test_a_module_that_wants_numbers_is_asked_after_its_fit(self, friedman):
-        def wants_numbers():
-            width = int(torch.ones(48).sum().item())
-            return nn.Sequential(nn.Linear(10, width), nn.Tanh(), nn.Linear(width, 1))
+    def test_a_module_that_its_fit_completes_is_asked_after_it(self, friedman):
+        def waits(n_features):
+            return nn.Sequential(nn.Linear(n_features, 48), nn.Tanh(), nn.Linear(48, 1))
 
-        teacher = NeuralNetRegressor(wants_numbers, max_epochs=1, train_split=None, verbose=0)
+        class WaitingNet(NeuralNetRegressor):
+            def fit(self, X, y, **params):
+                self.set_params(module__n_features=X.shape[1])
+                return super().fit(X, y, **params)
+
+        teacher = WaitingNet(waits, max_epochs=1, train_split=None, verbose=0)
         X, y = friedman
-        X, y = X.astype(np.float32), y.astype(np.float32)[:, None]
         assert np.isfinite(pure_distillation(teacher, hints="1").fit(X, y).predict(X)).all()
         with pytest.raises(ValueError, match="has no layer 'tail' to take hints from"):
             pure_distillation(teacher, hints="tail").fit(X, y)
