@@ -269,7 +269,7 @@ def draw_scores(ax, runs):
     ceiling = collect(runs, CEILING, "r2").mean()
     top = len(names) - 0.45
     ax.plot([ceiling, ceiling], [-0.6, top], color="black", ls="--", lw=1.2)
-    text = f"the same student taught\nwith clean labels: {ceiling:.2f}"
+    text = f"the same student trained\non clean labels: {ceiling:.2f}"
     ax.text(ceiling, top, text, ha="center", va="bottom", fontsize=9)
     ax.set(
         xlim=(0, 1.1),

@@ -55,6 +55,6 @@ def fit(steps, seed):
 if __name__ == "__main__":
     chosen = options("Revision and selection, arXiv 2404.03693.", "revision_selection.png")
     found = repeat(fit, STEPS, chosen.seeds, chosen.jobs)
-    title = "Strength of concrete, taught by a teacher that is not done yet"
+    title = "Strength of concrete, distilled from a teacher that is not done yet"
     print_table(found, f"{title}: R2, mean of {chosen.seeds} seeds", "teacher only")
     draw(found, title, "boosting steps of the teacher", chosen.output)

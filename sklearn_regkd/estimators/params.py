@@ -63,6 +63,14 @@ def check_student_params(student: BaseEstimator) -> None:
             "missing_values='indicator' needs input_transform='quantile' and the built-in "
             "network; impute before, for example with SimpleImputer(add_indicator=True)"
         )
+    names_columns = not isinstance(student.categorical_features, str | None)
+    if names_columns and (student.module is not None or student.input_transform != "quantile"):
+        raise ValueError(
+            f"categorical_features={student.categorical_features!r} needs "
+            "input_transform='quantile' and the built-in network; encode categories in a Pipeline, "
+            "for example with OneHotEncoder(sparse_output=False), and leave categorical_features "
+            "away"
+        )
     if student.checkpoint is not None and student.random_state is None:
         raise ValueError(
             f"checkpoint={student.checkpoint!r} with random_state=None: each fit draws another "

@@ -9,7 +9,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
-from sklearn.utils import indexable
+from sklearn.utils import assert_all_finite, indexable
 
 from sklearn_regkd.training.deferred import train_deferred
 from sklearn_regkd.training.torch_state import in_plain_torch
@@ -104,6 +104,7 @@ class DistilledSearchCV(GridSearchCV):
         """
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)
+        _refuse_gaps(y)
         routed = self._get_routed_params_for_fit(check_method_params(X, params))
         splits = list(check_cv(self.cv, y).split(X, y, **routed.splitter.split))
         candidates = list(ParameterGrid(self.param_grid))
@@ -151,6 +152,15 @@ class DistilledSearchCV(GridSearchCV):
         self.scorer_ = getattr(scorers, "_scorers", scorers)
         self.cv_results_ = results
         return self
+
+
+def _refuse_gaps(y: Any) -> None:
+    """Refuse labels that are not finite: otherwise only the score of a test fold would tell."""
+    try:
+        labels = np.asarray(y, np.float64)
+    except (TypeError, ValueError):
+        return  # the fits say what is wrong
+    assert_all_finite(labels, input_name="y")
 
 
 def _fit_and_score_all(

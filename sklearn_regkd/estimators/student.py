@@ -62,7 +62,7 @@ class StudentRegressor(
         Tukey's and Barron's take the scale of an ordinary residual from the
         batches (1.4826 MAD, averaged over batches). A function or module of
         ``(prediction, label)``, tensors of shape (n_rows, n_outputs) in standardised
-        units, returns one loss per element. For a student that is taught, the `loss` of
+        units, returns one loss per element. For a student that is distilled, the `loss` of
         DistilledRegressor goes before it, and TORRegressor has the loss of its paper.
     lr : float, default=0.02
         Learning rate; without early stopping the peak of a one-cycle

@@ -10,6 +10,7 @@ from sklearn_regkd.label_noise.threshold import ThresholdRule
 from sklearn_regkd.persistence.estimator_file import saveable
 from sklearn_regkd.supervision.methods import DistillationMethods
 from sklearn_regkd.supervision.supervision import Supervision
+from sklearn_regkd.utils.sklearn_compat import validate_parameters
 
 
 @saveable
@@ -185,5 +186,8 @@ class TORRegressor(BaseDistiller):
 
     def _validate_params_now(self) -> DistillationMethods:
         methods = super()._validate_params_now()
+        of_rule = ThresholdRule.constraints  # by the names that the parameters have here
+        constraints = {"threshold": of_rule["threshold"], "expected_outliers": of_rule["expected"]}
+        validate_parameters(self, constraints)
         self._rule().validate()
         return methods

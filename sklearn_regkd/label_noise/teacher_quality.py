@@ -8,7 +8,7 @@ import numpy as np
 from sklearn_regkd.teachers.boosting import BoostedTrees
 from sklearn_regkd.teachers.cross_fit import cross_fit_predict
 from sklearn_regkd.teachers.fit_data import FitData
-from sklearn_regkd.teachers.kinds import own_teacher, weight_params
+from sklearn_regkd.teachers.kinds import name_of, own_teacher, weight_params
 
 # A teacher whose errors are nearly those of the median has learned nothing, or predicts in another
 # unit: t / 1000 is .2 % better than the median.
@@ -100,9 +100,7 @@ def has_memorised(data: FitData) -> bool:
 
 def warn_of_memory(data: FitData) -> None:
     """Warn that a teacher's predictions are no evidence about these labels."""
-    what = (
-        "teacher_prediction" if data.teacher is None else f"teacher {type(data.teacher).__name__}"
-    )
+    what = "teacher_prediction" if data.teacher is None else f"teacher {name_of(data.teacher)}"
     warnings.warn(
         f"{what} is so close to the labels of fit that it has probably been fitted on these rows: "
         "it repeats wrong labels, too, and what it predicts is no evidence about them. "

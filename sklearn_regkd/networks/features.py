@@ -36,7 +36,8 @@ def named_layer(module: nn.Module, name: str) -> nn.Module:
     layers = {key: layer for key, layer in module.named_modules() if key}
     if name not in layers:
         raise ValueError(
-            f"{type(module).__name__} has no layer {name!r}; it has: {', '.join(layers) or 'none'}"
+            f"{type(module).__name__} has no layer {name!r} to take hints from; it has: "
+            f"{', '.join(layers) or 'none'}"
         )
     return layers[name]
 

@@ -7,8 +7,9 @@ from sklearn_regkd.preprocessing.quantile import knots_need_double
 
 # A processor guesses half of the comparisons of a binary search wrongly: for many
 # rows it would be the dearest part of a prediction. A grid of so many even cells
-# tells nearly where a value is, and what is left is halved without a guess.
-N_CELLS = 2048
+# tells nearly where a value is, and what is left is halved without a guess. A table of a few
+# knots, of columns of two values, has fewer cells: thousands of such columns are nothing rare.
+MOST_CELLS, CELLS_PER_KNOT = 2048, 16
 # For fewer values the search itself is quicker than the start of so many operations.
 FEW_VALUES = 1000
 
@@ -52,14 +53,15 @@ class ScoreTable:
         self.score = torch.cat([score[:, :1], score], dim=1).to(dtype)
 
         high = torch.where(known, wide, -most).amax(1, keepdim=True)
-        density = (N_CELLS - 1) / (high - wide[:, :1]).clamp(min=1 / most)
+        self.n_cells = min(MOST_CELLS, CELLS_PER_KNOT * knots.shape[1])
+        density = (self.n_cells - 1) / (high - wide[:, :1]).clamp(min=1 / most)
         self.density = density.clamp(max=most).to(dtype)
         self.offset = (wide[:, :1] * self.density).to(dtype)
-        cells = torch.where(known, self._cell(self.knots), N_CELLS)
-        every = torch.arange(N_CELLS + 1, device=knots.device).expand(len(knots), -1).contiguous()
-        below = torch.searchsorted(cells, every)
-        self.below = below[:, :-1].contiguous()
-        in_one_cell = max(below.diff(dim=1).flatten().tolist(), default=0)
+        cells = torch.where(known, self._cell(self.knots), self.n_cells)
+        every = torch.arange(self.n_cells, device=knots.device).expand(len(knots), -1).contiguous()
+        self.below = torch.searchsorted(cells, every)
+        after = torch.cat([self.below[:, 1:], known.sum(1, keepdim=True)], dim=1)
+        in_one_cell = int((after - self.below).amax()) if after.numel() else 0
         self.steps = [2**power for power in reversed(range(in_one_cell.bit_length()))]
         self.padded = nn.functional.pad(self.knots, (1, sum(self.steps)), value=torch.inf)
 
@@ -81,5 +83,5 @@ class ScoreTable:
 
     def _cell(self, columns: Tensor) -> Tensor:
         """Return the cell of each value, which does not fall as the value rises."""
-        cell = (columns * self.density).sub_(self.offset).clamp_(0, N_CELLS - 1)
+        cell = (columns * self.density).sub_(self.offset).clamp_(0, self.n_cells - 1)
         return cell.nan_to_num_(0.0).long()

@@ -67,7 +67,8 @@ class PredictionStore:
             return None
         if state != {"teacher": self.teacher, "block": self.blocks[index]}:
             return None
-        return tensors["prediction"].numpy()
+        prediction = tensors.get("prediction")
+        return None if prediction is None else prediction.numpy()
 
     def _path(self, index: int) -> Path:
         return self.folder / f"block-{index:06d}.safetensors"

@@ -6,6 +6,7 @@ import numpy as np
 
 from sklearn_regkd.out_of_core.block_reader import Block, framed
 from sklearn_regkd.preprocessing.validation import as_columns
+from sklearn_regkd.teachers.kinds import name_of
 
 
 def predict_block(
@@ -29,7 +30,7 @@ def predict_block(
         from sklearn_regkd.teachers.cross_fit import predict_teacher, teacher_rows
 
         return predict_teacher(teacher, teacher_rows(teacher, framed(X, names), X), y.shape[1])
-    who = f"the prediction of teacher {type(teacher).__name__}"
+    who = f"the prediction of teacher {name_of(teacher)}"
     return as_columns(teacher.predict(framed(X, names)), len(X), y.shape[1], who)
 
 

@@ -6,8 +6,7 @@ adds its class and its parameters, and knows each class by the name under which
 """
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from sklearn.base import BaseEstimator
@@ -24,7 +23,7 @@ from sklearn_regkd.supervision.route import RouteSchedule
 from sklearn_regkd.supervision.selection import DataSelection
 from sklearn_regkd.supervision.synthetic import SyntheticRows
 from sklearn_regkd.training.torch_state import in_plain_torch
-from sklearn_regkd.utils.files import FileError, pack, read_file, unpack, write_file
+from sklearn_regkd.utils.files import FileError, pack, read_file, refusing, unpack, write_file
 
 KIND, VERSION = "estimator", 1
 # Rules and strategies that may stand among the parameters of an estimator.
@@ -96,7 +95,9 @@ def load(path: str | os.PathLike, module: Module = None) -> BaseEstimator:
     """Read an estimator that its method ``save`` has written.
 
     Nothing in the file is run, and no class is imported that it names: it is safe
-    to load a file from anybody. What it predicts is another question.
+    to load a file from anybody. What it predicts is another question. Loading takes memory and
+    time by the size of the file, whatever sizes it claims; but what a `module` of yours does
+    with the parameters that the file names is up to the module.
 
     Parameters
     ----------
@@ -177,27 +178,9 @@ def to_plain(estimator: BaseEstimator, training_rows: bool = True) -> tuple[Stat
 
 def from_plain(state: Any, tensors: Tensors, origin: str, module: Module = None) -> BaseEstimator:
     """Return the estimator whose state :func:`to_plain` has returned; `origin` is for errors."""
-    with _whatever_is_wrong(origin):
+    with refusing(origin):
         estimator = params_codec().decode(state["estimator"])
         if type(estimator) not in _ESTIMATORS.values():
             raise FileError("the file holds no estimator")
         estimator._take_learned_state(state, tensors, module)
     return estimator
-
-
-@contextmanager
-def _whatever_is_wrong(origin: str) -> Iterator[None]:
-    """Turn every error into a FileError that names the file.
-
-    A file from anybody can be wrong in more ways than could be listed, and none of
-    them is to look like a bug of the program that loads it.
-    """
-    try:
-        yield
-    except FileError as error:
-        raise FileError(f"{origin}: {error}") from error
-    except Exception as error:
-        raise FileError(
-            f"{origin} is not what this sklearn_regkd has written, or its module is not the one "
-            f"that was given: {error!r}"
-        ) from error

@@ -1,12 +1,20 @@
-"""A fitted student as tensors and JSON, and back."""
+"""A fitted student as tensors and JSON, and back.
 
+A file may claim any size. Each is compared with the tensors that the file really holds before
+something of that size is made, so that loading takes memory and time by the size of the file.
+"""
+
+import math
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import torch
+from skorch import NeuralNet
 from skorch.history import History
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 
 from sklearn_regkd.networks.inputs import InputTransform, QuantileTransform, StandardTransform
 from sklearn_regkd.networks.mlp import layer_widths
@@ -20,6 +28,13 @@ from sklearn_regkd.training.device import device_of
 from sklearn_regkd.training.randomness import torch_seeded
 from sklearn_regkd.training.train import use_criterion
 from sklearn_regkd.utils.files import FileError
+from sklearn_regkd.utils.json_codec import LONGEST
+
+# Numbers in a row with which a loaded network is tried. A module for pictures holds nothing that
+# would tell how large they are.
+MOST_TRIED = 2**18
+# Layers of the built-in network: torch loads many of them in the square of their number.
+MOST_LAYERS = 1000
 
 
 def student_to_plain(student: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -89,13 +104,17 @@ def student_from_plain(
     student.n_outputs_, student._input_shape = n_outputs, shape
 
     module = _below("module.", tensors)
-    transform = _transform(module, student.n_features_in_)
+    transform = _transform(module, student.n_features_in_, student._columns.categorical)
     output = _output(_below("output.", tensors), n_heads)
     if output.n_outputs != n_outputs:
         raise FileError(f"the file has {output.n_outputs} outputs and says {n_outputs}")
     if student.module is None:
+        if len(shape) > 1:
+            raise FileError(f"the built-in network takes tables, and the file has rows {shape}")
         _check_widths(student, module, transform, n_outputs * n_heads)
     net = _rebuild(student, shape, module, transform, n_outputs * n_heads)
+    if student.module is not None:
+        _check_shapes(net, module)
     use_criterion(net, {"n_outputs": n_outputs, "n_heads": n_heads, "loss": "squared_error"})
     net.set_params(predict_nonlinearity=output.forward)
     # A user's module draws its first weights; for the built-in network nobody waits.
@@ -113,7 +132,8 @@ def student_from_plain(
     student.n_parameters_ = sum(p.numel() for p in net.module_.parameters())
     student._output = output.to(device_of(net.module_))
     student._inference = student._inference_networks()
-    _try(student, shape)
+    if math.prod(shape) <= MOST_TRIED:
+        _try(student, shape)
 
 
 def _columns(state: dict[str, Any]) -> TableColumns:
@@ -164,6 +184,9 @@ def _history_from_plain(words: dict[str, Any], numbers: dict[str, Tensor]) -> Hi
         key: numbers[key].tolist() if column is None else [*PLAIN.decode_all(column)]
         for key, column in words.items()
     }
+    # A row is far larger in memory than the least that a column can hold of it: each has an epoch.
+    if columns and ("epoch" not in numbers or numbers["epoch"].dtype != torch.int64):
+        raise FileError("the file's history does not number its epochs")
     rows = zip(*columns.values(), strict=True)
     return History({"batches": [], **dict(zip(columns, row, strict=True))} for row in rows)
 
@@ -176,16 +199,21 @@ def _names(estimator: Any) -> list[str] | None:
 def _set_names(estimator: Any, names: list[str]) -> None:
     """Set the names of the features, of which there must be n_features_in_."""
     if len(names) != estimator.n_features_in_ or not all(isinstance(n, str) for n in names):
-        raise FileError(f"the file does not name {estimator.n_features_in_} features: {names}")
+        raise FileError(
+            f"the file does not name {estimator.n_features_in_} features: {str(names)[:LONGEST]}"
+        )
     estimator.feature_names_in_ = np.array(names, dtype=object)
 
 
-def _transform(module: dict[str, Tensor], n_features: int) -> InputTransform:
+def _transform(
+    module: dict[str, Tensor], n_features: int, categorical: Sequence[int]
+) -> InputTransform:
     """Return how X enters the network, read from the buffers that hold it."""
     if "input_center" in module:
         center, scale = (module[f"input_{k}"].reshape(-1).numpy() for k in ("center", "scale"))
         if not len(center) == len(scale) == n_features:
             raise FileError(f"the file scales {len(center)} features of {n_features}")
+        _check_double(center, scale)
         return StandardTransform(Scaling(center, scale, np.zeros(len(center), bool)))
     # Files from before there was this table: all numbers were embedded alike.
     module.setdefault("input_two_valued", torch.empty(0, dtype=torch.int64))
@@ -196,6 +224,14 @@ def _transform(module: dict[str, Tensor], n_features: int) -> InputTransform:
             raise FileError(f"the file's {name} are no features")
         if len(values) and not 0 <= values.min() <= values.max() < n_features:
             raise FileError(f"the file's {name} name features beyond the {n_features} there are")
+    _check_double(quantiles.knots, quantiles.scores, quantiles.category_value)
+    features = sorted([*quantiles.numeric.tolist(), *categorical])
+    # Lengths first: a range of a claimed number of features is as long as it says.
+    if len(features) != n_features or features != list(range(n_features)):
+        raise FileError(
+            f"the file has numbers in {len(quantiles.numeric)} features and categories in "
+            f"{len(categorical)}, and these are not each of its {n_features} features once"
+        )
     tables = len(quantiles.numeric), quantiles.knots.shape[-1]
     if not quantiles.knots.shape == quantiles.scores.shape == tables or not (
         quantiles.category_value.shape == quantiles.category_feature.shape
@@ -207,6 +243,11 @@ def _transform(module: dict[str, Tensor], n_features: int) -> InputTransform:
     if not (quantiles.knots[:, 1:] >= quantiles.knots[:, :-1]).all():
         raise FileError("the file's quantiles do not rise")
     return QuantileTransform(quantiles)
+
+
+def _check_double(*tables: np.ndarray) -> None:
+    if any(values.dtype != np.float64 for values in tables):
+        raise FileError("the file's tables of its inputs are not of double precision")
 
 
 def _output(tensors: dict[str, Tensor], n_heads: int) -> OutputScaling:
@@ -230,8 +271,32 @@ def _check_widths(
     expected = list(zip(widths[1:], widths[:-1], strict=True))
     weights = {k: v for k, v in module.items() if k.endswith(".weight")}
     found = [tuple(weights[k].shape) for k in sorted(weights, key=lambda k: int(k.split(".")[0]))]
+    if len(found) > MOST_LAYERS:
+        raise FileError(
+            f"the file's network has {len(found)} layers, expected {MOST_LAYERS} at most"
+        )
     if found != expected:
-        raise FileError(f"the file's layers have sizes {found}, expected {expected}")
+        raise FileError(
+            f"the file's layers have sizes {str(found)[:LONGEST]}, expected "
+            f"{str(expected)[:LONGEST]}"
+        )
+
+
+def _check_shapes(net: NeuralNet, module: dict[str, Tensor]) -> None:
+    """Refuse a network of the user's that is not as large as the file, before it takes memory."""
+    try:
+        with torch.device("meta"):  # on which tensors have shapes and no numbers
+            built = net.initialized_instance(net.module, net.get_params_for("module"))
+    except Exception:
+        return  # it wants numbers when it is built
+    known = {k: v for k, v in built.state_dict().items() if not is_lazy(v)}
+    for name, shape in {k: tuple(v.shape) for k, v in known.items()}.items():
+        if name not in module or module[name].shape != shape:
+            found = tuple(module[name].shape) if name in module else "not there"
+            raise FileError(
+                f"the file's network is not the module that was given: {name} has shape {shape} in "
+                f"the module, and in the file it is {found}"
+            )
 
 
 def _n_frequencies(module: dict[str, Tensor]) -> int:
@@ -239,26 +304,30 @@ def _n_frequencies(module: dict[str, Tensor]) -> int:
 
 
 def _rebuild(student, shape, module, transform, n_columns):
-    """Return the net, not initialised; without what only training needs."""
-    bare = type(student)(**student.get_params(deep=False))
-    bare.set_params(
-        net_params=None,
-        augment=None,
-        early_stopping=False,
-        optimizer="adamw",
+    """Return the net, not initialised; what only training needs is that of any student."""
+    bare = type(student)(
+        student.hidden_layer_sizes,
+        activation=student.activation,
+        embedding=student.embedding,
+        module=student.module,
+        module_params=_plain_params(student.module_params),
+        device=student.device,
         max_epochs=1,
         batch_size=1,
     )
-    if isinstance(bare.module_params, NotSaved):
-        bare.set_params(module_params=None)
     if bare.device != "auto":
         there = torch.cuda.is_available() or torch.device(bare.device).type == "cpu"
-        bare.set_params(device=bare.device if there else "cpu")
+        bare.device = bare.device if there else "cpu"
     rows = (1, transform.n_inputs) if student.module is None else (1, *shape)
     net = build_net(bare, rows, transform.n_plain, n_columns, 0.0, np.random.RandomState(0))
     if student.module is None:
         net.set_params(module__n_frequencies=_n_frequencies(module))
     return net
+
+
+def _plain_params(params: Any) -> dict[str, Any] | None:
+    """Return the parameters of a user's module, if they are in the file."""
+    return None if isinstance(params, NotSaved) else params
 
 
 def _try(student: Any, shape: tuple[int, ...]) -> None:

@@ -11,6 +11,7 @@ from sklearn_regkd.label_noise.mixture import Mixture
 from sklearn_regkd.label_noise.verdict import Verdict
 from sklearn_regkd.persistence.estimator_file import params_codec
 from sklearn_regkd.persistence.json_params import PLAIN
+from sklearn_regkd.utils.files import FileError
 
 OF_OUTPUTS = ("sigma", "threshold")
 
@@ -37,13 +38,25 @@ def verdict_from_plain(
         What was written.
     inlier, probability : ndarray of shape (n_samples, n_outputs)
         The values of rows.
+
+    Raises
+    ------
+    FileError
+        If rules, mixtures, scales or thresholds are not those of so many outputs.
     """
     codec = params_codec()
     mixtures = (PLAIN.decode(one) for one in state["mixtures"])
-    return Verdict(
+    verdict = Verdict(
         inlier=inlier,
         inlier_probability=probability,
         rules=tuple(codec.decode(rule) for rule in state["rules"]),
         mixtures=tuple(None if one is None else Mixture(**one) for one in mixtures),
         **{name: tensors[f"verdict.{name}"].numpy() for name in OF_OUTPUTS},
     )
+    of_outputs = verdict.rules, verdict.mixtures, verdict.sigma, verdict.threshold
+    if any(len(values) != inlier.shape[1] for values in of_outputs):
+        raise FileError(
+            f"the file's verdict is about {sorted({len(one) for one in of_outputs})} outputs, "
+            f"expected {inlier.shape[1]}"
+        )
+    return verdict

@@ -16,6 +16,7 @@ from sklearn_regkd.preprocessing.frames import (
     is_missing,
     replace_columns,
 )
+from sklearn_regkd.utils.json_codec import MOST_INTEGER
 
 
 def categorical_columns(X: Any, categorical_features: Any) -> list[int]:
@@ -305,7 +306,7 @@ class TableColumns(BaseEstimator):
                 f"categories of {len(categories)} columns for {len(categorical)} columns"
             )
         if min(columns.categorical, default=0) < 0:
-            raise ValueError(f"columns {columns.categorical} hold categories")
+            raise ValueError("a column before the first one holds categories")
         columns.categories = [
             {_plain(one, position): code for code, one in enumerate(known) if not is_missing(one)}
             for position, known in zip(categorical, categories, strict=False)
@@ -369,6 +370,11 @@ def _check_types(values: list[Any], codes: list[int], known: dict[Any, int], nam
 
 def _plain(value: Any, name: Any) -> Any:
     value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, int) and abs(value) > MOST_INTEGER:
+        raise TypeError(
+            f"an integer in column {name!r} has {value.bit_length()} bits, and a file holds 64 of "
+            "them; make it text before fit"
+        )
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(

@@ -68,15 +68,15 @@ class DataSelection(Strategy):
     ----------
     by : {"influence", "residual"}, default="influence"
         ``"influence"``: a first student is trained on labels, without a part of the
-        rows; a row is taught by the teacher if that lowers the squared error
+        rows; a row learns from the teacher if that lowers the squared error
         on this part, see :func:`influence`. ``"residual"`` needs no
         student: rows where teacher and label are closest.
     share : float, default=None
-        Share of the labels to be taught, the best ones. None takes all of
+        Share of the labels that learn from the teacher, the best ones. None takes all of
         negative influence, and one half by the residual.
     validation_fraction : float, default=0.2
-        Part of the trusted rows by which influence is measured. They are never
-        taught by the teacher.
+        Part of the trusted rows by which influence is measured. They never
+        learn from the teacher.
     ridge : float, default=1e-3
         See :func:`influence`.
 

@@ -83,14 +83,16 @@ def mix_neighbors(
     >>> bool((mix_neighbors(X, 20, 1, np.random.RandomState(0)) <= 50).all())
     True
     """
+    # In double precision: differences of large single numbers overflow.
+    X, dtype = X.astype(np.float64), X.dtype
     scale = X.std(axis=0)
     standard = X / np.where(scale > 0, scale, 1)
     n_neighbors = min(n_neighbors, len(X) - 1)
     near = NearestNeighbors(n_neighbors=n_neighbors).fit(standard).kneighbors(return_distance=False)
     first = rng.randint(len(X), size=n_rows)
     second = near[first, rng.randint(n_neighbors, size=n_rows)]
-    share = rng.uniform(size=(n_rows, 1)).astype(X.dtype)
-    return X[first] + share * (X[second] - X[first])
+    share = rng.uniform(size=(n_rows, 1))
+    return (X[first] + share * (X[second] - X[first])).astype(dtype)
 
 
 def mix_pairs(X: np.ndarray, n_rows: int, rng: np.random.RandomState) -> np.ndarray:
@@ -125,11 +127,10 @@ def mix_pairs(X: np.ndarray, n_rows: int, rng: np.random.RandomState) -> np.ndar
     ((5, 1, 2), dtype('uint8'))
     """
     first, second = rng.randint(len(X), size=(2, n_rows))
-    fraction = np.result_type(X.dtype, np.float32)
-    share = rng.uniform(size=(n_rows, *[1] * (X.ndim - 1))).astype(fraction)
+    share = rng.uniform(size=(n_rows, *[1] * (X.ndim - 1)))
     made = np.empty((n_rows, *X.shape[1:]), X.dtype)
     for rows in gen_batches(n_rows, BATCH):
-        start = X[first[rows]].astype(fraction)
+        start = X[first[rows]].astype(np.float64)  # differences of large single numbers overflow
         mixed = start + share[rows] * (X[second[rows]] - start)
         made[rows] = np.rint(mixed) if np.issubdtype(X.dtype, np.integer) else mixed
     return made

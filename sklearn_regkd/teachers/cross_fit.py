@@ -15,7 +15,7 @@ from sklearn_regkd.preprocessing.error_messages import hint_about_columns, liste
 from sklearn_regkd.preprocessing.frames import na_as_nan
 from sklearn_regkd.preprocessing.validation import as_columns
 from sklearn_regkd.teachers.inputs import columns_without_values, to_spoil
-from sklearn_regkd.teachers.kinds import is_fitted_teacher, is_torch
+from sklearn_regkd.teachers.kinds import is_fitted_teacher, is_torch, name_of
 from sklearn_regkd.teachers.module import forward_teacher
 from sklearn_regkd.teachers.torch_turn import in_turn, torch_turn
 from sklearn_regkd.training.distributed import alone
@@ -90,7 +90,7 @@ def predict_teacher(teacher: Any, X: Any, n_outputs: int, where: str = "") -> np
     except Exception as error:
         what = f"to predict {where}".rstrip()
         raise RuntimeError(_failure(teacher, what, error, X)) from error
-    name = f"the prediction of teacher {type(teacher).__name__} {where}".rstrip()
+    name = f"the prediction of teacher {name_of(teacher)} {where}".rstrip()
     return as_columns(prediction, len(X), n_outputs, name)
 
 
@@ -152,7 +152,7 @@ def fit_teacher(
 
 def _failure(teacher: Any, what: str, error: Exception, X: Any) -> str:
     """Return the error message for a teacher that failed."""
-    words = f"teacher {type(teacher).__name__} failed {what}: {type(error).__name__}: {error}"
+    words = f"teacher {name_of(teacher)} failed {what}: {type(error).__name__}: {error}"
     empty = columns_without_values(X)
     if empty:
         words += (
@@ -220,12 +220,12 @@ def make_folds(
         ) from error
     try:
         folds = [tuple(np.arange(n_split)[rows] for rows in fold) for fold in folds]  # from masks
-    except IndexError as error:
+    except IndexError:
         raise ValueError(
-            f"the folds of cv do not fit X, which has {n_split} rows ({error}); folds that are "
-            "given as indices belong to one table: inside a search or cross-validation, which fits "
-            "on a part of it, pass a number or a splitter"
-        ) from error
+            f"the folds of cv name rows beyond the {n_split} rows of X that are fitted; folds that "
+            "are given as indices belong to one table: inside a search or cross-validation, which "
+            "fits on a part of it, pass a number or a splitter"
+        ) from None  # which would quote NumPy about its insides
     if used is not None and n_split > n_used:
         place = np.cumsum(used) - 1
         folds = [tuple(place[rows[used[rows]]] for rows in fold) for fold in folds]

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from sklearn_regkd.networks.features import named_layer, watch
 from sklearn_regkd.supervision.hints import LEAVES
-from sklearn_regkd.teachers.kinds import innermost, is_torch
+from sklearn_regkd.teachers.kinds import innermost, is_torch, name_of
 from sklearn_regkd.teachers.route import stage_numbers
 from sklearn_regkd.teachers.torch_turn import in_turn
+from sklearn_regkd.training.randomness import torch_seeded
 from sklearn_regkd.utils.unwrap import unwrap
 
 # Trees of a long ensemble that are used: neighbouring ones of a boosting see nearly the same.
@@ -31,6 +32,8 @@ WITH_LEAVES = (
 
 def check_hints(teacher: Any, layer: str) -> None:
     """Refuse hints that a teacher cannot give, before anything is computed.
+
+    The layers of a skorch net whose fit decides the parameters of its module are not known yet.
 
     Raises
     ------
@@ -54,8 +57,19 @@ def check_hints(teacher: Any, layer: str) -> None:
             f"hints={layer!r} is the name of a layer, but teacher {name} is not a network; "
             "of trees take 'leaves'"
         )
-    elif isinstance(inner, torch.nn.Module):
-        named_layer(inner, layer)
+    else:
+        module = inner if isinstance(inner, torch.nn.Module) else _module_before_fit(inner)
+        if module is not None:
+            named_layer(module, layer)
+
+
+def _module_before_fit(net: NeuralNet) -> torch.nn.Module | None:
+    """Return the module of a net as its fit would build it; None if it cannot be built yet."""
+    try:
+        with torch_seeded(0, "cpu"):
+            return net.initialized_instance(net.module, net.get_params_for("module"))
+    except Exception:
+        return None
 
 
 @in_turn
@@ -100,7 +114,7 @@ def hint_features(
     features = features[:, spread > 1e-12]
     if not features.shape[1] or not np.isfinite(features).all():
         raise ValueError(
-            f"hints={layer!r} of teacher {type(teacher).__name__} are the same for all rows, or "
+            f"hints={layer!r} of teacher {name_of(teacher)} are the same for all rows, or "
             "not finite: take another layer, or leave hints=None"
         )
     return ((features - features.mean(axis=0)) / features.std(axis=0)).astype(np.float32)

@@ -164,6 +164,11 @@ def innermost(teacher: Any) -> Any:
     return innermost(teacher.estimator) if isinstance(teacher, MultiOutputRegressor) else teacher
 
 
+def name_of(teacher: Any) -> str:
+    """Return the class of a teacher for messages: not of what repeats it for each target here."""
+    return type(teacher.estimator if isinstance(teacher, PredictsOnceFitted) else teacher).__name__
+
+
 def seed_of(teacher: Any, seed: int) -> int:
     """Return the seed of a torch teacher's fit; 0 for others, whose fits do not depend on it."""
     return seed if is_torch(teacher) else 0

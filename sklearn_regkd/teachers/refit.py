@@ -10,7 +10,7 @@ from skorch import NeuralNet
 from sklearn_regkd.supervision.route import RouteSchedule
 from sklearn_regkd.teachers.cross_fit import fit_teacher, predict_teacher
 from sklearn_regkd.teachers.fit_data import FitData
-from sklearn_regkd.teachers.kinds import seed_of
+from sklearn_regkd.teachers.kinds import name_of, seed_of
 from sklearn_regkd.teachers.route import WITH_ROUTE, KeepRoute, has_route, staged_predictions
 from sklearn_regkd.utils.parallel import call_all
 from sklearn_regkd.utils.random import draw_seed
@@ -30,10 +30,10 @@ def check_route(data: FitData, route: RouteSchedule) -> None:
     if data.teacher_route is not None:
         route.check_length(len(data.teacher_route))
     elif not has_route(data.teacher):
-        name = "predictions" if data.teacher is None else f"teacher {type(data.teacher).__name__}"
-        raise TypeError(
-            f"route={route!r}, but {name} alone have no route; these have one: {WITH_ROUTE}"
-        )
+        words = "predictions alone have"
+        if data.teacher is not None:
+            words = f"teacher {name_of(data.teacher)} has"
+        raise TypeError(f"route={route!r}, but {words} no route; these have one: {WITH_ROUTE}")
 
 
 def refit_teacher(

@@ -8,7 +8,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 
 from sklearn_regkd.preprocessing.validation import as_columns
-from sklearn_regkd.teachers.kinds import innermost
+from sklearn_regkd.teachers.kinds import innermost, name_of
 from sklearn_regkd.utils.unwrap import unwrap
 
 WITH_ROUTE = (
@@ -63,7 +63,7 @@ def staged_predictions(teacher: Any, X: Any, n_outputs: int, n_kept: int) -> np.
         longest = max(map(len, routes))
         columns = [r[-(-np.arange(1, longest + 1) * len(r) // longest) - 1] for r in routes]
         return np.concatenate(columns, axis=2)
-    name = f"a stage of teacher {type(teacher).__name__}"
+    name = f"a stage of teacher {name_of(teacher)}"
     return np.stack([as_columns(p, len(X), n_outputs, name) for p in _stages(teacher, X, n_kept)])
 
 
@@ -81,7 +81,7 @@ def _stages(teacher: Any, X: Any, n_kept: int) -> list:
         n_stages = teacher.best_iteration_ or teacher.booster_.current_iteration()
         numbers = stage_numbers(n_stages, n_kept)
         return [teacher.predict(X, num_iteration=int(k)) for k in numbers]
-    raise TypeError(f"teacher {type(teacher).__name__} has no route; these have one: {WITH_ROUTE}")
+    raise TypeError(f"teacher {name_of(teacher)} has no route; these have one: {WITH_ROUTE}")
 
 
 def _count_stages(teacher: Any) -> int:
@@ -91,7 +91,7 @@ def _count_stages(teacher: Any) -> int:
     if hasattr(teacher, "estimators_"):
         return len(teacher.estimators_)
     raise TypeError(
-        f"teacher {type(teacher).__name__} has staged_predict, but does not say how many stages "
+        f"teacher {name_of(teacher)} has staged_predict, but does not say how many stages "
         f"there are; these have a route: {WITH_ROUTE}"
     )
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sklearn_regkd.networks.mlp import MLP
 from sklearn_regkd.training.distributed import current_processes
-from sklearn_regkd.utils.files import FileError, read_file, write_file
+from sklearn_regkd.utils.files import FileError, read_file, refusing, write_file
 from sklearn_regkd.utils.fingerprint import fingerprint
 from sklearn_regkd.utils.json_codec import TensorCodec
 
@@ -94,17 +94,23 @@ def restore(net: NeuralNet, state: dict[str, Any], tensors: dict[str, Tensor]) -
         The state that :func:`capture` returned.
     tensors : dict of Tensor
         The tensors that :func:`capture` returned.
+
+    Raises
+    ------
+    FileError
+        If they are not what `capture` returned for such a net.
     """
-    kept = TensorCodec(tensors).decode(state)
-    for name, part in parts_of(net).items():
-        part.load_state_dict(kept["parts"][name])
-    net.history = History(kept["history"])
-    for name, callback in net.callbacks_:
-        _restore_callback(callback, kept["callbacks"].get(name, {}))
-    if "order" in kept:
-        net.order_.set_state(kept["order"])
-    if "random" in kept:
-        torch.set_rng_state(kept["random"])
+    with refusing("the checkpoint"):
+        kept = TensorCodec(dict(tensors)).decode(state)
+        for name, part in parts_of(net).items():
+            part.load_state_dict(kept["parts"][name])
+        net.history = History(kept["history"])
+        for name, callback in net.callbacks_:
+            _restore_callback(callback, kept["callbacks"].get(name, {}))
+        if "order" in kept:
+            net.order_.set_state(kept["order"])
+        if "random" in kept:
+            torch.set_rng_state(kept["random"])
 
 
 def write_checkpoint(path: str | os.PathLike, fit: str, net: NeuralNet, own: Any = None) -> None:
@@ -162,15 +168,18 @@ def read_checkpoint(
         raise FileError(
             f"checkpoint: {error}. It would be overwritten: delete it, or give another path"
         ) from error
-    if version != VERSION or about["fit"] != fit:
+    with refusing(f"checkpoint {path}"):
+        belongs, own = version == VERSION and about["fit"] == fit, about["own"]
+    if not belongs:
         warnings.warn(
             f"checkpoint {path} belongs to a fit with other parameters, data or seed, or to an "
             "earlier version: it is not used, this fit begins at the beginning, and replaces it",
             stacklevel=2,
         )
         return None
-    state = json.loads(tensors.pop("state").numpy().tobytes())
-    return state, tensors, about["own"]
+    with refusing(f"checkpoint {path}"):
+        state = json.loads(tensors.pop("state").numpy().tobytes())
+    return state, tensors, own
 
 
 class CheckpointFile:

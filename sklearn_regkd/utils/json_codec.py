@@ -10,6 +10,9 @@ from torch import Tensor
 from sklearn_regkd.utils.files import FileError
 
 LONGEST = 300  # characters of a value in an error message
+# Larger integers are no keys of a dictionary: many of them can have one hash, and then each
+# is compared with all others.
+MOST_INTEGER = 2**64
 
 
 class JsonCodec:
@@ -82,7 +85,8 @@ class TensorCodec(JsonCodec):
     Parameters
     ----------
     tensors : dict of str to Tensor
-        Where the tensors are, by names that the JSON holds; `encode` adds copies, on the CPU.
+        Where the tensors are, by names that the JSON holds; `encode` adds copies, on the CPU,
+        and `decode` takes each out.
 
     Examples
     --------
@@ -108,6 +112,8 @@ class TensorCodec(JsonCodec):
         if isinstance(value, dict):
             if all(isinstance(key, str) for key in value):
                 return self.encode(dict(value))
+            if any(_is_too_large(key) for key in value):
+                raise TypeError("keys of a dictionary go up to 2**64")
             pairs = [[self.encode(key), self.encode(one)] for key, one in value.items()]
             return {"pairs": pairs}
         if isinstance(value, list | tuple):
@@ -115,15 +121,31 @@ class TensorCodec(JsonCodec):
         raise TypeError(f"can keep numbers, text, tensors and arrays, not a {type(value).__name__}")
 
     def decode_other(self, value: dict[str, Any]) -> Any:
-        """Return a copy of the tensor or array, or the dictionary."""
+        """Return the tensor or array, which is taken from the others, or the dictionary."""
         match value:
             case {"tensor": str(name)}:
-                return self.tensors[name].clone()
+                return self._take(name).clone()
             case {"array": str(name)}:
-                return self.tensors[name].numpy().copy()
+                return self._take(name).numpy().copy()
             case {"pairs": list(pairs)}:
-                return {self.decode(key): self.decode(one) for key, one in pairs}
+                return {self._key(key): self.decode(one) for key, one in pairs}
         raise unknown_value(value)
+
+    def _take(self, name: str) -> Tensor:
+        """Return a tensor, each once: otherwise a small file could name a large one many times."""
+        if name not in self.tensors:
+            raise FileError(f"the file names the tensor {name[:LONGEST]!r} twice, or holds none")
+        return self.tensors.pop(name)
+
+    def _key(self, value: Any) -> Any:
+        key = self.decode(value)
+        if _is_too_large(key):
+            raise unknown_value(value)
+        return key
+
+
+def _is_too_large(key: Any) -> bool:
+    return isinstance(key, int) and abs(key) > MOST_INTEGER
 
 
 def unknown_value(value: Any) -> FileError:

@@ -149,13 +149,13 @@ class TestBeforeAnythingIsFitted:
     @pytest.mark.parametrize(
         ("teacher", "params", "error", "message"),
         [
-            (NeverFitted(), {"route": 2}, TypeError, "NeverFitted alone have no route"),
+            (NeverFitted(), {"route": 2}, TypeError, "teacher NeverFitted has no route"),
             (NeverFitted(), {"hints": "leaves"}, TypeError, "NeverFitted has no leaves"),
             (NeverFitted(), {"hints": "body"}, TypeError, "NeverFitted is not a network"),
             (NeverFittedBoosting(), {"hints": "body"}, TypeError, "of trees take 'leaves'"),
             (nn.Linear(3, 1), {"hints": "leaves"}, TypeError, "name a layer instead"),
             (nn.Linear(3, 1), {"hints": "tail"}, ValueError, "no layer 'tail'"),
-            (nn.Linear(3, 1), {"route": 2}, TypeError, "Linear alone have no route"),
+            (nn.Linear(3, 1), {"route": 2}, TypeError, "teacher Linear has no route"),
             (
                 NeverFittedBoosting(),
                 {"route": 2, "revision": "teacher"},

@@ -160,6 +160,18 @@ class TestFailures:
             search = DistilledSearchCV(STUDENT, {"lr": [0.01, -1]}, cv=2).fit(*table)
         assert np.isnan(search.cv_results_["mean_test_score"][1])
 
+    @pytest.mark.parametrize("gap", [np.nan, np.inf])
+    def test_labels_with_gaps_are_refused_before_anything_is_fitted(self, table, gap, monkeypatch):
+        def refuse(*args, **kwargs):
+            raise AssertionError("something was fitted")
+
+        monkeypatch.setattr(StudentRegressor, "fit", refuse)
+        X, y = table
+        y = y.copy()
+        y[3] = gap
+        with pytest.raises(ValueError, match="Input y contains"):
+            DistilledSearchCV(STUDENT, GRID, cv=2, error_score="raise").fit(X, y)
+
     def test_nothing_stays_put_off(self, table):
         waiting = []
         with defer_training(waiting):

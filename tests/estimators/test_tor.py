@@ -12,7 +12,7 @@ from torch import nn
 from sklearn_regkd import StudentRegressor, TORRegressor
 from sklearn_regkd.label_noise.threshold import paper_threshold
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
-from tests.helpers import build, good_student, robust_teacher
+from tests.helpers import build, good_student, robust_teacher, small_student
 
 
 def test_paper_threshold_decides_on_standardised_errors(wrong_labels):
@@ -103,3 +103,11 @@ def test_a_rejected_label_never_enters_the_loss(two_outputs, n_outputs, absurd, 
         line = np.polyval(np.polyfit(given_, learned, 1), given_)
         np.testing.assert_allclose(learned, line, atol=1e-9)
     assert np.isfinite(fitted.predict(X)).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("expected_outliers", 0.0), ("expected_outliers", "2"), ("threshold", -1.0)]
+)
+def test_bad_values_are_refused_under_their_own_names(table, name, value):
+    with pytest.raises(ValueError, match=rf"'{name}' parameter of TORRegressor.*Got {value!r}"):
+        TORRegressor(student=small_student(), **{name: value}).fit(*table)

@@ -3,9 +3,14 @@
 Accidents (flipped bits, missing, doubled or foreign bytes) must be refused, or not
 matter at all. Forgeries have a right checksum and wrong content: they must be
 refused, or give an estimator that predicts; never another error, and never code.
+
+Whatever a file claims, loading it takes memory and time by its size: at most
+``MOST_MEMORY`` bytes for each of its bytes, and ``MOST_TIME`` seconds for each of its millions,
+beside a constant.
 """
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -18,7 +23,7 @@ from safetensors.torch import load as load_tensors
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor, load
 from sklearn_regkd.export import FileError
-from sklearn_regkd.utils.files import _about, _header, pack
+from sklearn_regkd.utils.files import _header_and_about, pack
 
 NASTY = [
     None, True, -1, 0, 1, 2, 3, 2**31, 2**63, 10**30, 0.5, float("nan"), float("inf"), "", "x",
@@ -27,6 +32,39 @@ NASTY = [
 ]  # fmt: skip
 # What a file must never make the interpreter do.
 FORBIDDEN = ("exec", "compile", "import", "os.system", "subprocess.Popen", "pickle.find_class")
+
+# JSON of many small values takes the most memory for a byte, modules of many layers the most time.
+MOST_MEMORY, MEMORY_ANYWAY = 64, 32e6
+MOST_TIME, TIME_ANYWAY = 20, 10
+STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+TELLS_PEAK = os.access(CLEAR, os.W_OK)
+
+
+class Cost:
+    """Peak memory and time of a block of code; the memory is 0 where only Linux would tell it."""
+
+    def __enter__(self):
+        if TELLS_PEAK:
+            CLEAR.write_text("5")  # the peak begins anew
+        self.memory, self.seconds = _memory("VmRSS"), time.perf_counter()
+        return self
+
+    def __exit__(self, *_):
+        self.memory = _memory("VmHWM") - self.memory
+        self.seconds = time.perf_counter() - self.seconds
+
+    def check(self, size, what):
+        """Raise if it was not bounded by the size of a file, in bytes."""
+        if self.memory > MOST_MEMORY * size + MEMORY_ANYWAY:
+            raise AssertionError(f"{what}, {size} bytes, took {self.memory:,} bytes of memory")
+        if self.seconds > MOST_TIME * size / 1e6 + TIME_ANYWAY:
+            raise AssertionError(f"{what}, {size} bytes, took {self.seconds:.1f} s")
+
+
+def _memory(name):
+    if not TELLS_PEAK:
+        return 0
+    return int(STATUS.read_text().split(f"{name}:")[1].split()[0]) * 1024
 
 
 def damage(data, rng):
@@ -51,7 +89,7 @@ def damage(data, rng):
 
 def forge(data, rng):
     """Return a file with a right checksum, of which a value or a tensor is another."""
-    about, tensors = _about(_header(data)), load_tensors(data)
+    (_, about), tensors = _header_and_about(data), load_tensors(data)
     if rng.random() < 0.6:
         nodes = list(_nodes(about["state"]))
         holder, key = nodes[rng.integers(len(nodes))]
@@ -105,10 +143,11 @@ class Watch:
             self.seen.append((event, str(args)[:200]))
 
 
-def outcome(path, X, expected):
+def outcome(path, X, expected, cost):
     """Return what became of a file: refused, the same, or another one that predicts."""
     try:
-        estimator = load(path)
+        with cost:
+            estimator = load(path)
     except FileError:
         return "refused"
     except ValueError as error:
@@ -152,13 +191,14 @@ def originals(folder):
 
 def fuzz(n_files, seed, watch):
     """Load so many damaged and forged files; return how often which outcome was seen."""
-    rng, counts = np.random.default_rng(seed), Counter()
+    rng, counts, cost, worst = np.random.default_rng(seed), Counter(), Cost(), Cost()
+    worst.memory = worst.seconds = 0
     with tempfile.TemporaryDirectory() as folder:
         made = originals(folder)
         path = Path(folder) / "mutated.regkd"
         for data, X, expected in made:  # imports of the first load are no deed of a file's
             path.write_bytes(data)
-            assert outcome(path, X, expected) == "the same"
+            assert outcome(path, X, expected, cost) == "the same"
         for number in range(n_files):
             data, X, expected = made[number % len(made)]
             how = ("accident", "forgery")[int(rng.integers(2))]
@@ -166,15 +206,18 @@ def fuzz(n_files, seed, watch):
             path.write_bytes(mutated)
             watch.on = True
             try:
-                result = outcome(path, X, expected)
+                result = outcome(path, X, expected, cost)
             finally:
                 watch.on = False
+            cost.check(len(mutated), f"file {number} of seed {seed}")
+            worst.memory = max(worst.memory, cost.memory)
+            worst.seconds = max(worst.seconds, cost.seconds)
             counts[how, result] += 1
             if how == "accident" and result == "predicts something else":
                 raise AssertionError(f"file {number} of seed {seed}: a damaged file was believed")
             if watch.seen:
                 raise AssertionError(f"file {number} of seed {seed} made it do {watch.seen}")
-    return counts
+    return counts, worst
 
 
 if __name__ == "__main__":
@@ -183,8 +226,10 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     start = time.perf_counter()
-    for (how, result), count in sorted(fuzz(options.files, options.seed, Watch()).items()):
+    counts, worst = fuzz(options.files, options.seed, Watch())
+    for (how, result), count in sorted(counts.items()):
         print(f"{how:>9}: {result}: {count}")
     print(
-        f"{options.files} files, no other error, nothing run, {time.perf_counter() - start:.0f} s"
+        f"{options.files} files, no other error, nothing run, {time.perf_counter() - start:.0f} s; "
+        f"a load took {worst.memory / 1e6:.1f} MB and {worst.seconds:.2f} s at most"
     )

@@ -309,6 +309,15 @@ class TestNames:
         with pytest.raises(TypeError, match=r"the category Interval\(.* in column 'age' is a"):
             columns.to_plain()
 
+    def test_an_integer_that_may_share_its_hash_with_many_others_is_no_category(self):
+        values = [2**64, 2**65]
+        columns = self.columns(pd.DataFrame({"id": pd.Categorical(values)}))
+        with pytest.raises(TypeError, match="an integer in column 'id' has 66 bits"):
+            columns.to_plain()
+        plain = {"names": ["id"], "categorical": [0], "categories": [values]}
+        with pytest.raises(TypeError, match="an integer in column 0 has 66 bits"):
+            TableColumns.from_plain(plain)
+
 
 class TestPlain:
     def test_old_files_name_columns_of_categories_only(self):

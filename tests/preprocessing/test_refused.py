@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Ridge
 from sklearn.tree import DecisionTreeRegressor
@@ -224,6 +225,15 @@ class TestObjects:
         for params in ({"input_transform": "standard"}, {"categorical_features": None}):
             with pytest.raises(ValueError, match=r"'k'.*it is declared as categories"):
                 student(**params).fit(X, Y)
+
+    @pytest.mark.parametrize(
+        "params", [{"input_transform": "standard"}, {"module": torch.nn.Linear}]
+    )
+    @pytest.mark.parametrize("columns", [[1], ["k"], [False, True], np.array([1]), []])
+    def test_named_categories_that_are_not_taken(self, params, columns):
+        X = pd.DataFrame({"a": A, "k": np.arange(N) % 2})
+        with pytest.raises(ValueError, match=r"categorical_features=.* needs input_transform"):
+            student(categorical_features=columns, **params).fit(X, Y)
 
 
 class TestTooLarge:

@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetRegressor
 from skorch.callbacks import EarlyStopping
+from torch import nn
 
 from sklearn_regkd import DistilledRegressor
 from sklearn_regkd.networks.features import last_linear, watch
@@ -83,7 +87,12 @@ class TestRefusals:
                 TypeError,
                 "is not a network; of trees take 'leaves'",
             ),
-            (tanh_network(), "tail", ValueError, "no layer 'tail'; it has: 0, 1, 2"),
+            (
+                tanh_network(),
+                "tail",
+                ValueError,
+                "no layer 'tail' to take hints from; it has: 0, 1, 2",
+            ),
         ],
     )
     def test_teachers_without(self, friedman, teacher, hints, error, message):
@@ -93,7 +102,37 @@ class TestRefusals:
     def test_layer_of_a_net_that_is_fitted_here(self, friedman):
         teacher = NeuralNetRegressor(tanh_network, max_epochs=1, train_split=None, verbose=0)
         X, y = friedman
-        with pytest.raises(ValueError, match="has no layer 'tail'; it has: 0, 1, 2"):
+        with pytest.raises(
+            ValueError, match="has no layer 'tail' to take hints from; it has: 0, 1, 2"
+        ):
+            pure_distillation(teacher, hints="tail").fit(X, y)
+
+    @pytest.mark.parametrize("wrapped", [False, True])
+    def test_it_is_looked_for_before_anything_is_fitted(self, friedman, wrapped, monkeypatch):
+        def refuse(*args, **kwargs):
+            raise AssertionError("the teacher was fitted")
+
+        monkeypatch.setattr(NeuralNetRegressor, "fit", refuse)
+        teacher = NeuralNetRegressor(tanh_network, max_epochs=1, train_split=None, verbose=0)
+        teacher = make_pipeline(StandardScaler(), teacher) if wrapped else teacher
+        before = torch.get_rng_state()
+        with pytest.raises(ValueError, match="has no layer 'tail' to take hints from"):
+            pure_distillation(teacher, hints="tail").fit(*friedman)
+        assert torch.equal(before, torch.get_rng_state())
+
+    def test_a_module_that_its_fit_completes_is_asked_after_it(self, friedman):
+        def waits(n_features):
+            return nn.Sequential(nn.Linear(n_features, 48), nn.Tanh(), nn.Linear(48, 1))
+
+        class WaitingNet(NeuralNetRegressor):
+            def fit(self, X, y, **params):
+                self.set_params(module__n_features=X.shape[1])
+                return super().fit(X, y, **params)
+
+        teacher = WaitingNet(waits, max_epochs=1, train_split=None, verbose=0)
+        X, y = friedman
+        assert np.isfinite(pure_distillation(teacher, hints="1").fit(X, y).predict(X)).all()
+        with pytest.raises(ValueError, match="has no layer 'tail' to take hints from"):
             pure_distillation(teacher, hints="tail").fit(X, y)
 
     def test_predictions_have_no_inside(self, friedman):

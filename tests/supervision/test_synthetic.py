@@ -43,6 +43,17 @@ def test_mixed_pairs_are_uniform_on_the_way():
     )
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", ["neighbors", "mixup"])
+def test_numbers_near_the_end_of_single_precision_do_not_overflow(kind):
+    X = np.float32([[3e38, 1], [-3e38, 1], [2.9e38, 1], [-3.1e38, 1]])
+    made = SyntheticRows(kind, share=20.0, n_neighbors=3).draw(X, np.random.RandomState(0))
+    assert made.dtype == np.float32
+    assert np.isfinite(made).all()
+    assert (np.abs(made[:, 0]) < 2e38).any()  # between rows of unlike signs
+    assert (made[:, 1] == 1).all()
+
+
 def test_missing_values_are_not_mixed():
     X = np.array([[0.0, np.nan], [1.0, 2.0]])
     for kind in ("neighbors", "mixup"):

@@ -33,7 +33,7 @@ def test_splitters_that_do_not_test_each_row_once_are_refused():
 def test_folds_of_a_larger_table_are_refused():
     halves = np.arange(40) < 20
     for folds in ([np.flatnonzero(halves), np.flatnonzero(~halves)], [halves, ~halves]):
-        with pytest.raises(ValueError, match="cv do not fit X, which has 30 rows"):
+        with pytest.raises(ValueError, match="rows beyond the 30 rows of X that are fitted"):
             make_folds([folds, folds[::-1]], 30, np.random.RandomState(0))
 
 

@@ -21,9 +21,11 @@ from sklearn_regkd.teachers.kinds import (
     default_teacher,
     is_fitted_teacher,
     is_torch,
+    name_of,
     own_teacher,
     weight_params,
 )
+from tests.helpers import pure_distillation
 
 WEIGHT = np.ones(3)
 
@@ -65,6 +67,16 @@ def test_teachers_that_predict_once_they_are_fitted_are_repeated(around):
     fitted = distilled.fit(X, y)
     assert np.abs(fitted.teacher_prediction_ - y).mean() < 0.1
     assert fitted.predict(X).shape == y.shape
+
+
+def test_messages_name_the_class_that_the_user_knows(table):
+    X, y = table
+    stacking = StackingRegressor([("ridge", Ridge())])
+    own = own_teacher(stacking, 2, np.random.RandomState(0))
+    assert name_of(own) == "StackingRegressor"
+    assert name_of(MultiOutputRegressor(Ridge())) == "MultiOutputRegressor"
+    with pytest.raises(TypeError, match="teacher StackingRegressor has no route"):
+        pure_distillation(stacking, route=2).fit(X, np.column_stack([y, y]))
 
 
 def test_a_module_is_copied_into_evaluation_mode():

@@ -121,7 +121,7 @@ class TestCheckRoute:
 
     def test_teachers_without_are_named(self, table):
         data = fit_data(*table, teacher=LinearRegression())
-        with pytest.raises(TypeError, match="teacher LinearRegression alone have no route"):
+        with pytest.raises(TypeError, match="teacher LinearRegression has no route"):
             check_route(data, ROUTE)
 
     def test_given_stages_must_be_enough(self, table):

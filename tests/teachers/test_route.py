@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import AdaBoostRegressor, GradientBoostingRegressor, RandomForestRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
@@ -15,6 +16,21 @@ from sklearn_regkd.teachers.route import as_route, has_route, stage_numbers, sta
 from tests.helpers import boosting, pure_distillation
 
 quick = settings(max_examples=50, deadline=None)
+
+
+class CountsTrees(RegressorMixin, BaseEstimator):
+    """Has stages and `tree_count_`, and no `estimators_`, as CatBoost."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.model_ = GradientBoostingRegressor(n_estimators=20, random_state=0).fit(X, y)
+        self.tree_count_ = 20
+        return self
+
+    def predict(self, X):
+        return self.model_.predict(X)
+
+    def staged_predict(self, X):
+        return self.model_.staged_predict(X)
 
 
 class TestStages:
@@ -66,6 +82,29 @@ class TestStages:
         errors = ((route[:, :, 0] - y) ** 2).mean(axis=1)
         assert (np.diff(errors) < 0).all()
 
+    def test_a_class_that_counts_its_trees_as_catboost_does(self, friedman):
+        X, y = friedman
+        teacher = CountsTrees().fit(X, y)
+        route = staged_predictions(teacher, X, 1, 4)
+        assert route.shape == (4, len(X), 1)
+        np.testing.assert_allclose(route[-1, :, 0], teacher.predict(X))
+        with pytest.raises(AttributeError):
+            _ = teacher.estimators_
+        assert pure_distillation(CountsTrees(), route=2).fit(X, y).predict(X).shape == y.shape
+
+    def test_catboost(self, friedman):
+        X, y = friedman
+        catboost = pytest.importorskip("catboost")
+        teacher = catboost.CatBoostRegressor(
+            iterations=20, verbose=0, allow_writing_files=False, thread_count=1
+        )
+        assert has_route(teacher)
+        route = staged_predictions(teacher.copy().fit(X, y), X, 1, 4)
+        assert route.shape == (4, len(X), 1)
+        errors = ((route[:, :, 0] - y) ** 2).mean(axis=1)
+        assert (np.diff(errors) < 0).all()
+        assert pure_distillation(teacher, route=2).fit(X, y).score(X, y) > 0
+
     def test_parts_that_stopped_at_different_times(self, friedman):
         X, y = friedman
         rng = np.random.default_rng(0)
@@ -80,7 +119,7 @@ class TestStages:
     @pytest.mark.parametrize("teacher", [LinearRegression(), RandomForestRegressor()])
     def test_teachers_without_a_route(self, friedman, teacher):
         assert not has_route(teacher)
-        with pytest.raises(TypeError, match=r"alone have no route; these have one: boosting"):
+        with pytest.raises(TypeError, match=r"has no route; these have one: boosting"):
             pure_distillation(teacher, route=2).fit(*friedman)
 
     def test_shapes_of_own_stages(self):

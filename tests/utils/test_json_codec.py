@@ -19,7 +19,7 @@ nested = st.recursive(
         st.lists(ones)
         | st.lists(ones).map(tuple)
         | st.dictionaries(st.text(), ones)
-        | st.dictionaries(st.integers(), ones)
+        | st.dictionaries(st.integers(-(2**64), 2**64), ones)
     ),
     max_leaves=12,
 )
@@ -33,6 +33,21 @@ def there_and_back(codec, value):
 def test_lists_stay_lists_and_tuples_tuples(value):
     found = there_and_back(TensorCodec({}), value)
     assert repr(found) == repr(value)
+
+
+def test_a_key_that_may_share_its_hash_with_many_others_is_refused_both_ways():
+    with pytest.raises(TypeError, match=r"go up to 2\*\*64"):
+        TensorCodec({}).encode({2**61 * 99: 1})
+    with pytest.raises(FileError, match="no value of a parameter"):
+        TensorCodec({}).decode({"pairs": [[2**61 * 99, 1]]})
+
+
+def test_a_tensor_is_read_once():
+    encoded = {"list": [{"tensor": "0"}] * 2}
+    with pytest.raises(FileError, match="'0' twice"):
+        TensorCodec({"0": torch.zeros(3)}).decode(encoded)
+    with pytest.raises(FileError, match="'1' twice, or holds none"):
+        TensorCodec({"0": torch.zeros(3)}).decode({"tensor": "1"})
 
 
 def test_numbers_of_numpy_become_plain():
@@ -61,7 +76,7 @@ def test_tensors_and_arrays_are_copies_that_stand_beside():
     assert all(tensor.is_contiguous() for tensor in codec.tensors.values())
     expected = weight.clone()
     weight.zero_()
-    found = TensorCodec(codec.tensors).decode(encoded)
+    found = TensorCodec(dict(codec.tensors)).decode(encoded)
     assert torch.equal(found["a"], expected)
     assert isinstance(found["b"][0], np.ndarray)
     assert found["b"][0].tolist() == [1, 2]
