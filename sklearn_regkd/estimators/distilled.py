@@ -72,12 +72,11 @@ class DistilledRegressor(BaseDistiller):
         Weight of the teacher in what the student learns; 0 is the repaired
         labels alone, 1 the teacher alone. Values outside [0, 1] are allowed.
         ``"auto"`` takes the weight by which teacher and cross-fitted students together predict
-        left-out labels best (least squares on trusted labels), but at least one
-        half where labels turned out to be wrong.
+        left-out labels best (least squares on trusted labels).
     loss : "auto", name or callable, default="auto"
         Loss of the student. ``"auto"`` is that of `student` if it was given one other than
-        the squared error; else the squared error if all labels are trusted, and Huber's
-        loss if not. Towards the mixture of label and teacher:
+        the squared error; else the squared or the absolute error, whichever is ahead on left-out
+        labels, and Huber's for few-valued ones with mistakes. Towards the mixture of both:
         ``"squared_error"``, ``"absolute_error"``, ``"huber"``, ``"tukey"``, ``"wing"``,
         ``"barron"`` (shape 1), ``"barron_learned"`` (its shape is learned), and ``"tor"``,
         with which rejected labels pull to the teacher by the square root of the
@@ -171,11 +170,10 @@ class DistilledRegressor(BaseDistiller):
     -----
     Wrong labels and odd clean ones cannot always be told apart: a target with a
     second hump at a constant distance looks exactly like labels that were
-    shifted. ``outliers="auto"`` takes two kinds of evidence: models of the
-    squared error must predict left-out labels clearly worse, in absolute error,
-    than models of the absolute error; and the worse, the better one can predict
-    from X where the large errors are. Then it refits both models under each rule
-    and compares them on all labels. It costs about six fits of the student if
+    shifted. ``outliers="auto"`` takes labels for wrong where models of the squared error predict
+    left-out labels clearly worse, in absolute error, than models of the absolute error, and
+    these are ahead in squared error as well, shift and scale apart. Then it refits both models
+    under each rule and compares them on all labels. It costs about six fits of the student if
     nothing is found, and about fifteen if something is.
 
     On inputs of more than two dimensions no students are cross-fitted: labels beyond
