@@ -170,14 +170,17 @@ def _by_rule_search(
     """Return the noise of an output of which some labels are known to be wrong.
 
     The rule says which labels the models do without, the local false discovery rate which ones a
-    person should check.
+    person should check. Where the wrong ones stand apart, all at one distance, the mixture knows
+    more of them and says both.
     """
     choice: RuleChoice = search.choose(output, student[:, output], teacher[:, output])
     verdict = search.verdict(output, choice)
     trust = search.trust(choice.rule, verdict)
     rejected, label = float(np.mean(trust < 0.5)), search.label[:, output]
-    error = (label - choice.candidate.prediction) / search.local_scale[:, output]
-    to_check = LocalFDRRule().detect(error[:, None])
+    to_check = verdict
+    if not choice.stands_apart:
+        error = (label - choice.candidate.prediction) / search.local_scale[:, output]
+        to_check = LocalFDRRule().detect(error[:, None])
     sticks = np.unique(label, return_counts=True)[1].max() > MASS * len(label)
     return _OutputNoise(
         verdict=verdict.on_rows(to_check.inlier, to_check.inlier_probability),

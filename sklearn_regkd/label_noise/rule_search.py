@@ -115,6 +115,8 @@ class RuleChoice:
         The reasons, in words.
     loss : str
         The loss by which the models of the chosen candidate were fitted.
+    stands_apart : bool
+        Whether a second kind of errors stands clear of the first on one side.
     """
 
     candidate: Candidate
@@ -122,6 +124,7 @@ class RuleChoice:
     tried: list[Candidate]
     reasons: list[str] = field(default_factory=list)
     loss: str = "absolute_error"
+    stands_apart: bool = False
 
 
 class RuleSearch:
@@ -174,7 +177,8 @@ class RuleSearch:
             again = self._refit("mixture, round 2", self.mixture, output, by_mixture, first)
             tried.append(again)
             best = again if again.near < by_mixture.near else by_mixture
-            return self._choose_loss(output, RuleChoice(best, self.mixture, tried, reasons))
+            choice = RuleChoice(best, self.mixture, tried, reasons, stands_apart=True)
+            return self._choose_loss(output, choice)
         best, rule = (by_threshold, self.threshold) if by_threshold.cost < 1 else (first, None)
         if by_mixture.cost < best.cost - MIXTURE_MARGIN and share < MIXTURE_MOST:
             best, rule = by_mixture, self.mixture

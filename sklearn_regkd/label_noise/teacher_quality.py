@@ -8,7 +8,8 @@ import numpy as np
 from sklearn_regkd.teachers.boosting import BoostedTrees
 from sklearn_regkd.teachers.cross_fit import cross_fit_predict
 from sklearn_regkd.teachers.fit_data import FitData
-from sklearn_regkd.teachers.kinds import name_of, own_teacher, weight_params
+from sklearn_regkd.teachers.kinds import own_teacher, weight_params
+from sklearn_regkd.teachers.multioutput import name_of
 
 # A teacher whose errors are nearly those of the median has learned nothing, or predicts in another
 # unit: t / 1000 is .2 % better than the median.

@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_regkd.out_of_core.block_reader import Block, framed
 from sklearn_regkd.preprocessing.validation import as_columns
-from sklearn_regkd.teachers.kinds import name_of
+from sklearn_regkd.teachers.multioutput import name_of
 
 
 def predict_block(

@@ -15,8 +15,9 @@ from sklearn_regkd.preprocessing.error_messages import hint_about_columns, liste
 from sklearn_regkd.preprocessing.frames import na_as_nan
 from sklearn_regkd.preprocessing.validation import as_columns
 from sklearn_regkd.teachers.inputs import columns_without_values, to_spoil
-from sklearn_regkd.teachers.kinds import is_fitted_teacher, is_torch, name_of
+from sklearn_regkd.teachers.kinds import is_fitted_teacher, is_torch
 from sklearn_regkd.teachers.module import forward_teacher
+from sklearn_regkd.teachers.multioutput import name_of
 from sklearn_regkd.teachers.torch_turn import in_turn, torch_turn
 from sklearn_regkd.training.distributed import alone
 from sklearn_regkd.utils.cache import FitCache

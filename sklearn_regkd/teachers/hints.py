@@ -14,7 +14,8 @@ from torch import Tensor
 
 from sklearn_regkd.networks.features import named_layer, watch
 from sklearn_regkd.supervision.hints import LEAVES
-from sklearn_regkd.teachers.kinds import innermost, is_torch, name_of
+from sklearn_regkd.teachers.kinds import innermost, is_torch
+from sklearn_regkd.teachers.multioutput import name_of
 from sklearn_regkd.teachers.route import stage_numbers
 from sklearn_regkd.teachers.torch_turn import in_turn
 from sklearn_regkd.training.randomness import torch_seeded

@@ -2,7 +2,7 @@
 
 import copy
 import inspect
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,8 +18,8 @@ from skorch import NeuralNet
 
 from sklearn_regkd.preprocessing.frames import column, declared_categories, is_frame
 from sklearn_regkd.teachers.boosting import BoostedTrees
+from sklearn_regkd.teachers.multioutput import PredictsOnceFitted
 from sklearn_regkd.utils.random import fill_random_states
-from sklearn_regkd.utils.sklearn_compat import HasMethods
 from sklearn_regkd.utils.unwrap import layers
 
 KINDS = (
@@ -140,15 +140,6 @@ def own_teacher(
     return own
 
 
-class PredictsOnceFitted(MultiOutputRegressor):
-    """MultiOutputRegressor of an estimator whose `predict` appears with its fit."""
-
-    _parameter_constraints: ClassVar = {
-        **MultiOutputRegressor._parameter_constraints,
-        "estimator": [HasMethods(["fit"])],
-    }
-
-
 def _takes_many_outputs(teacher: Any) -> bool:
     return is_torch(teacher) or bool(get_tags(teacher).target_tags.multi_output)
 
@@ -162,11 +153,6 @@ def innermost(teacher: Any) -> Any:
     """Return what is inside all wrappers, fitted or not; of parts for each target the template."""
     teacher = layers(teacher)[-1]
     return innermost(teacher.estimator) if isinstance(teacher, MultiOutputRegressor) else teacher
-
-
-def name_of(teacher: Any) -> str:
-    """Return the class of a teacher for messages: not of what repeats it for each target here."""
-    return type(teacher.estimator if isinstance(teacher, PredictsOnceFitted) else teacher).__name__
 
 
 def seed_of(teacher: Any, seed: int) -> int:

@@ -10,7 +10,8 @@ from skorch import NeuralNet
 from sklearn_regkd.supervision.route import RouteSchedule
 from sklearn_regkd.teachers.cross_fit import fit_teacher, predict_teacher
 from sklearn_regkd.teachers.fit_data import FitData
-from sklearn_regkd.teachers.kinds import name_of, seed_of
+from sklearn_regkd.teachers.kinds import seed_of
+from sklearn_regkd.teachers.multioutput import name_of
 from sklearn_regkd.teachers.route import WITH_ROUTE, KeepRoute, has_route, staged_predictions
 from sklearn_regkd.utils.parallel import call_all
 from sklearn_regkd.utils.random import draw_seed

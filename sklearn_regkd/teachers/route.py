@@ -8,7 +8,8 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 
 from sklearn_regkd.preprocessing.validation import as_columns
-from sklearn_regkd.teachers.kinds import innermost, name_of
+from sklearn_regkd.teachers.kinds import innermost
+from sklearn_regkd.teachers.multioutput import name_of
 from sklearn_regkd.utils.unwrap import unwrap
 
 WITH_ROUTE = (

@@ -463,7 +463,7 @@ def test_options_of_the_student_are_looked_at_before_the_teacher_is_fitted(
         (TORRegressor(threshold="median"), refused("threshold", "median")),
         (TORRegressor(threshold=-1.0), refused("threshold", -1.0)),
         (TORRegressor(threshold=True), refused("threshold", True)),
-        (TORRegressor(expected_outliers=0.0), refused("expected", 0.0)),
+        (TORRegressor(expected_outliers=0.0), refused("expected_outliers", 0.0)),
         (DistilledRegressor(outliers="median"), "known: None, 'auto', paper, chauvenet"),
         (DistilledRegressor(outliers=ThresholdRule("median")), refused("threshold", "median")),
         (DistilledRegressor(alpha="most"), "'alpha'"),

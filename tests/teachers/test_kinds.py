@@ -21,10 +21,10 @@ from sklearn_regkd.teachers.kinds import (
     default_teacher,
     is_fitted_teacher,
     is_torch,
-    name_of,
     own_teacher,
     weight_params,
 )
+from sklearn_regkd.teachers.multioutput import name_of
 from tests.helpers import pure_distillation
 
 WEIGHT = np.ones(3)
