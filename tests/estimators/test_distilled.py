@@ -19,7 +19,6 @@ from sklearn_regkd import DistilledRegressor, StudentRegressor
 from sklearn_regkd.datasets import corrupt_labels
 from sklearn_regkd.estimators import student_training
 from sklearn_regkd.label_noise.mixture import MixtureRule
-from sklearn_regkd.supervision import validation_targets
 from sklearn_regkd.supervision.synthetic import SyntheticRows
 
 
@@ -74,7 +73,6 @@ def trials(monkeypatch):
         return 0.3
 
     monkeypatch.setattr(student_training, "try_weight_decays", spy)
-    monkeypatch.setattr(validation_targets, "FEWEST_ROWS", 300)
     return seen
 
 

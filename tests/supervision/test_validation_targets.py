@@ -46,4 +46,5 @@ class TestCountParts:
         assert count_parts(splits, 4000) == 0
 
     def test_none_on_few_rows(self):
-        assert count_parts(folds(3999, 5), 3999) == 0
+        assert count_parts(folds(299, 5), 299) == 0
+        assert count_parts(folds(300, 5), 300) == 3
