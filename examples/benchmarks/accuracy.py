@@ -5,6 +5,7 @@ noise, and scored by R2 on rows whose labels are clean. All models have their
 default parameters.
 
     make accuracy DATA=folder            # all sets, 3 seeds; goes on where it was stopped
+    make accuracy DATA=folder ARGS="--noise few3,unit10,decimal10,stale15,sign10,hetero"
     make accuracy DATA=folder ARGS="--sets concrete,bike --seeds 1 --jobs 2"
 
 A set is a file NAME.npz with X (n_samples, n_features) and y (n_samples,). One
@@ -20,12 +21,14 @@ import warnings
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingRegressor
+from noises import DESCRIPTIONS, NOISES, corrupt
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.linear_model import RidgeCV
 from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-NOISES = ("none", "gauss_all", "gross20", "gross40", "swap30", "shift30")
 STUDENTS = ("alone", "absolute", "huber", "tukey", "teacher_labels", "teacher_mix", "cleanlab")
-TEACHERS = ("hgb", "hgb_absolute", "hgb3")
 OURS = ("tor", "distilled")
 DAMAGE_WORTH_REPAIRING = 0.03
 NAMES = {
@@ -36,6 +39,8 @@ NAMES = {
     "teacher_labels": "student on teacher labels only",
     "teacher_mix": "student on half label, half teacher",
     "cleanlab": "student without the rows that cleanlab prunes",
+    "ridge": "ridge regression",
+    "forest": "random forest",
     "hgb": "boosting, squared loss",
     "hgb_absolute": "boosting, absolute loss",
     "hgb3": "mean of 3 early-stopped boostings",
@@ -49,24 +54,6 @@ COLUMNS = (
     "half; `hgb3` is the mean of three boostings; `distilled` is `DistilledRegressor`. `clean "
     "labels` is the student with squared loss that was trained without the noise."
 )
-
-
-def corrupt(y, noise, rng):
-    """Return spoiled labels (n_samples,), and which of them were spoiled."""
-    spoiled, sd, wrong = y.copy(), y.std(), np.zeros(len(y), bool)
-    if noise == "none":
-        return spoiled, wrong
-    if noise == "gauss_all":
-        return y + rng.normal(0, 0.5 * sd, len(y)), wrong
-    rows = rng.choice(len(y), int(int(noise[-2:]) / 100 * len(y)), replace=False)
-    wrong[rows] = True
-    if noise.startswith("gross"):
-        spoiled[rows] += rng.normal(0, 3 * sd, len(rows))
-    elif noise.startswith("swap"):
-        spoiled[rows] = rng.permutation(y[rows])
-    else:
-        spoiled[rows] += 3 * sd
-    return spoiled, wrong
 
 
 def split(path, seed, n_rows):
@@ -99,7 +86,7 @@ class MeanOfThree:
 
 
 def fit(name, X, y, seed):
-    """Return a fitted model, and the scores of its labels where it has any (small: suspicious)."""
+    """Return a fitted model; what it says of each label (small: suspicious), or None; its flags."""
     from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor
 
     def student(loss="squared_error"):
@@ -107,28 +94,54 @@ def fit(name, X, y, seed):
 
     if name in ("hgb", "hgb_absolute"):
         loss = "squared_error" if name == "hgb" else "absolute_error"
-        return HistGradientBoostingRegressor(loss=loss, random_state=0).fit(X, y), None
+        return HistGradientBoostingRegressor(loss=loss, random_state=0).fit(X, y), None, None
+    if name == "ridge":
+        return (
+            make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 4, 15))).fit(X, y),
+            None,
+            None,
+        )
+    if name == "forest":
+        forest = RandomForestRegressor(min_samples_leaf=2, random_state=0)
+        return forest.fit(X, y), None, None
     if name == "hgb3":
-        return MeanOfThree().fit(X, y), None
+        return MeanOfThree().fit(X, y), None, None
     if name in OURS:
         Estimator = TORRegressor if name == "tor" else DistilledRegressor
         fitted = Estimator(random_state=seed).fit(X, y)
-        return fitted, fitted.inlier_probability_
+        return fitted, fitted.inlier_probability_, fitted.outlier_mask_
     if name.startswith("teacher"):
         teacher = HistGradientBoostingRegressor(loss="absolute_error", random_state=0)
         weight = 1.0 if name == "teacher_labels" else 0.5
-        return student().fit(X, weight * teacher.fit(X, y).predict(X) + (1 - weight) * y), None
+        mixed = weight * teacher.fit(X, y).predict(X) + (1 - weight) * y
+        return student().fit(X, mixed), None, None
     if name == "cleanlab":
         from cleanlab.regression.learn import CleanLearning
 
         model = HistGradientBoostingRegressor(max_iter=60)
         found = CleanLearning(model, seed=0).find_label_issues(X, y)
         kept = ~found["is_label_issue"].to_numpy()
-        return student().fit(X[kept], y[kept]), found["label_quality"].to_numpy()
-    return student("squared_error" if name == "alone" else LOSSES[name]).fit(X, y), None
+        return student().fit(X[kept], y[kept]), found["label_quality"].to_numpy(), ~kept
+    return student("squared_error" if name == "alone" else LOSSES[name]).fit(X, y), None, None
 
 
 LOSSES = {"absolute": "absolute_error", "huber": "huber", "tukey": "tukey"}
+
+
+# Where a label is either right or wrong.
+FLAGGED = tuple(noise for noise in NOISES if noise not in ("gauss_all", "hetero"))
+
+
+def worth_of_flags(quality, flagged, wrong):
+    """Return what flags and scores of labels are worth, given which labels are wrong."""
+    worth = {"flagged": float(flagged.mean()), "wrong": int(wrong.sum())}
+    if wrong.any():
+        worth["auc"] = roc_auc_score(wrong, -quality)
+        worth["recall"] = float(flagged[wrong].mean())
+        worth["precision"] = float(wrong[flagged].mean()) if flagged.any() else None
+    sure = quality <= 0.1  # for ours: wrong with a probability of 0.9
+    worth["sure"], worth["sure_and_wrong"] = int(sure.sum()), int(wrong[sure].sum())
+    return worth
 
 
 def run_cell(task):
@@ -138,11 +151,12 @@ def run_cell(task):
     X, given, true, X_test, y_test = split(path, seed, n_rows)
     y, wrong = (given, np.zeros(len(given), bool))
     if noise != "given":
-        y, wrong = corrupt(true, noise, np.random.default_rng(1000 + seed))
+        y, wrong = corrupt(true, noise, np.random.default_rng(1000 + seed), X[:, 0])
     records = []
     for name in (*names, "oracle"):
         start = time.perf_counter()
-        fitted, quality = fit(*(("alone", X, true) if name == "oracle" else (name, X, y)), seed)
+        given_to_fit = ("alone", X, true) if name == "oracle" else (name, X, y)
+        fitted, quality, flagged = fit(*given_to_fit, seed)
         seconds = time.perf_counter() - start
         prediction = np.ravel(fitted.predict(X_test))
         record = {
@@ -155,11 +169,12 @@ def run_cell(task):
             "rmse": float(np.sqrt(np.mean((y_test - prediction) ** 2))),
             "seconds": seconds,
         }
-        if quality is not None and wrong.any():
-            record["auc"] = roc_auc_score(wrong, -quality)
+        if quality is not None and noise in FLAGGED:
+            record |= worth_of_flags(np.ravel(quality), np.ravel(flagged), wrong & (y != true))
         if name == "distilled":
             record["parameters"] = fitted.student_.n_parameters_
             record["decision"] = str(fitted.decisions_[0]).splitlines()[0]
+            record["expected_wrong"] = fitted.decisions_[0].expected_wrong
         records.append(record)
     return records
 
@@ -175,6 +190,36 @@ def mean_and_error(values):
     if len(values) < 2:
         return f"{values.mean():.3f}"
     return f"{values.mean():.3f} ± {values.std(ddof=1) / np.sqrt(len(values)):.3f}"
+
+
+def _mean_of(records, name, noise, what):
+    """Return the mean of a figure of one model under one noise, as text."""
+    of_cell = [r for r in records if r["model"] == name and r["noise"] == noise]
+    values = [r[what] for r in of_cell if r.get(what) is not None]
+    return f"{np.mean(values):.3f}" if values else ""
+
+
+def _calibration(records):
+    """Return lines on the flags without noise, and on what DistilledRegressor is sure of."""
+    ours = [r for r in records if r["model"] == "distilled" and "sure" in r]
+    clean = [r["flagged"] for r in ours if r["noise"] == "none"]
+    lines = []
+    if clean:
+        lines.append(
+            f"Without noise DistilledRegressor flags {np.mean(clean):.1%} of the labels in the "
+            f"mean, at most {max(clean):.1%}."
+        )
+    found = [r for r in ours if r["wrong"]]
+    if found:
+        sure = sum(r["sure"] for r in found)
+        right = sum(r["sure_and_wrong"] for r in found)
+        within = [1 / 1.5 <= r["expected_wrong"] / r["wrong"] <= 1.5 for r in found]
+        lines.append(
+            f"Of {sure:,} labels that it says are wrong with a probability of 0.9 and more, "
+            f"{right / max(1, sure):.0%} are. The number of wrong labels that it expects is within "
+            f"a factor of 1.5 of the true one in {sum(within)} of {len(within)} fits."
+        )
+    return [" ".join(lines), ""]
 
 
 def summarise(records, command, title):
@@ -217,13 +262,8 @@ def summarise(records, command, title):
             row.append(f"{np.mean(shares):.2f} ({np.min(shares):.2f})" if shares else "")
         row.append(f"{np.mean(harm[name]):+.3f} ({np.max(harm[name]):+.3f})" if harm[name] else "")
         summary.append(row)
-    aucs = {}
-    for record in records:
-        if "auc" in record:
-            pair = (record["model"], record["noise"])
-            aucs.setdefault(pair, []).append(record["auc"])
-    flagged = [n for n in ("cleanlab", "tor", "distilled") if n in names]
-    spoiled = [n for n in kinds if n != "gauss_all"]
+    spoiled = [n for n in kinds if n in FLAGGED]
+    finders = [n for n in ("cleanlab", "tor", "distilled") if n in names]
     blocks = [
         f"# {title}",
         "",
@@ -235,9 +275,7 @@ def summarise(records, command, title):
         "",
         f"Command: `{command}`",
         "",
-        "The noises: `gauss_all` adds half a standard deviation (sd) of normal noise to every "
-        "label; `gross20` and `gross40` add 3 sd of it to 20 and 40 %; `swap30` permutes 30 % of "
-        "the labels; `shift30` adds 3 sd to 30 %.",
+        "The noises: " + "; ".join(f"`{n}` {DESCRIPTIONS[n]}" for n in kinds) + ".",
         "",
         "## Summary",
         "",
@@ -252,20 +290,20 @@ def summarise(records, command, title):
         "",
         "## Which labels are wrong",
         "",
-        "Area under the ROC curve of the score of each label against the truth, mean over sets and "
-        "seeds.",
+        "Area under the ROC curve of the score of each label against the truth; share of the "
+        "flagged labels that are wrong (precision) and of the wrong ones that are flagged "
+        "(recall). Means over sets and seeds.",
         "",
         table(
             ["", *spoiled],
             [
-                [
-                    NAMES[n],
-                    *(f"{np.mean(aucs[n, k]):.3f}" if (n, k) in aucs else "" for k in spoiled),
-                ]
-                for n in flagged
+                [f"{NAMES[n]}: {what}", *(_mean_of(records, n, noise, what) for noise in spoiled)]
+                for n in finders
+                for what in ("auc", "precision", "recall")
             ],
         ),
         "",
+        *_calibration(records),
     ]
     for key, models in cells.items():
         if key[1] == "given":
@@ -304,7 +342,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=pathlib.Path, required=True, help="folder of .npz files")
     parser.add_argument("--sets", default="", help="names, separated by commas; all by default")
-    parser.add_argument("--noise", default=",".join(NOISES))
+    parser.add_argument("--noise", default=",".join(NOISES), help="names, with commas")
     parser.add_argument("--models", default=",".join(NAMES))
     parser.add_argument("--rows", type=int, default=5000, help="rows used at most")
     parser.add_argument("--seeds", type=int, default=3)
