@@ -1,6 +1,7 @@
 """Several processes that train one student: each computes its share of every step."""
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -206,6 +207,9 @@ def data_parallel(timeout: float = 1800.0) -> Iterator[SingleProcess]:
     finally:
         _PROCESSES.reset(token)
         if started:
+            # Before pytorch/pytorch#154976 the group waits for its threads with the interpreter's
+            # lock held, for which one of them may wait to let go of its last tensor.
+            time.sleep(0.01)
             dist.destroy_process_group()
 
 

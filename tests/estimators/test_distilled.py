@@ -159,7 +159,7 @@ def test_planted_errors_are_found_and_repaired(friedman, trusted, gross, kind):
     decision = fitted.decisions_[0]
     assert decision.rule != "none"
     assert decision.rejected == pytest.approx(wrong.mean(), abs=0.06)
-    assert decision.expected_wrong == pytest.approx(wrong.sum(), rel=0.25)
+    assert wrong.sum() / 1.5 < decision.expected_wrong < 1.5 * wrong.sum()
     far = np.abs(noisy - y) > 3 * y.std()
     assert fitted.outlier_mask_[far].mean() > 0.95
     assert fitted.outlier_mask_[~wrong].mean() < 0.05

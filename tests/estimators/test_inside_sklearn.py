@@ -267,7 +267,9 @@ SCRIPT = """
 def test_same_in_another_process_and_loaded_where_main_is_another(tmp_path):
     script = tmp_path / "train.py"
     script.write_text(textwrap.dedent(SCRIPT))
-    done = subprocess.run([sys.executable, script], capture_output=True, check=True)
+    # Old packages warn of newer ones.
+    command = [sys.executable, "-W", "ignore::FutureWarning", "-W", "ignore::DeprecationWarning"]
+    done = subprocess.run([*command, script], capture_output=True, check=True)
     assert done.stderr == b""
     X, y, fitted, predictions = pickle.loads(done.stdout)
     for model, expected in zip(fitted, predictions, strict=True):
