@@ -120,6 +120,7 @@ def test_alpha_is_the_weight_of_the_teacher(table):
     np.testing.assert_allclose(means, [0, 3, 6, -3], atol=0.15)
 
 
+@pytest.mark.slow
 def test_distilled_teacher_is_refitted_on_repaired_labels(log, wrong_labels):
     X, y, _ = wrong_labels
     fitted = build(

@@ -74,6 +74,7 @@ def test_larger_errors_on_a_side_are_more_probably_wrong():
     st.sampled_from([0.0, 0.05, 0.3]),
     st.booleans(),
 )
+@pytest.mark.slow
 def test_neither_units_nor_direction_matter(factor, kind, share, mirrored):
     error = spoil(errors(kind), share, 8, 30)[0]
     probability = wrong_label_probability(error)

@@ -233,6 +233,7 @@ class TestBatches:
         ]
         torch.testing.assert_close(sum(means) / weight.sum(), loss(*batch, "mean", weight=weight))
 
+    @pytest.mark.slow
     @quick
     @given(triples(), st.data())
     def test_integer_weight_is_repetition_and_zero_is_absence(self, batch, data):

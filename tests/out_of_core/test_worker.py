@@ -40,6 +40,7 @@ assert sample_blocks(open_reader([(X, X[:, 0])]), 5, seed=0).X.shape == (5, 2)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("work", ["", WORK], ids=["imported", "at work"])
 def test_torch_is_not_loaded(work):
     check = "assert 'torch' not in sys.modules, [name for name in sys.modules if 'regkd' in name]"

@@ -154,6 +154,7 @@ CLAIMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_claims_that_a_file_does_not_hold_are_refused_at_little_cost(files, claim):
     name, change, words = CLAIMS[claim]
@@ -189,6 +190,7 @@ HELD = {
 
 
 @only_linux
+@pytest.mark.slow
 @pytest.mark.parametrize("content", HELD)
 def test_what_a_file_holds_costs_by_its_size(files, content):
     path = forged(files / "student", HELD[content])
