@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_regkd.label_noise.evidence import Evidence, weigh_evidence
+from sklearn_regkd.label_noise.evidence import Evidence, have_mass, weigh_evidence
 from sklearn_regkd.label_noise.local_fdr import LocalFDRRule
 from sklearn_regkd.label_noise.loss_gap import winsorize
 from sklearn_regkd.label_noise.noise import Decision, LabelNoise
@@ -24,8 +24,6 @@ DEFAULT_ALPHA = 0.5
 # chance: beside a teacher that predicts a constant it was 1.36 on 46 rows, 1.5 on 5, and students
 # of pure noise learned its reverse.
 FEWEST_BEYOND_ONE = 200
-# Where so many labels are one value, the median of y given X sticks to it.
-MASS = 0.1
 
 
 def detect_by_rule(rule: Rule | None, models: OutOfFoldModels, find_alpha: bool) -> LabelNoise:
@@ -181,7 +179,6 @@ def _by_rule_search(
     if not choice.stands_apart:
         error = (label - choice.candidate.prediction) / search.local_scale[:, output]
         to_check = LocalFDRRule().detect(error[:, None])
-    sticks = np.unique(label, return_counts=True)[1].max() > MASS * len(label)
     return _OutputNoise(
         verdict=verdict.on_rows(to_check.inlier, to_check.inlier_probability),
         trust=trust,
@@ -193,7 +190,7 @@ def _by_rule_search(
             reasons=(*reasons, *choice.reasons),
             scores={candidate.name: candidate.cost for candidate in choice.tried},
             # What is left of wrong labels must not weigh by its square.
-            loss="huber" if sticks else "absolute_error",
+            loss="huber" if have_mass(label) else "absolute_error",
             expected_wrong=float((1 - to_check.inlier_probability).sum()),
             n_labels=len(label),
         ),

@@ -25,6 +25,8 @@ from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 from sklearn_regkd.utils.random import draw_seed
 
 FLAG_SIGMA = 3.0
+# Where so many labels are one value, the median of y given X sticks to it.
+MASS = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,13 +110,21 @@ def weigh_evidence(
         f"clean labels like that do up to {required:.1%} and {DAMAGE_Z:.1f} standard errors of "
         f"damage, these do {'more' if found else 'not more'}"
     )
-    if found and not are_hurt(gains) and not _stand_apart(error):
+    # Where many labels are one value, the model of the absolute error says little else, and all
+    # other labels stand apart.
+    apart = not have_mass(label) and _stand_apart(error)
+    if found and not are_hurt(gains) and not apart:
         return conclude(
             False,
             "but models of the absolute error are not clearly ahead, and no errors stand apart: "
             "all labels are trusted",
         )
     return conclude(found)
+
+
+def have_mass(label: np.ndarray) -> bool:
+    """Return whether a tenth of the labels (n_samples,) are one value."""
+    return bool(np.unique(label, return_counts=True)[1].max() > MASS * len(label))
 
 
 def _stand_apart(error: np.ndarray) -> bool:
