@@ -227,15 +227,7 @@ def _decisions(
     for output, name in enumerate(outputs):
         if hasattr(distiller, "decisions_"):
             decision = distiller.decisions_[output]
-            head = f"Rule: {decision.rule}. {decision.rejected:.1%} of the labels are rejected."
-            # Files of an earlier version hold no verdict.
-            verdict = getattr(distiller, "verdict_", None)
-            if verdict is not None and verdict.rules[output] is None:
-                head = "All labels are trusted."
-            head += (
-                f" The student's target is {decision.alpha:.0%} teacher and "
-                f"{1 - decision.alpha:.0%} (repaired) label."
-            )
+            head = decision.summary
             reasons = tuple(decision.reasons)
         else:
             head = f"Rule: distance to the teacher, threshold {distiller.threshold!r}."

@@ -1,7 +1,7 @@
 """Which labels are wrong: by the rule that the user names, or by evidence."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from sklearn_regkd.label_noise.evidence import Evidence, have_mass, weigh_evidence
 from sklearn_regkd.label_noise.local_fdr import LocalFDRRule
 from sklearn_regkd.label_noise.loss_gap import winsorize
+from sklearn_regkd.label_noise.mistakes import describe_mistakes
 from sklearn_regkd.label_noise.noise import Decision, LabelNoise
 from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels, with_loss
 from sklearn_regkd.label_noise.rule_search import RuleChoice, RuleSearch
@@ -81,7 +82,7 @@ def detect_by_rule(rule: Rule | None, models: OutOfFoldModels, find_alpha: bool)
         teacher_prediction=result.prediction,
         alpha=alpha,
         unfitted=unfitted,
-        decisions=decisions,
+        decisions=_with_mistakes(models, verdict, teacher, decisions),
         by_fold=_by_fold(models, result, rule is None),
     )
 
@@ -131,18 +132,19 @@ def detect_by_evidence(models: OutOfFoldModels) -> LabelNoise:
         )
         for output, evidence in enumerate(found)
     ]
-    verdicts = [one.verdict for one in outputs]
+    verdict = _join_outputs([one.verdict for one in outputs])
+    replacement = np.column_stack([one.replacement for one in outputs])
     of_teacher = {one.loss for one in outputs if one.loss is not None}
     if data.is_default_teacher and of_teacher == {"squared_error"}:
         unfitted = with_loss(unfitted, "squared_error")
     return LabelNoise(
-        verdict=_join_outputs(verdicts),
+        verdict=verdict,
         trust=np.column_stack([one.trust for one in outputs]),
-        replacement=np.column_stack([one.replacement for one in outputs]),
+        replacement=replacement,
         teacher_prediction=result.prediction,
         alpha=np.array([one.decision.alpha for one in outputs]),
         unfitted=unfitted,
-        decisions=[one.decision for one in outputs],
+        decisions=_with_mistakes(models, verdict, replacement, [one.decision for one in outputs]),
         by_fold=_by_fold(models, result, not wrong.any()),
     )
 
@@ -184,7 +186,7 @@ def _by_rule_search(
         trust=trust,
         replacement=choice.candidate.prediction,
         decision=Decision(
-            rule=choice.candidate.name,
+            rule=choice.name,
             rejected=rejected,
             alpha=float(np.clip(choice.candidate.alpha, 0, 1)),
             reasons=(*reasons, *choice.reasons),
@@ -241,6 +243,20 @@ def _trust_most(
             n_labels=len(label),
         ),
     )
+
+
+def _with_mistakes(
+    models: OutOfFoldModels, verdict: Verdict, replacement: np.ndarray, decisions: list[Decision]
+) -> list[Decision]:
+    """Return the decisions and, in words, what the wrong labels of each output have in common."""
+    given = models.data.y
+    suggested = models.data.scaling.restore(replacement)
+    described = []
+    for output, decision in enumerate(decisions):
+        wrong = ~verdict.inlier[:, output]
+        words = describe_mistakes(given[wrong, output], suggested[wrong, output])
+        described.append(replace(decision, mistakes=words))
+    return described
 
 
 def _bounded_alpha(alpha: float, n_labels: int) -> float:

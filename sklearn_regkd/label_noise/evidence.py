@@ -100,8 +100,9 @@ def weigh_evidence(
         return conclude(
             False,
             f"X predicts where the large errors are (with an AUC of {auc:.2f}; 0.5 is chance), "
-            f"and models of the squared error foresee them: theirs is {gain.relative:.1%} lower, "
-            f"shift and scale apart ({gain.z:.1f} standard errors); all labels are trusted",
+            "and models of the squared error foresee them: that of the others is "
+            f"{1 + gain.relative:.2f} times theirs, shift and scale apart ({gain.z:.1f} standard "
+            "errors); all labels are trusted",
         )
     required = required_damage(auc)
     found = damage.relative > required and damage.z > DAMAGE_Z
@@ -134,9 +135,9 @@ def _stand_apart(error: np.ndarray) -> bool:
 
 def _of_damage(damage: Difference) -> str:
     return (
-        "models of the squared error predict left-out labels "
-        f"{abs(damage.relative):.1%} {'worse' if damage.relative >= 0 else 'better'} in absolute "
-        f"error than models of the absolute error ({damage.z:.1f} standard errors)"
+        "models that follow every label (squared error) predict left-out ones with "
+        f"{1 + damage.relative:.2f} times the absolute error of models that follow the majority "
+        f"({damage.z:.1f} standard errors)"
     )
 
 

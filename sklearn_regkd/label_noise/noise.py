@@ -31,6 +31,8 @@ class Decision:
         How many labels are expected to be wrong: the sum of their probabilities.
     n_labels : int, default=0
         How many labels there are.
+    mistakes : str, default=""
+        What most of those that look wrong have in common, in words.
     """
 
     rule: str
@@ -41,18 +43,28 @@ class Decision:
     loss: str = "squared_error"
     expected_wrong: float = 0.0
     n_labels: int = 0
+    mistakes: str = ""
+
+    @property
+    def summary(self) -> str:
+        """What was decided, in a sentence or two."""
+        mixed = f"The student's target is {self.alpha:.0%} teacher."
+        replaced = f"were replaced by predictions (rule: {self.rule})"
+        if not self.n_labels:  # of an estimator from a file of an earlier version
+            share = f"{self.rejected:.1%} of the labels {replaced}"
+            return f"{share if self.rejected else 'All labels are learned from'}. {mixed}"
+        looks = f"No label of {self.n_labels:,} looks wrong"
+        if round(self.expected_wrong) == 1:
+            looks = f"One of {self.n_labels:,} labels looks wrong"
+        elif round(self.expected_wrong):
+            looks = f"About {self.expected_wrong:,.0f} of {self.n_labels:,} labels look wrong"
+            looks += f", {self.mistakes}" if self.mistakes else ""
+        n_rejected = round(self.rejected * self.n_labels)
+        learned = f"{n_rejected:,} {replaced}" if n_rejected else "all are learned from"
+        return f"{looks}; {learned}. {mixed}"
 
     def __str__(self) -> str:
-        learned = (
-            "all labels are learned from"
-            if not self.rejected
-            else f"{self.rejected:.1%} of the labels were replaced by predictions"
-        )
-        parts = [f"rule: {self.rule}", learned]
-        if self.n_labels:
-            parts.append(f"about {self.expected_wrong:,.0f} of {self.n_labels:,} look wrong")
-        parts.append(f"the student's target is {self.alpha:.0%} teacher")
-        return "\n- ".join(["; ".join(parts), *self.reasons])
+        return "\n- ".join([self.summary, *self.reasons])
 
 
 @dataclass(frozen=True, kw_only=True)

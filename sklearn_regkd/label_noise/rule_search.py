@@ -126,6 +126,11 @@ class RuleChoice:
     loss: str = "absolute_error"
     stands_apart: bool = False
 
+    @property
+    def name(self) -> str:
+        """Name of the rule and of the round: models of all labels are judged by a threshold."""
+        return "threshold" if self.candidate is self.tried[0] else self.candidate.name
+
 
 class RuleSearch:
     """Choose among outlier rules for labels of which some are known to be wrong.
@@ -188,7 +193,7 @@ class RuleSearch:
         name = "threshold" if rule is self.threshold else "mixture"
         reasons.append(
             f"the model refitted by the {name} predicts left-out labels best "
-            f"({best.cost - 1:+.1%} squared error, capped)"
+            f"({best.cost:.2f} times the squared error, capped)"
         )
         again = self._refit(f"{name}, round 2", rule, output, best, first)
         tried.append(again)
@@ -215,7 +220,7 @@ class RuleSearch:
         trust[:, output] = self.trust(choice.rule, self.verdict(output, choice))
         student, teacher = (values[:, output] for values in self.refit(trust, "squared_error"))
         first = choice.tried[0]
-        name = "threshold" if choice.candidate is first else choice.candidate.name
+        name = choice.name
         label, trusted = self.label[:, output], trust[:, output] >= 0.5
         mean = self._candidate(f"{name}, squared error", label, student, teacher, trusted, first)
         choice.tried.append(mean)

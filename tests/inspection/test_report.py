@@ -1,12 +1,10 @@
 """The report says what is known, and what is missing."""
 
-import copy
 import csv
 import io
 import os
 import sys
 from html.parser import HTMLParser
-from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -305,27 +303,10 @@ def test_a_route_is_part_of_the_report(routed, held_out):
     assert reasons == ("the rule was given",)
 
 
-def test_decisions_are_read_from_the_verdict(routed, held_out):
-    """The names of rules are for people to read."""
-    trusting, strict = copy.copy(routed), copy.copy(routed)
-    trusting.verdict_ = SimpleNamespace(rules=[None])
-    strict.verdict_ = SimpleNamespace(rules=[object()])
-    (head, _), (other, _) = (
-        distillation_report(model, *held_out).decisions[0] for model in (trusting, strict)
-    )
-    target = "The student's target is 50% teacher and 50% (repaired) label."
-    assert head == f"All labels are trusted. {target}"
-    rejected = routed.outlier_mask_.mean()
-    assert other.startswith("Rule: ThresholdRule(")
-    assert other.endswith(f". {rejected:.1%} of the labels are rejected. {target}")
-
-
-def test_an_estimator_without_a_verdict_has_decisions_all_the_same(routed, held_out):
-    """So it is with an estimator from a file of an earlier version."""
-    old = copy.copy(routed)
-    vars(old).pop("verdict_", None)
-    head, _ = distillation_report(old, *held_out).decisions[0]
-    assert head.startswith("Rule: ThresholdRule(")
+def test_decisions_are_told_in_plain_words(routed, held_out):
+    head, reasons = distillation_report(routed, *held_out).decisions[0]
+    assert head == routed.decisions_[0].summary
+    assert reasons == routed.decisions_[0].reasons
 
 
 def test_sizes_of_teachers(spoiled):

@@ -333,20 +333,27 @@ class TestEvidence:
 
 
 @pytest.mark.parametrize(
-    ("rejected", "head"),
+    ("params", "summary"),
     [
-        (0.123, "rule: mad; 12.3% of the labels were replaced by predictions; about 210 of 4,000"),
-        (0.0, "rule: mad; all labels are learned from; about 210 of 4,000"),
+        (
+            {"rejected": 0.05, "expected_wrong": 210.4, "mistakes": "mostly ten times too large"},
+            "About 210 of 4,000 labels look wrong, mostly ten times too large; 200 were replaced "
+            "by predictions (rule: mad).",
+        ),
+        (
+            {"rejected": 0.0, "expected_wrong": 210.4},
+            "About 210 of 4,000 labels look wrong; all are learned from.",
+        ),
+        ({"expected_wrong": 1.2}, "One of 4,000 labels looks wrong; all are learned from."),
+        ({"expected_wrong": 0.2}, "No label of 4,000 looks wrong; all are learned from."),
+        ({"n_labels": 0}, "All labels are learned from."),
+        (
+            {"n_labels": 0, "rejected": 0.123},
+            "12.3% of the labels were replaced by predictions (rule: mad).",
+        ),
     ],
 )
-def test_a_decision_is_printed_with_its_reasons(rejected, head):
-    decision = Decision(
-        rule="mad",
-        rejected=rejected,
-        alpha=0.75,
-        reasons=("one", "two"),
-        scores={},
-        expected_wrong=210.4,
-        n_labels=4000,
-    )
-    assert str(decision) == f"{head} look wrong; the student's target is 75% teacher\n- one\n- two"
+def test_a_decision_is_printed_in_plain_words_with_its_reasons(params, summary):
+    params = {"rejected": 0.0, "n_labels": 4000, **params}
+    decision = Decision(rule="mad", alpha=0.75, reasons=("one", "two"), scores={}, **params)
+    assert str(decision) == f"{summary} The student's target is 75% teacher.\n- one\n- two"
