@@ -15,11 +15,14 @@ It leans on ``torch.utils.backend_registration``, which PyTorch calls experiment
 from dataclasses import asdict, dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils import backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 NAME = "simulated"
+# Whether this version of PyTorch knows of devices that are written in Python.
+IS_THERE = hasattr(backend_registration, "_setup_privateuseone_for_python_backend")
 COPIES = {"aten::_to_copy", "aten::copy_", "aten::_foreach_copy_"}
 INDEXING = {"aten::index", "aten::index_put_", "aten::_index_put_impl_"}
 READING = {
@@ -109,12 +112,34 @@ class SimulatedTensor(Tensor):
         COUNTS.read_back += 1
         return self.held.tolist()
 
+    def __deepcopy__(self, memo):
+        made = memo[id(self)] = _rebuilt(*self.__reduce_ex__(2)[1])
+        return made
+
+    def __reduce_ex__(self, protocol):
+        values, shape = self.held.detach().flatten().tolist(), tuple(self.shape)
+        return _rebuilt, (
+            values,
+            shape,
+            self.dtype,
+            self.requires_grad,
+            isinstance(self, nn.Parameter),
+        )
+
     def __repr__(self, **kwargs):
         return f"SimulatedTensor({self.held!r})"
 
     @classmethod
     def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
         return _compute(func, args, kwargs or {})
+
+
+def _rebuilt(values, shape, dtype, requires_grad, is_parameter):
+    held = torch.tensor(values, dtype=dtype, device="cpu").reshape(shape)
+    made = SimulatedTensor(held).requires_grad_(requires_grad)
+    if is_parameter:
+        made._is_param = True  # what PyTorch tells a parameter of such a class by
+    return made
 
 
 class SimulatedDevice(TorchDispatchMode):
@@ -205,9 +230,7 @@ def _register() -> None:
     """Tell PyTorch the device's name, once, and what it calls without asking the mode."""
     if _LIBRARY:
         return
-    from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
-
-    _setup_privateuseone_for_python_backend(NAME)
+    backend_registration._setup_privateuseone_for_python_backend(NAME)
     library = torch.library.Library("aten", "IMPL")
 
     def empty(size, dtype=None, **others):
@@ -225,4 +248,5 @@ def _register() -> None:
     library.impl("empty.memory_format", empty, "PrivateUse1")
     library.impl("empty_strided", empty_strided, "PrivateUse1")
     library.impl("_copy_from", copy_from, "PrivateUse1")
+    torch.serialization.add_safe_globals([_rebuilt])
     _LIBRARY.append(library)

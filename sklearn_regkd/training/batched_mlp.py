@@ -119,11 +119,11 @@ class BatchedMLP:
             hidden = torch.baddbmm(bias.unsqueeze(1), hidden, weight.transpose(1, 2))
         return hidden
 
+    @torch.no_grad()
     def predict(self, inputs: Tensor, nets: slice = ALL_NETWORKS) -> np.ndarray:
         """Return (n_nets, n_samples, n_outputs), a few thousand rows at a time."""
-        with torch.inference_mode():
-            chunks = inputs.to(self.device).split(PREDICTED_AT_A_TIME)
-            return torch.cat([self(chunk, nets) for chunk in chunks], dim=1).cpu().numpy()
+        chunks = inputs.to(self.device).split(PREDICTED_AT_A_TIME)
+        return torch.cat([self(chunk, nets) for chunk in chunks], dim=1).cpu().numpy()
 
 
 @torch.no_grad()
