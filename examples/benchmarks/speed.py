@@ -2,9 +2,11 @@
 
     make bench                                            # all of it, about half an hour
     python examples/benchmarks/speed.py --only step --repeats 5
+    python examples/benchmarks/speed.py --only fits --device cuda     # or steps
 
-Other libraries run beside it. All of it is single-threaded CPU time (which is wall time on an idle
-machine), each repeat runs all competitors one after the other, and a ratio is
+Other libraries run beside it. The last two parts, fits and steps on a device, are wall time there
+and on one core of the CPU. All else is single-threaded CPU time (which is wall time on an idle
+machine); each repeat runs all competitors one after the other, and a ratio is
 taken within a repeat. What a step costs is the slope between a short and a long
 fit, so that validation and set-up do not count.
 """
@@ -292,6 +294,75 @@ def checkpoints(n_repeats):
     print(f"{spread(shares)} %; in the last one {files.calls} files were written", flush=True)
 
 
+def on_device(device, call):
+    """Return the wall time of a call until the device is done."""
+
+    def whole():
+        call()
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return wall_seconds(whole)
+
+
+def table_of_devices(n_repeats, devices, ways):
+    """Print the wall time of each way, a function of the device, and the ratio of both."""
+    heads = ["what", "rows", *(f"{device} s" for device in devices), "times as fast"]
+    print(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}")
+    for (name, n_rows), way in ways.items():
+        cost = {device: [] for device in devices}
+        for _ in range(n_repeats):
+            for device in devices:
+                cost[device].append(on_device(device, lambda d=device, way=way: way(d)))
+        first, *_, last = (np.array(cost[device]) for device in devices)
+        cells = " | ".join(spread(cost[device]) for device in devices)
+        print(f"| {name} | {n_rows:,} | {cells} | {spread(first / last)} |", flush=True)
+
+
+def fits(n_repeats, device, sizes):
+    """Print how long whole fits take on a device and on one core of the CPU."""
+    ways = {}
+    for n_rows in sizes:
+        X, y = data(n_rows, 10)
+        wrong = np.where(np.random.default_rng(0).random(n_rows) < 0.2, y + 5, y)
+        kinds = {
+            "student": lambda s: clone(s),
+            "TOR": lambda s: TORRegressor(student=s, random_state=0),
+            "distilled": lambda s: DistilledRegressor(student=s, random_state=0),
+        }
+        for name, kind in kinds.items():
+            for noise, labels in (("", y), (", 20 % wrong", wrong)):
+                if noise and name != "distilled":
+                    continue
+
+                def fit(device, kind=kind, X=X, labels=labels):
+                    kind(StudentRegressor(device=device, random_state=0)).fit(X, labels)
+
+                ways[name + noise, n_rows] = fit
+    student = StudentRegressor(max_epochs=1, **SETTINGS)
+    for one in ("cpu", device):  # everything is imported, and the device has begun
+        clone(student).set_params(device=one).fit(*data(500, 10))
+    table_of_devices(n_repeats, ["cpu", device], ways)
+
+
+def steps(n_repeats, device):
+    """Print how long an epoch takes by width and batch, on a device and on one core of the CPU."""
+    X, y = data(N_ROWS, 10)
+    ways = {}
+    for width in (16, 64, 256, 512):
+        for batch_size in (32, 128, 1024):
+
+            def epochs(device, width=width, batch_size=batch_size):
+                StudentRegressor(
+                    (width, width), batch_size=batch_size, max_epochs=2, device=device, **SETTINGS
+                ).fit(X, y)
+
+            ways[f"2 epochs, {width}-{width}, batch {batch_size}", N_ROWS] = epochs
+    for one in ("cpu", device):
+        StudentRegressor(max_epochs=1, device=one, **SETTINGS).fit(X[:500], y[:500])
+    table_of_devices(n_repeats, ["cpu", device], ways)
+
+
 def rows_on_disk(n_rows):
     """Print cost and memory of a training from a memmap, and how they grow with the rows."""
     records = memory.measure(n_rows)
@@ -304,6 +375,8 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--rows", type=int, default=10_000_000, help="rows of the memmap")
     parser.add_argument("--data", help="a file with X and y, for the distillation")
+    parser.add_argument("--device", default="cuda", help="the device of the parts fits and steps")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000], help="rows of fits")
     args = parser.parse_args()
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
@@ -324,11 +397,14 @@ def main():
         ),
         "checkpoint": ("Checkpoints", lambda: checkpoints(args.repeats)),
         "rows": ("Rows on disk", lambda: rows_on_disk(args.rows)),
+        "fits": ("Fits on a device", lambda: fits(args.repeats, args.device, args.sizes)),
+        "steps": ("Steps on a device", lambda: steps(args.repeats, args.device)),
     }
+    there = args.device != "cuda" or torch.cuda.is_available()
     if args.only not in (None, *parts):
         parser.error(f"--only {args.only}: choose from {', '.join(parts)}")
     for name, (title, part) in parts.items():
-        if args.only in (None, name):
+        if args.only == name or (args.only is None and (there or name not in ("fits", "steps"))):
             print(f"\n## {title}\n", flush=True)
             part()
 

