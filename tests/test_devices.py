@@ -3,7 +3,6 @@
 On a machine without an accelerator the device is a simulated one; CUDA is tested where it is.
 """
 
-from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -23,15 +22,18 @@ from tests.simulated_device import IS_THERE, NAME, SimulatedDevice
 DEVICES = [
     name for name, is_there in ((NAME, IS_THERE), ("cuda", torch.cuda.is_available())) if is_there
 ]
-# Of the spread of what the CPU predicts. The simulated device rounds as the CPU does, CUDA does
-# not: what these trainings make of that, but for wing, whose slope jumps at 0 from one over the
-# curvature, 10, to -10, so that a last digit decides about the direction of a step.
-TOLERANCE = {NAME: 1e-5, "cuda": 0.02}
-ON_CUDA = {"loss wing": 0.2, "trials of wing": 0.2}
+# Of the spread of what the CPU predicts: the simulated device rounds as the CPU does, CUDA in its
+# own way, of which these trainings make a hundredth. With wing's loss it is more: its slope jumps
+# at 0 from -5 to 5, so that a last digit decides about the direction of a step.
+TOLERANCE = {NAME: 1e-5, "cuda": 0.05}
+WING_ON_CUDA = 0.2
 
 
 def on(device):
-    return SimulatedDevice() if device == NAME else nullcontext()
+    """Return a context for a device, in which CUDA does not round convolutions to 10 bits."""
+    if device == NAME:
+        return SimulatedDevice()
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
 
 
 @pytest.fixture
@@ -60,7 +62,8 @@ def test_a_fit_ends_where_the_cpu_ends(device, name):
     expected = CASES[name]("cpu")
     with on(device):
         found = CASES[name](device)
-    tolerance = TOLERANCE[device] if device == NAME else ON_CUDA.get(name, TOLERANCE[device])
+    is_chaotic = device == "cuda" and "wing" in name
+    tolerance = WING_ON_CUDA if is_chaotic else TOLERANCE[device]
     assert expected.std() > 0
     assert np.abs(found - expected).max() <= tolerance * expected.std()
 
