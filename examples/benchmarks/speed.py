@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import devices
 import memory
 import numpy as np
 import prediction
@@ -294,75 +295,6 @@ def checkpoints(n_repeats):
     print(f"{spread(shares)} %; in the last one {files.calls} files were written", flush=True)
 
 
-def on_device(device, call):
-    """Return the wall time of a call until the device is done."""
-
-    def whole():
-        call()
-        if device == "cuda":
-            torch.cuda.synchronize()
-
-    return wall_seconds(whole)
-
-
-def table_of_devices(n_repeats, devices, ways):
-    """Print the wall time of each way, a function of the device, and the ratio of both."""
-    heads = ["what", "rows", *(f"{device} s" for device in devices), "times as fast"]
-    print(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}")
-    for (name, n_rows), way in ways.items():
-        cost = {device: [] for device in devices}
-        for _ in range(n_repeats):
-            for device in devices:
-                cost[device].append(on_device(device, lambda d=device, way=way: way(d)))
-        first, *_, last = (np.array(cost[device]) for device in devices)
-        cells = " | ".join(spread(cost[device]) for device in devices)
-        print(f"| {name} | {n_rows:,} | {cells} | {spread(first / last)} |", flush=True)
-
-
-def fits(n_repeats, device, sizes):
-    """Print how long whole fits take on a device and on one core of the CPU."""
-    ways = {}
-    for n_rows in sizes:
-        X, y = data(n_rows, 10)
-        wrong = np.where(np.random.default_rng(0).random(n_rows) < 0.2, y + 5, y)
-        kinds = {
-            "student": lambda s: clone(s),
-            "TOR": lambda s: TORRegressor(student=s, random_state=0),
-            "distilled": lambda s: DistilledRegressor(student=s, random_state=0),
-        }
-        for name, kind in kinds.items():
-            for noise, labels in (("", y), (", 20 % wrong", wrong)):
-                if noise and name != "distilled":
-                    continue
-
-                def fit(device, kind=kind, X=X, labels=labels):
-                    kind(StudentRegressor(device=device, random_state=0)).fit(X, labels)
-
-                ways[name + noise, n_rows] = fit
-    student = StudentRegressor(max_epochs=1, **SETTINGS)
-    for one in ("cpu", device):  # everything is imported, and the device has begun
-        clone(student).set_params(device=one).fit(*data(500, 10))
-    table_of_devices(n_repeats, ["cpu", device], ways)
-
-
-def steps(n_repeats, device):
-    """Print how long an epoch takes by width and batch, on a device and on one core of the CPU."""
-    X, y = data(N_ROWS, 10)
-    ways = {}
-    for width in (16, 64, 256, 512):
-        for batch_size in (32, 128, 1024):
-
-            def epochs(device, width=width, batch_size=batch_size):
-                StudentRegressor(
-                    (width, width), batch_size=batch_size, max_epochs=2, device=device, **SETTINGS
-                ).fit(X, y)
-
-            ways[f"2 epochs, {width}-{width}, batch {batch_size}", N_ROWS] = epochs
-    for one in ("cpu", device):
-        StudentRegressor(max_epochs=1, device=one, **SETTINGS).fit(X[:500], y[:500])
-    table_of_devices(n_repeats, ["cpu", device], ways)
-
-
 def rows_on_disk(n_rows):
     """Print cost and memory of a training from a memmap, and how they grow with the rows."""
     records = memory.measure(n_rows)
@@ -397,8 +329,14 @@ def main():
         ),
         "checkpoint": ("Checkpoints", lambda: checkpoints(args.repeats)),
         "rows": ("Rows on disk", lambda: rows_on_disk(args.rows)),
-        "fits": ("Fits on a device", lambda: fits(args.repeats, args.device, args.sizes)),
-        "steps": ("Steps on a device", lambda: steps(args.repeats, args.device)),
+        "fits": (
+            "Fits on a device",
+            lambda: devices.fits(args.repeats, args.device, [data(n, 10) for n in args.sizes]),
+        ),
+        "steps": (
+            "Steps on a device",
+            lambda: devices.steps(args.repeats, args.device, *data(n_features=10)),
+        ),
     }
     there = args.device != "cuda" or torch.cuda.is_available()
     if args.only not in (None, *parts):
