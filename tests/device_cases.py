@@ -135,6 +135,9 @@ CASES = {
     "module": partial(fitted_student, module=TwoLayers),
     "images": partial(fitted_student, **PICTURES),
     "augmented images": partial(fitted_student, augment=shifted, **PICTURES),
+    "augmented rows": partial(
+        fitted_student, net_params={"iterator_train__augment": lambda rows, generator: rows + 1}
+    ),
     "watched batches": partial(fitted_student, net_params={"callbacks": [Watcher()]}),
     "tor": partial(fitted_distiller, Distiller=TORRegressor),
     "default": lambda device: (

@@ -147,7 +147,6 @@ class SimulatedDevice(TorchDispatchMode):
 
     def __init__(self):
         super().__init__()
-        _register()
         self.reset()
 
     def reset(self) -> None:
@@ -223,14 +222,19 @@ def _count_copy(was_here: bool, is_here: bool) -> None:
     COUNTS.to_host += was_here and not is_here
 
 
-_LIBRARY: list[torch.library.Library] = []
+def _register() -> torch.library.Library:
+    """Tell PyTorch the device's name, and what it calls without asking the mode."""
 
+    class Backend(backend_registration._DummyBackendModule):
+        """The device's part of PyTorch, without a random generator of its own."""
 
-def _register() -> None:
-    """Tell PyTorch the device's name, once, and what it calls without asking the mode."""
-    if _LIBRARY:
-        return
-    backend_registration._setup_privateuseone_for_python_backend(NAME)
+        def get_rng_state(self, device=None):
+            return torch.empty(0, dtype=torch.uint8, device="cpu")
+
+        def set_rng_state(self, state, device=None):
+            pass
+
+    backend_registration._setup_privateuseone_for_python_backend(NAME, Backend())
     library = torch.library.Library("aten", "IMPL")
 
     def empty(size, dtype=None, **others):
@@ -249,4 +253,9 @@ def _register() -> None:
     library.impl("empty_strided", empty_strided, "PrivateUse1")
     library.impl("_copy_from", copy_from, "PrivateUse1")
     torch.serialization.add_safe_globals([_rebuilt])
-    _LIBRARY.append(library)
+    return library
+
+
+# Now, and not when the device is first used: autograd makes a queue for each device that it knows
+# when it first runs.
+_LIBRARY = _register() if IS_THERE else None

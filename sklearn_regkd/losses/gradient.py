@@ -13,6 +13,13 @@ def is_closed(loss: ElementLoss) -> bool:
     return is_exact(loss) or isinstance(loss, HuberLoss)
 
 
+def _huber_parts(loss: HuberLoss, prediction: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the difference, and what is left of it when it is cut at delta."""
+    difference = prediction - label
+    delta = HUBER_DELTA * loss.scale(difference)
+    return difference, difference.clamp(-delta, delta)
+
+
 def is_exact(loss: ElementLoss) -> bool:
     """Return whether a loss is the squared or the absolute error.
 
@@ -59,9 +66,7 @@ def element_gradient(loss: ElementLoss, prediction: Tensor, label: Tensor) -> tu
         difference = prediction - label
         return difference.abs(), difference.sign()
     if isinstance(loss, HuberLoss):
-        difference = prediction - label
-        delta = HUBER_DELTA * loss.scale(difference)
-        near = difference.clamp(-delta, delta)
+        difference, near = _huber_parts(loss, prediction, label)
         return near * (2 * difference - near), 2 * near
     with torch.enable_grad():
         leaf = prediction.detach().requires_grad_()
@@ -87,6 +92,8 @@ def element_derivative(loss: ElementLoss, prediction: Tensor, label: Tensor) -> 
         return (prediction - label).mul_(2)
     if is_exact(loss):
         return (prediction - label).sign_()
+    if isinstance(loss, HuberLoss):
+        return _huber_parts(loss, prediction, label)[1].mul_(2)
     return element_gradient(loss, prediction, label)[1]
 
 

@@ -94,7 +94,9 @@ class StudentNet(NeuralNet):
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
             return
         whole = training and isinstance(iterator, WholeBatches)
-        if whole and self.manual_ is not None and ManualTraining.supports(self):
+        # What changes the inputs of batches wants to see them.
+        is_plain = whole and iterator.augment is None
+        if is_plain and self.manual_ is not None and ManualTraining.supports(self):
             loss, n_rows = self.manual_.run_epoch(iterator.batches())
         elif whole and not fit_params and not _needs_closure(self.optimizer_):
             loss, n_rows = self._train_on(iterator)
