@@ -2,9 +2,11 @@
 
     make bench                                            # all of it, about half an hour
     python examples/benchmarks/speed.py --only step --repeats 5
+    python examples/benchmarks/speed.py --only fits --device cuda     # or steps
 
-Other libraries run beside it. All of it is single-threaded CPU time (which is wall time on an idle
-machine), each repeat runs all competitors one after the other, and a ratio is
+Other libraries run beside it. The last two parts, fits and steps on a device, are wall time there
+and on one core of the CPU. All else is single-threaded CPU time (which is wall time on an idle
+machine); each repeat runs all competitors one after the other, and a ratio is
 taken within a repeat. What a step costs is the slope between a short and a long
 fit, so that validation and set-up do not count.
 """
@@ -16,6 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import devices
 import memory
 import numpy as np
 import prediction
@@ -304,6 +307,8 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--rows", type=int, default=10_000_000, help="rows of the memmap")
     parser.add_argument("--data", help="a file with X and y, for the distillation")
+    parser.add_argument("--device", default="cuda", help="the device of the parts fits and steps")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000], help="rows of fits")
     args = parser.parse_args()
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
@@ -324,11 +329,20 @@ def main():
         ),
         "checkpoint": ("Checkpoints", lambda: checkpoints(args.repeats)),
         "rows": ("Rows on disk", lambda: rows_on_disk(args.rows)),
+        "fits": (
+            "Fits on a device",
+            lambda: devices.fits(args.repeats, args.device, [data(n, 10) for n in args.sizes]),
+        ),
+        "steps": (
+            "Steps on a device",
+            lambda: devices.steps(args.repeats, args.device, *data(n_features=10)),
+        ),
     }
+    there = args.device != "cuda" or torch.cuda.is_available()
     if args.only not in (None, *parts):
         parser.error(f"--only {args.only}: choose from {', '.join(parts)}")
     for name, (title, part) in parts.items():
-        if args.only in (None, name):
+        if args.only == name or (args.only is None and (there or name not in ("fits", "steps"))):
             print(f"\n## {title}\n", flush=True)
             part()
 

@@ -132,7 +132,9 @@ class StudentRegressor(
         `random_state` decides. It returns a tensor of the same shape; labels stay what they are.
         Only with `module`.
     device : str, default="auto"
-        ``"auto"`` takes CUDA where there is one, else the CPU.
+        Where the network is trained, and all copies of it. ``"auto"`` takes CUDA where there
+        is one and a step is worth it: at least a million multiply-adds forward, which are
+        the rows of a batch times the weights (of a `module`, always). Else the CPU.
     checkpoint : str or path-like, default=None
         File in which the state of the training is kept, about once a second. If the process is
         killed, the next fit with the same parameters, data and integer `random_state` goes on

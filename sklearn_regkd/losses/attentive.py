@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from sklearn_regkd.losses.reduction import reducible
+from sklearn_regkd.losses.reduction import as_setting, holds_for_all, reducible
 
 
 def attention(label: Tensor, teacher: Tensor, eta: float | Tensor) -> Tensor:
@@ -35,9 +35,9 @@ def attention(label: Tensor, teacher: Tensor, eta: float | Tensor) -> Tensor:
     >>> attention(torch.zeros(3), torch.tensor([0.0, 1.0, 9.0]), eta=4.0)
     tensor([1.0000, 0.7500, 0.0000])
     """
-    eta = torch.as_tensor(eta, dtype=label.dtype, device=label.device)
-    if not bool((eta > 0).all()):
-        raise ValueError(f"eta must be positive, got {eta.tolist()!r}")
+    if not holds_for_all(eta, lambda eta: eta > 0):
+        raise ValueError(f"eta must be positive, got {torch.as_tensor(eta).tolist()!r}")
+    eta = as_setting(eta, label)
     # Clipped before it is squared, so that an absurd label cannot overflow.
     ratio = (teacher - label).abs() / eta.sqrt()
     return 1 - ratio.clamp(max=1).square()

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from sklearn_regkd.losses.reduction import reducible
+from sklearn_regkd.losses.reduction import as_setting, holds_for_all, reducible
 
 # How near to 0 the two denominators may come.
 NEAR = 1e-3
@@ -62,11 +62,8 @@ def barron_loss(
     >>> barron_loss(torch.tensor([0.0, 1.0, 3.0]), torch.zeros(3), shape=1.0)
     tensor([0.0000, 0.8284, 4.3246])
     """
-    a, c = (
-        torch.as_tensor(value, dtype=prediction.dtype, device=prediction.device)
-        for value in (shape, scale)
-    )
-    if not (bool((a <= 2).all()) and bool((c > 0).all())):
+    a, c = (as_setting(value, prediction) for value in (shape, scale))
+    if not (holds_for_all(shape, lambda a: a <= 2) and holds_for_all(scale, lambda c: c > 0)):
         raise ValueError(f"shape must be at most 2 and scale positive, got {shape!r} and {scale!r}")
     a = torch.where(a.abs() < NEAR, torch.where(a < 0, a - NEAR, a + NEAR), a)
     b = (2 - a).clamp(min=NEAR)

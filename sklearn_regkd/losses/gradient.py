@@ -10,9 +10,23 @@ from sklearn_regkd.losses.robust import HUBER_DELTA, absolute_error, squared_err
 
 def is_closed(loss: ElementLoss) -> bool:
     """Return whether a loss of student and label has its gradient here in closed form."""
-    if isinstance(loss, LabelOnly):
-        return loss.loss in (squared_error, absolute_error)
-    return isinstance(loss, HuberLoss)
+    return is_exact(loss) or isinstance(loss, HuberLoss)
+
+
+def _huber_parts(loss: HuberLoss, prediction: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the difference, and what is left of it when it is cut at delta."""
+    difference = prediction - label
+    delta = HUBER_DELTA * loss.scale(difference)
+    return difference, difference.clamp(-delta, delta)
+
+
+def is_exact(loss: ElementLoss) -> bool:
+    """Return whether a loss is the squared or the absolute error.
+
+    Nothing is rounded but the difference itself: the result does not depend on how the
+    elements lie in memory.
+    """
+    return isinstance(loss, LabelOnly) and loss.loss in (squared_error, absolute_error)
 
 
 def _is_squared(loss: ElementLoss) -> bool:
@@ -52,15 +66,35 @@ def element_gradient(loss: ElementLoss, prediction: Tensor, label: Tensor) -> tu
         difference = prediction - label
         return difference.abs(), difference.sign()
     if isinstance(loss, HuberLoss):
-        difference = prediction - label
-        delta = HUBER_DELTA * loss.scale(difference)
-        near = difference.clamp(-delta, delta)
+        difference, near = _huber_parts(loss, prediction, label)
         return near * (2 * difference - near), 2 * near
     with torch.enable_grad():
         leaf = prediction.detach().requires_grad_()
         error = loss(leaf, label, label, torch.ones_like(label, dtype=torch.bool))
         gradient = torch.autograd.grad(error.sum(), leaf)[0]
     return error.detach(), gradient
+
+
+def element_derivative(loss: ElementLoss, prediction: Tensor, label: Tensor) -> Tensor:
+    """Return the derivative of :func:`element_gradient` alone, where nobody asks for the loss.
+
+    Parameters
+    ----------
+    loss, prediction, label
+        Those of :func:`element_gradient`.
+
+    Returns
+    -------
+    Tensor of shape (n_samples, n_outputs)
+        New memory.
+    """
+    if _is_squared(loss):
+        return (prediction - label).mul_(2)
+    if is_exact(loss):
+        return (prediction - label).sign_()
+    if isinstance(loss, HuberLoss):
+        return _huber_parts(loss, prediction, label)[1].mul_(2)
+    return element_gradient(loss, prediction, label)[1]
 
 
 def output_gradient(

@@ -107,6 +107,25 @@ def by_element(weight: Tensor, like: Tensor) -> Tensor:
     return weight.reshape(-1, *[1] * (like.ndim - 1)).expand_as(like)
 
 
+def as_setting(value: float | Tensor, like: Tensor) -> Tensor:
+    """Return a number that a loss depends on as a tensor of the type and device of another.
+
+    A number of Python is not copied to the device, for which that would have to wait.
+    """
+    if isinstance(value, Tensor):
+        return value.to(like.device, like.dtype)
+    return like.new_full((), value)
+
+
+def holds_for_all(value: float | Tensor, condition: Callable[[Tensor], Tensor]) -> bool:
+    """Return whether a condition holds for a setting, True if only a device knows its value.
+
+    To read values back there, in each step of a training, would cost more than the step.
+    """
+    tensor = torch.as_tensor(value)
+    return tensor.device.type != "cpu" or bool(condition(tensor).all())
+
+
 def check_same_shape(prediction: Tensor, **others: Tensor) -> None:
     """Refuse to broadcast: (n,) against (n, 1) would silently give an (n, n) loss."""
     for name, tensor in others.items():

@@ -97,6 +97,6 @@ def tor_loss(
     zero = torch.zeros_like(prediction)
     to_label = torch.where(inlier, prediction - label, zero)
     to_teacher = torch.where(inlier, zero, prediction - teacher)
-    eps = torch.as_tensor(smoothing, dtype=prediction.dtype, device=prediction.device)
+    eps = prediction.new_full((), smoothing)
     root = torch.hypot(to_teacher, eps.expand_as(to_teacher)).sqrt() - eps.sqrt()
     return torch.where(inlier, to_label.square(), root)

@@ -18,6 +18,8 @@ from sklearn_regkd.utils.tensor import as_tensor
 TRANSFORMS = ("quantile", "standard")
 # 64 MiB: 100,000 rows of the widest embedding.
 MOST_BYTES_KEPT = 2**26
+# 1 GiB of the memory of an accelerator.
+MOST_BYTES_PLACED = 2**30
 ROWS_AT_A_TIME = 4096
 
 
@@ -198,7 +200,7 @@ class TransformedRows:
         self._X = as_tensor(X)
         self._taken: Tensor | None = None  # which of the rows of X these are; None for all
         self._kept: Tensor | None = None
-        if _fits(len(X), transform.n_inputs):
+        if _fits(len(X), transform.n_inputs, MOST_BYTES_KEPT):
             self._kept = self._transform(torch.arange(len(X)))
 
     def __len__(self) -> int:
@@ -258,17 +260,27 @@ class EmbeddedRows:
         embedding: Callable[[Tensor], Tensor],
         device: torch.device | str = "cpu",
     ):
-        self.rows, self.embedding, self.device = rows, embedding, device
+        self.rows, self.embedding, self.device = rows, embedding, torch.device(device)
         self.kept: Tensor | None = None
-        n_outputs = self._embed(slice(1)).shape[1]
-        if _fits(len(rows), n_outputs):
-            self.kept = torch.empty(len(rows), n_outputs, device=device)
-            for start in range(0, len(rows), ROWS_AT_A_TIME):
+        is_here, n_rows = self.device.type == "cpu", len(rows)
+        first = rows[:1]
+        self.n_columns = embedding(first.to(device)).shape[1]
+        if not is_here and _fits(n_rows, first.shape[1], MOST_BYTES_PLACED):
+            self.rows = rows[:].to(device)  # one copy, and embedded there
+        if _fits(n_rows, self.n_columns, MOST_BYTES_KEPT):
+            self.kept = torch.empty(n_rows, self.n_columns, device=device)
+            for start in range(0, n_rows, ROWS_AT_A_TIME):
                 chunk = slice(start, start + ROWS_AT_A_TIME)
                 self.kept[chunk] = self._embed(chunk)
 
     def __getitem__(self, rows: Tensor) -> Tensor:
-        """Return some rows, given by their numbers: one axis more than these, for the outputs."""
+        """Return some rows, given by their numbers: one axis more than these, for the outputs.
+
+        Parameters
+        ----------
+        rows : Tensor of int64
+            The numbers, on the device.
+        """
         if rows.ndim > 1:
             return self[rows.flatten()].unflatten(0, rows.shape)
         if self.kept is not None:
@@ -276,6 +288,8 @@ class EmbeddedRows:
         return self._embed(rows)
 
     def _embed(self, rows: Tensor | slice) -> Tensor:
+        if isinstance(rows, Tensor) and isinstance(self.rows, TransformedRows):
+            rows = rows.cpu()
         return self.embedding(self.rows[rows].to(self.device))
 
 
@@ -286,5 +300,5 @@ def _numbers(rows: Tensor | slice, n_rows: int) -> Tensor:
     return rows.nonzero()[:, 0] if rows.dtype == torch.bool else rows
 
 
-def _fits(n_rows: int, n_columns: int) -> bool:
-    return n_rows * n_columns * 4 <= MOST_BYTES_KEPT
+def _fits(n_rows: int, n_columns: int, most_bytes: int) -> bool:
+    return n_rows * n_columns * 4 <= most_bytes

@@ -145,7 +145,10 @@ class Layers:
             gradient = self.deactivate(of_hidden, self.current.outputs[layer - 1], hidden)
         _, of_weight, of_bias = self.backwards[0]
         torch.sum(gradient, 1, out=of_bias)
-        if self.X.ndim == 2:
+        if self.X.ndim == 2 and self.X.device.type != "cpu":  # one launch less than below
+            X = self.X.expand(self.n_nets, -1, -1)
+            torch.bmm(gradient.transpose(1, 2), X, out=of_weight)
+        elif self.X.ndim == 2:
             side_by_side = gradient.transpose(0, 1).flatten(1)
             torch.mm(side_by_side.T, self.X, out=self.first_gradient)
         else:

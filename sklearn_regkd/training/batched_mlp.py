@@ -6,9 +6,9 @@ come from here.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from sklearn_regkd.training.batched_layers import Layers
 from sklearn_regkd.training.batched_trainer import BatchedTrainer
 from sklearn_regkd.training.callbacks import one_cycle
 from sklearn_regkd.training.flat_adamw import FlatAdamW
+from sklearn_regkd.training.placed_rows import PlacedRows, RowOrder
 from sklearn_regkd.utils.arithmetic import ceil_div
 
 PREDICTED_AT_A_TIME = 4096
@@ -49,6 +50,8 @@ class MLPConfig:
         Rows per step.
     n_steps : int
         Training steps.
+    device : str, default="cpu"
+        Where the networks are.
     """
 
     hidden_layer_sizes: tuple[int, ...]
@@ -58,6 +61,7 @@ class MLPConfig:
     lr: float
     batch_size: int
     n_steps: int
+    device: str = "cpu"
 
 
 class BatchedMLP:
@@ -71,8 +75,6 @@ class BatchedMLP:
         Their inputs, outputs and number.
     seed : int
         Seed of the initial weights, which are those of :class:`torch.nn.Linear`.
-    device : torch.device or str, default="cpu"
-        Where they are.
 
     Attributes
     ----------
@@ -87,18 +89,17 @@ class BatchedMLP:
         n_outputs: int,
         n_nets: int,
         seed: int,
-        device: torch.device | str = "cpu",
     ):
-        self.n_outputs, self.device = n_outputs, device
+        self.n_outputs, self.device = n_outputs, config.device
         generator = torch.Generator().manual_seed(seed)
         self.embedding = PeriodicEmbedding(
             n_inputs - config.n_plain, config.n_frequencies, config.n_plain
-        ).to(device)
+        ).to(self.device)
         self.activation = ACTIVATIONS[config.activation]()
         widths = [self.embedding.n_outputs, *config.hidden_layer_sizes, n_outputs]
         shapes = [torch.Size((n_nets, n_out, n_in)) for n_in, n_out in pairwise(widths)]
         shapes += [torch.Size((n_nets, n_out)) for n_out in widths[1:]]
-        self.adamw = FlatAdamW(shapes, device)
+        self.adamw = FlatAdamW(shapes, self.device)
         n_layers, values = len(widths) - 1, self.adamw.values
         self.weights, self.biases = values[:n_layers], values[n_layers:]
         for weight, bias in zip(self.weights, self.biases, strict=True):
@@ -118,11 +119,11 @@ class BatchedMLP:
             hidden = torch.baddbmm(bias.unsqueeze(1), hidden, weight.transpose(1, 2))
         return hidden
 
+    @torch.no_grad()
     def predict(self, inputs: Tensor, nets: slice = ALL_NETWORKS) -> np.ndarray:
         """Return (n_nets, n_samples, n_outputs), a few thousand rows at a time."""
-        with torch.inference_mode():
-            chunks = inputs.to(self.device).split(PREDICTED_AT_A_TIME)
-            return torch.cat([self(chunk, nets) for chunk in chunks], dim=1).cpu().numpy()
+        chunks = inputs.to(self.device).split(PREDICTED_AT_A_TIME)
+        return torch.cat([self(chunk, nets) for chunk in chunks], dim=1).cpu().numpy()
 
 
 @torch.no_grad()
@@ -134,7 +135,6 @@ def train_batched(
     losses: Sequence[str],
     weight_decay: Tensor,
     seed: int,
-    device: torch.device | str = "cpu",
 ) -> BatchedMLP:
     """Train many networks on the same inputs, each with its targets, weights and loss.
 
@@ -156,8 +156,6 @@ def train_batched(
         Weight decay of each network's weights; biases are left alone.
     seed : int
         Decides initial weights and the order of rows.
-    device : torch.device or str, default="cpu"
-        Where to train.
 
     Returns
     -------
@@ -165,30 +163,35 @@ def train_batched(
         The trained networks.
     """
     n_nets, n_samples, n_outputs = target.shape
-    networks = BatchedMLP(config, inputs[:1].shape[1], n_outputs, n_nets, seed, device)
-    target, weight = target.to(device), weight.to(device)
+    networks = BatchedMLP(config, inputs[:1].shape[1], n_outputs, n_nets, seed)
     trainer = BatchedTrainer(
         networks.layers, networks.adamw, [(part, weight_decay) for part in networks.weights]
     )
     elementwise = BatchedLoss([element_loss(name, n_outputs) for name in losses], n_outputs)
-    elementwise.to(device)
+    elementwise.to(config.device)
+    # The columns of all networks, so that a batch of them is one indexing operation.
+    columns = torch.cat([part.transpose(0, 1).flatten(1) for part in (target, weight)], dim=1)
+    embedded = EmbeddedRows(inputs, networks.embedding, config.device)
 
-    def batches() -> Iterator[Tensor]:
-        generator = torch.Generator().manual_seed(seed)
-        n_batches = ceil_div(n_samples, config.batch_size)
-        for step in range(config.n_steps):
-            if step % n_batches == 0:
-                order = torch.randperm(n_samples, generator=generator).to(device)
-                rows = order.tensor_split(n_batches)
-            trainer.set_lr(config.lr * one_cycle((step + 0.5) / config.n_steps))
-            yield rows[step % n_batches]
+    n_batches = ceil_div(n_samples, config.batch_size)
+    n_passes = ceil_div(config.n_steps, n_batches)
+    generator = torch.Generator().manual_seed(seed)
+    orders = islice(RowOrder(generator, n_samples, config.device, n_passes), n_passes)
+    batches = islice(
+        (rows for order in orders for rows in order.tensor_split(n_batches)), config.n_steps
+    )
 
-    def loss(prediction: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        share = weight[:, rows]
-        error, gradient = elementwise(prediction, target[:, rows])
+    def loss(prediction: Tensor, columns: Tensor) -> tuple[None, Tensor]:
+        label, share = columns.unflatten(1, (2, n_nets, n_outputs)).permute(1, 2, 0, 3)
         # They share nothing, so each network gets its own gradient.
-        gradient.mul_(share).div_(len(rows) * n_outputs)
-        return error.mul_(share).mean(dim=(1, 2)), gradient
+        gradient = elementwise.derivative(prediction, label)
+        return None, gradient.mul_(share).div_(len(columns) * n_outputs)
 
-    trainer.run(batches(), EmbeddedRows(inputs, networks.embedding, device), loss)
+    rates = [config.lr * one_cycle((step + 0.5) / config.n_steps) for step in range(config.n_steps)]
+    steps = zip(
+        PlacedRows(embedded, columns).batches(batches),
+        trainer.schedule(torch.tensor(rates, dtype=torch.float64)),
+        strict=True,
+    )
+    trainer.run((batch for batch, _ in steps), loss)
     return networks

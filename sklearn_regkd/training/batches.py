@@ -1,6 +1,7 @@
 """Rows in memory, taken by whole batches."""
 
 from collections.abc import Callable, Iterator
+from itertools import repeat
 
 import numpy as np
 import torch
@@ -8,6 +9,7 @@ from skorch.dataset import Dataset
 from torch import Tensor
 from torch.utils.data import Subset
 
+from sklearn_regkd.training.placed_rows import PlacedTensor, RowOrder
 from sklearn_regkd.utils.arithmetic import ceil_div
 from sklearn_regkd.utils.tensor import as_tensor
 
@@ -28,6 +30,13 @@ class Rows(Dataset):
         if packed is None:
             packed = np.empty((len(X), 0), np.float32)
         super().__init__(as_tensor(X), as_tensor(packed))
+        self._placed: tuple[PlacedTensor, PlacedTensor] | None = None
+
+    def on(self, device: torch.device) -> tuple[PlacedTensor, PlacedTensor]:
+        """Return inputs and packed supervision on a device, copied once for all batches."""
+        if self._placed is None or self._placed[0].device != device:
+            self._placed = PlacedTensor(self.X, device), PlacedTensor(self.y, device)
+        return self._placed
 
 
 class WholeBatches:
@@ -49,6 +58,14 @@ class WholeBatches:
         Seed of the orders and of `augment`.
     augment : callable, default=None
         Called with the inputs of each batch and a generator, returns others of the same shape.
+
+    Attributes
+    ----------
+    device : torch.device
+        Where batches are needed, the CPU at first.
+    n_passes : int
+        How many passes are likely to be asked for, 1 at first: on a device the orders of
+        all of them are copied at once.
     """
 
     def __init__(
@@ -72,17 +89,20 @@ class WholeBatches:
         self.shuffle = shuffle
         self.augment = augment
         self.generator = torch.Generator().manual_seed(seed)
+        self.device, self.n_passes = torch.device("cpu"), 1
+        self._orders: Iterator[Tensor] | None = None
 
     def __len__(self) -> int:
         return ceil_div(self.n_rows, self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        X, packed = self.dataset.X, self.dataset.y
+        X, packed = self.dataset.on(self.device)
         if not self.shuffle and self.rows is None and self.augment is None:
-            yield from zip(X.tensor_split(len(self)), packed.tensor_split(len(self)), strict=True)
+            parts = (one.source.tensor_split(len(self)) for one in (X, packed))
+            yield from zip(*parts, strict=True)
             return
         for batch in self.batches():
-            yield self._augmented(X.index_select(0, batch)), packed.index_select(0, batch)
+            yield self._augmented(X.take(batch)), packed.take(batch)
 
     def _augmented(self, X: Tensor) -> Tensor:
         if self.augment is None:
@@ -97,9 +117,14 @@ class WholeBatches:
         return new
 
     def batches(self) -> tuple[Tensor, ...]:
-        """Return the rows of each batch of the next pass, int64."""
-        if self.shuffle:
-            order = torch.randperm(self.n_rows, generator=self.generator)
-        else:
-            order = torch.arange(self.n_rows)
-        return (order if self.rows is None else self.rows[order]).tensor_split(len(self))
+        """Return the rows of each batch of the next pass, int64, on the device."""
+        if self._orders is None:
+            self._orders = self._new_orders()
+        return next(self._orders).tensor_split(len(self))
+
+    def _new_orders(self) -> Iterator[Tensor]:
+        rows = None if self.rows is None else self.rows.to(self.device)
+        if not self.shuffle:
+            return repeat(torch.arange(self.n_rows, device=self.device) if rows is None else rows)
+        orders = RowOrder(self.generator, self.n_rows, self.device, self.n_passes)
+        return orders if rows is None else (rows[order] for order in orders)

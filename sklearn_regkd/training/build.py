@@ -18,7 +18,7 @@ from sklearn_regkd.networks.inputs import InputTransform
 from sklearn_regkd.networks.mlp import MLP, layer_widths
 from sklearn_regkd.training.batched_mlp import MLPConfig
 from sklearn_regkd.training.callbacks import OneCycle
-from sklearn_regkd.training.device import resolve_device
+from sklearn_regkd.training.device import choose_device, resolve_device
 from sklearn_regkd.training.distributed import current_processes
 from sklearn_regkd.training.net import StudentNet
 from sklearn_regkd.utils.arithmetic import ceil_div
@@ -73,7 +73,7 @@ def build_net(
         "iterator_train__shuffle": True,
         "iterator_train__seed": draw_seed(random_state),
         "train_split": None,
-        "device": resolve_device(student.device),
+        "device": _device(student, shape[0], shape[1], n_plain, n_columns),
         "verbose": max(0, student.verbose - 1) if processes.rank == 0 else 0,
         **_module_params(student, shape, n_plain, n_columns, random_state),
         **_optimizer_params(student, weight_decay),
@@ -126,15 +126,30 @@ def mlp_config(student: BaseEstimator, transform: InputTransform, n_samples: int
     """Return size and training of the built-in network, for many copies of it at once."""
     batch_size = rows_per_step(student)
     n_batches = ceil_div(n_samples, batch_size)
+    n_plain = transform.n_plain
     return MLPConfig(
         layer_widths(student.hidden_layer_sizes),
         student.activation,
         count_frequencies(transform.n_numeric, transform.n_plain) if student.embedding else 0,
-        transform.n_plain,
+        n_plain,
         student.lr,
         batch_size,
         n_batches * count_epochs(student.max_epochs, n_samples, batch_size),
+        _device(student, n_samples, transform.n_inputs, n_plain),
     )
+
+
+def _device(
+    student: BaseEstimator, n_samples: int, n_inputs: int, n_plain: int, n_columns: int = 1
+) -> str:
+    """Return where a student is trained; how fast a module of the user's is, nobody knows."""
+    if student.module is not None:
+        return resolve_device(student.device)
+    n_numeric = n_inputs - n_plain
+    n_frequencies = count_frequencies(n_numeric, n_plain) if student.embedding else 0
+    n_embedded = n_inputs + 2 * n_numeric * n_frequencies
+    widths = [n_embedded, *layer_widths(student.hidden_layer_sizes), n_columns]
+    return choose_device(student.device, widths, min(n_samples, rows_per_step(student)))
 
 
 def _module_params(

@@ -49,10 +49,13 @@ class OneCycle(Callback):
         self.peaks_ = [group["lr"] for group in net.optimizer_.param_groups]
         self.epoch_ = 0
 
+    def share(self, epoch: int, n_epochs: int) -> float:
+        """Return the share of the peak in the middle of an epoch."""
+        return one_cycle(self.n_cycles * (epoch + 0.5) / n_epochs % 1)
+
     def on_epoch_begin(self, net, **kwargs):
         """Set the learning rate for the middle of the epoch."""
-        progress = self.n_cycles * (self.epoch_ + 0.5) / net.max_epochs
-        share = one_cycle(progress % 1)
+        share = self.share(self.epoch_, net.max_epochs)
         for group, peak in zip(net.optimizer_.param_groups, self.peaks_, strict=True):
             group["lr"] = peak * share
         self.epoch_ += 1

@@ -1,6 +1,7 @@
 """A training whose targets move along the teacher's route."""
 
 import numpy as np
+import torch
 from skorch.callbacks import Callback
 
 from sklearn_regkd.supervision.route import next_anchor, route_distance
@@ -79,6 +80,7 @@ class FollowRoute(Callback):
 
     def _exchange_targets(self, anchor: int) -> None:
         n_outputs = self.curriculum.label.shape[2]
-        packed = self.packed_.numpy()
-        packed[:, :n_outputs] = self.curriculum.label[anchor]
-        packed[:, n_outputs : 2 * n_outputs] = self.curriculum.teacher[anchor]
+        # By torch, which counts the changes: a copy on a device has to follow.
+        label, teacher = self.packed_[:, : 2 * n_outputs].split(n_outputs, dim=1)
+        label.copy_(torch.from_numpy(self.curriculum.label[anchor]))
+        teacher.copy_(torch.from_numpy(self.curriculum.teacher[anchor]))

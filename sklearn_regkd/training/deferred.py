@@ -14,6 +14,7 @@ from sklearn_regkd.training.batches import WholeBatches
 from sklearn_regkd.training.device import one_thread
 from sklearn_regkd.training.flat_adamw import FlatAdamW
 from sklearn_regkd.training.manual_backward import linear_layers
+from sklearn_regkd.training.placed_rows import PlacedRows
 from sklearn_regkd.training.train import Training
 
 # More networks side by side cost as much each, and leave the cache.
@@ -56,6 +57,7 @@ def _kind(training: Training) -> tuple:
         tuple(layer.weight.shape for layer in linear_layers(net)),
         net.module_.activation,
         net.batch_size,
+        net.device,
         net.max_epochs,
         tuple(group["betas"]),
         group["eps"],
@@ -77,24 +79,18 @@ def _train_side_by_side(trainings: Sequence[Training]) -> dict[int, Exception]:
         ]
         criterion = BatchedCriterion([net.criterion_.train() for net in nets])
         packed = torch.stack([training.rows.y for training in trainings])
-
-        def loss(prediction: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-            if rows.ndim == 1:
-                return criterion(prediction, packed.index_select(1, rows))
-            own = [one.index_select(0, places) for one, places in zip(packed, rows, strict=True)]
-            return criterion(prediction, torch.stack(own))
-
+        placed = PlacedRows(nets[0].manual_.inputs, packed)
         notified = {"dataset_train": trainings[0].rows, "dataset_valid": None}
-        for _ in range(nets[0].max_epochs):
+        for _ in networks.trainer.schedule(_learning_rates(nets)):
             for net in nets:
                 net.notify("on_epoch_begin", **notified)
-            networks.read_lr()
-            total, n_rows = networks.trainer.run(_batches(iterators), nets[0].manual_.inputs, loss)
+            total, n_rows = networks.trainer.run(placed.batches(_batches(iterators)), criterion)
+            losses = total.tolist()
             for place, net in enumerate(nets):
                 if place in errors:
                     continue
                 net.history.new_batch()
-                net.history.record_batch("train_loss", float(total[place]) / n_rows)
+                net.history.record_batch("train_loss", losses[place] / n_rows)
                 net.history.record_batch("train_batch_size", n_rows)
                 net.history.record("train_batch_count", len(iterators[place]))
                 try:
@@ -107,6 +103,23 @@ def _train_side_by_side(trainings: Sequence[Training]) -> dict[int, Exception]:
         if place not in errors:
             training.on_done()
     return errors
+
+
+def _learning_rates(nets: Sequence[NeuralNet]) -> Tensor:
+    """Return the learning rates of all epochs, (n_epochs,), or (n_epochs, n_nets) if they differ.
+
+    Nets that are deferred have no other callback that sets them.
+    """
+    n_epochs = nets[0].max_epochs
+    rates = [
+        [float(dict(net.callbacks_)["one_cycle"].peaks_[0]) * share for share in shares]
+        for net, shares in (
+            (net, [dict(net.callbacks_)["one_cycle"].share(e, n_epochs) for e in range(n_epochs)])
+            for net in nets
+        )
+    ]
+    by_epoch = torch.tensor(rates, dtype=torch.float64).T
+    return by_epoch[:, 0] if (by_epoch == by_epoch[:, :1]).all() else by_epoch
 
 
 def _batches(iterators: Sequence[WholeBatches]) -> Iterator[Tensor]:
@@ -137,7 +150,7 @@ class StackedNets:
             for place in range(len(linear[0]))
         ]
         shapes = [torch.Size((len(nets), *same[0].shape)) for same in self.parameters]
-        self.adamw = FlatAdamW(shapes)
+        self.adamw = FlatAdamW(shapes, self.parameters[0][0].device)
         first = nets[0].optimizer_.param_groups[0]
         self.adamw.betas, self.adamw.eps = first["betas"], first["eps"]
         values = self.adamw.values
@@ -149,11 +162,6 @@ class StackedNets:
             for same in self.parameters
         ]
         self.trainer = BatchedTrainer(layers, self.adamw, list(zip(values, decays, strict=True)))
-
-    def read_lr(self) -> None:
-        """Take the learning rates of the next epoch from the optimizers of the nets."""
-        rates = [float(net.optimizer_.param_groups[0]["lr"]) for net in self.nets]
-        self.trainer.set_lr(rates[0] if len(set(rates)) == 1 else torch.tensor(rates))
 
     def write_back(self) -> None:
         """Write parameters and the optimizer's state to the nets."""

@@ -1,8 +1,9 @@
 """The device and the threads that a network computes with."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 
 import torch
 
@@ -34,6 +35,43 @@ def resolve_device(device: str | torch.device) -> str:
             f"device={device!r}, but PyTorch sees no CUDA device; use device='auto' or 'cpu'"
         )
     return str(resolved)
+
+
+# Multiply-adds of a step forward. A smaller step is over on the CPU before CUDA has begun: the
+# default network on ten features, 1.8 million in batches of 128, takes .84 s on an H200 where one
+# core takes 1.35 s.
+FEWEST_ON_CUDA = 2**20
+
+
+def choose_device(device: str | torch.device, widths: Sequence[int], n_rows: int) -> str:
+    """Return where to train a network of fully connected layers.
+
+    ``"auto"`` is CUDA, where there is one, if a step has a million multiply-adds forward: the
+    rows of a batch times the weights of the network.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        What the user asks for.
+    widths : sequence of int
+        Inputs of the first layer, and outputs of each layer.
+    n_rows : int
+        Rows of a batch.
+
+    Raises
+    ------
+    ValueError
+        See :func:`resolve_device`.
+
+    Examples
+    --------
+    >>> from sklearn_regkd.training.device import choose_device
+    >>> choose_device("auto", [10, 8, 1], n_rows=32)
+    'cpu'
+    """
+    n_weights = sum(n_in * n_out for n_in, n_out in pairwise(widths))
+    is_small = n_rows * n_weights < FEWEST_ON_CUDA
+    return resolve_device("cpu" if device == "auto" and is_small else device)
 
 
 def device_of(module: torch.nn.Module) -> torch.device:

@@ -184,7 +184,7 @@ def data_parallel(timeout: float = 1800.0) -> Iterator[SingleProcess]:
     -----
     torch's default process group is used if there is one, and otherwise made from the
     environment, with gloo, and destroyed again. A group of one's own has to be able to add up
-    tensors on the device of the student; that of the built-in network trained by AdamW is the CPU.
+    tensors on the device of the student.
 
     Examples
     --------

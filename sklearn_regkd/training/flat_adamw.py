@@ -32,7 +32,7 @@ class FlatAdamW:
         Decay rates of the two moments.
     eps : float
         Added to the root of the second moment.
-    shrink : tuple of (list of Tensor, list of Tensor)
+    shrink : tuple of (list of Tensor, list of Tensor or list of float)
         Views of the parameters, and what each is multiplied by before each step: the
         weight decay, ``1 - lr * weight_decay``.
 
@@ -58,7 +58,7 @@ class FlatAdamW:
         self.count = torch.zeros((), dtype=torch.float32, device=device)
         self.lr: float | Sequence[Tensor] = 0.0
         self.betas, self.eps = (0.9, 0.999), 1e-8
-        self.shrink: tuple[list[Tensor], list[Tensor]] = [], []
+        self.shrink: tuple[list[Tensor], list[Tensor] | list[float]] = [], []
 
     def step(self) -> None:
         """Update all values by the gradients."""
@@ -109,40 +109,56 @@ class FlatOptimizer:
     def __init__(self, optimizer: torch.optim.AdamW):
         self.optimizer = optimizer
         self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        self.adamw = FlatAdamW([p.shape for p in self.parameters])
+        device = self.parameters[0].device
+        self.adamw = FlatAdamW([p.shape for p in self.parameters], device)
+        self.steps = torch.zeros(len(self.parameters), device=device)
         sizes = [sum(p.numel() for p in group["params"]) for group in optimizer.param_groups]
         self.parts = self.adamw.flat[0].split(sizes)
         self.states = []
-        for p, *views in zip(
-            self.parameters, self.adamw.values, self.adamw.means, self.adamw.squares, strict=True
+        for p, *views, step in zip(
+            self.parameters,
+            self.adamw.values,
+            self.adamw.means,
+            self.adamw.squares,
+            self.steps.unbind(),
+            strict=True,
         ):
             known = optimizer.state.get(p) or {}
-            moments = known.get("exp_avg"), known.get("exp_avg_sq")
-            for view, value in zip(views, (p.data, *moments), strict=True):
+            names = "exp_avg", "exp_avg_sq", "step"
+            values = [p.data, *(known.get(name) for name in names)]
+            for view, value in zip((*views, step), values, strict=True):
                 if value is not None:
                     view.copy_(value)
             p.data = views[0]
-            step = known.get("step", torch.zeros(())).clone()
-            optimizer.state[p] = {"step": step, "exp_avg": views[1], "exp_avg_sq": views[2]}
+            optimizer.state[p] = dict(zip(names, (*views[1:], step), strict=True))
             self.states.append(optimizer.state[p])
+        self._version = self.steps._version
 
     @staticmethod
-    def supports(optimizer: torch.optim.Optimizer) -> bool:
-        """Return whether an optimizer can be stepped as one vector, with the same result."""
+    def supports(optimizer: torch.optim.Optimizer, current: "FlatOptimizer | None" = None) -> bool:
+        """Return whether an optimizer can be stepped as one vector, with the same result.
+
+        Parameters
+        ----------
+        optimizer : torch.optim.Optimizer
+            Any optimizer.
+        current : FlatOptimizer, default=None
+            What steps this optimizer already. As long as it holds, no value is read back.
+        """
         if type(optimizer) is not torch.optim.AdamW:
             return False
         groups = optimizer.param_groups
         parameters = [p for group in groups for p in group["params"]]
-        steps = {float(optimizer.state[p]["step"]) for p in parameters if optimizer.state.get(p)}
         return (
             not any(g["amsgrad"] or g["maximize"] or g["differentiable"] for g in groups)
             and len({(g["lr"], *g["betas"], g["eps"]) for g in groups}) == 1
-            and all(p.requires_grad and p.device.type == "cpu" for p in parameters)
+            and all(g.get("fused") or p.device.type == "cpu" for g in groups for p in g["params"])
+            and len({p.device for p in parameters}) == 1
+            and all(p.requires_grad for p in parameters)
             and all(p.dtype == torch.float32 and p.is_contiguous() for p in parameters)
-            # A parameter that is left out now and then has made fewer steps.
-            and len(steps) <= 1
             and not optimizer._optimizer_step_pre_hooks
             and not optimizer._optimizer_step_post_hooks
+            and ((current is not None and current.holds()) or _steps_agree(optimizer, parameters))
         )
 
     def forget_gradients(self) -> None:
@@ -159,8 +175,11 @@ class FlatOptimizer:
         return True
 
     def holds(self) -> bool:
-        """Return whether parameters and state are still the views that they were made to be."""
-        return all(
+        """Return whether parameters and state are the views that they were made to be.
+
+        That includes the count of steps, which nobody else has written to.
+        """
+        return self.steps._version == self._version and all(
             p.data_ptr() == value.data_ptr() and self.optimizer.state.get(p) is state
             for p, value, state in zip(self.parameters, self.adamw.values, self.states, strict=True)
         )
@@ -172,7 +191,7 @@ class FlatOptimizer:
         first = self.optimizer.param_groups[0]
         flat.lr, flat.betas, flat.eps = float(first["lr"]), first["betas"], first["eps"]
         decayed = [
-            (part, torch.tensor(1 - group["lr"] * group["weight_decay"], dtype=torch.float32))
+            (part, 1.0 - float(group["lr"]) * float(group["weight_decay"]))
             for part, group in zip(self.parts, self.optimizer.param_groups, strict=True)
             if group["weight_decay"] and len(part)
         ]
@@ -184,5 +203,11 @@ class FlatOptimizer:
 
     def sync(self) -> None:
         """Tell the optimizer how many steps were made."""
-        for state in self.states:
-            state["step"].copy_(self.adamw.count)
+        self.steps.copy_(self.adamw.count)
+        self._version = self.steps._version
+
+
+def _steps_agree(optimizer: torch.optim.Optimizer, parameters: list[Tensor]) -> bool:
+    """Return whether no parameter has made fewer steps, because it was left out now and then."""
+    states = [optimizer.state[p] for p in parameters if optimizer.state.get(p)]
+    return len({float(state["step"]) for state in states}) <= 1

@@ -16,10 +16,11 @@ from sklearn_regkd.training.batched_trainer import BatchedTrainer
 from sklearn_regkd.training.batches import WholeBatches
 from sklearn_regkd.training.distributed import current_processes
 from sklearn_regkd.training.flat_adamw import FlatOptimizer
+from sklearn_regkd.training.placed_rows import PlacedRows
 
 
 class ManualTraining:
-    """One training of the built-in network on the CPU by AdamW.
+    """One training of the built-in network by AdamW, on the device where the network is.
 
     Parameters
     ----------
@@ -40,7 +41,12 @@ class ManualTraining:
         """What the first layer sees of each row."""
         first = self.net.module_[0]
         embedding = first if isinstance(first, PeriodicEmbedding) else nn.Identity()
-        return EmbeddedRows(self.rows, embedding)
+        return EmbeddedRows(self.rows, embedding, self.trainer.device)
+
+    @cached_property
+    def placed(self) -> PlacedRows:
+        """Inputs and supervision where the network is."""
+        return PlacedRows(self.inputs, self.packed)
 
     def _flatten(self) -> None:
         """Make the parameters views of flat vectors, once more if somebody replaced them."""
@@ -60,12 +66,13 @@ class ManualTraining:
     def supports(net: NeuralNet) -> bool:
         """Return whether a net is trained in the ordinary way, and nobody looks inside."""
         module, optimizer = net.module_, net.optimizer_
+        current = getattr(net, "manual_", None)
         return (
             type(module) is MLP
             and type(net.criterion_) is SupervisionCriterion
             and net.criterion_.hint_weight is None
             and not any(p.requires_grad for p in net.criterion_.parameters())
-            and FlatOptimizer.supports(optimizer)
+            and FlatOptimizer.supports(optimizer, current and current.optimizer)
             and net.iterator_train is WholeBatches
             and not any(_has_hooks(layer) for layer in module)
         )
@@ -74,15 +81,16 @@ class ManualTraining:
         """Make a step with each batch of rows; return the mean loss, and the number of rows."""
         criterion = self.net.criterion_.train()
 
-        def loss(prediction: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-            packed = self.packed.index_select(0, rows)
+        def loss(prediction: Tensor, packed: Tensor) -> tuple[Tensor, Tensor]:
             value, gradient = output_gradient(criterion, prediction[0], packed)
             return value, gradient.unsqueeze(0)
 
         if not self.optimizer.holds():
             self._flatten()
         self.optimizer.resume()
-        total, n_rows = self.trainer.run(batches, self.inputs, loss, current_processes())
+        processes = current_processes()
+        gathered = self.placed.batches(batches, processes)
+        total, n_rows = self.trainer.run(gathered, loss, processes)
         self.optimizer.sync()
         return float(total) / n_rows, n_rows
 

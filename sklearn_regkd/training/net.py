@@ -70,8 +70,12 @@ class StudentNet(NeuralNet):
     def get_iterator(self, dataset, training=False):
         """Return an iterator over batches, in a training with the order that it has."""
         iterator = super().get_iterator(dataset, training=training)
+        # A function of the user's, which changes batches, knows the CPU only.
+        if isinstance(iterator, WholeBatches) and iterator.augment is None:
+            iterator.device = torch.device(self.device)
         if training and self.order_ is not None:
             iterator.generator = self.order_
+            iterator.n_passes = self.max_epochs - len(self.history)
         return iterator
 
     def release(self) -> None:
@@ -90,7 +94,9 @@ class StudentNet(NeuralNet):
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
             return
         whole = training and isinstance(iterator, WholeBatches)
-        if whole and self.manual_ is not None and ManualTraining.supports(self):
+        # What changes the inputs of batches wants to see them.
+        is_plain = whole and iterator.augment is None
+        if is_plain and self.manual_ is not None and ManualTraining.supports(self):
             loss, n_rows = self.manual_.run_epoch(iterator.batches())
         elif whole and not fit_params and not _needs_closure(self.optimizer_):
             loss, n_rows = self._train_on(iterator)
@@ -131,7 +137,7 @@ class StudentNet(NeuralNet):
         """See to it that the optimizer is stepped as one vector, where that can be done."""
         if self.flat_ is not None and not self.flat_.holds():
             self.flat_ = None
-        if not is_alone or not FlatOptimizer.supports(self.optimizer_):
+        if not is_alone or not FlatOptimizer.supports(self.optimizer_, self.flat_):
             self.flat_ = None
         elif self.flat_ is None:
             self.flat_ = FlatOptimizer(self.optimizer_)
@@ -150,7 +156,7 @@ class StudentNet(NeuralNet):
 
     def _train_on_batch(self, X: Tensor, packed: Tensor, learns: bool) -> tuple[Tensor, int]:
         """Make a step with a batch; `learns` is whether the criterion learns, too."""
-        if X.device.type != torch.device(self.device).type:
+        if X.device.type != torch.device(self.device).type:  # more than is kept there
             X, packed = X.to(self.device), packed.to(self.device)
         processes = current_processes()
         prediction = self.module_(processes.local_rows(X))

@@ -253,7 +253,8 @@ class TestTraining:
         scores = rows()
         target, weight = targets(scores, 2), torch.ones(2, 50, 1)
         decay = torch.tensor([0.1, 0.0])
-        stack = train_batched(PERIODIC, scores, target, weight, [loss] * 2, decay, 0, "meta")
+        recipe = replace(PERIODIC, device="meta")
+        stack = train_batched(recipe, scores, target, weight, [loss] * 2, decay, 0)
         assert {str(part.device) for part in stack.adamw.flat} == {"meta"}
         assert stack(scores.to("meta")).shape == (2, 50, 1)
 

@@ -9,6 +9,7 @@ from sklearn_regkd.networks.mlp import MLP
 from sklearn_regkd.training.batched_layers import Layers
 from sklearn_regkd.training.batched_trainer import BatchedTrainer
 from sklearn_regkd.training.flat_adamw import FlatAdamW
+from sklearn_regkd.training.placed_rows import PlacedRows
 
 X = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
 Y = torch.stack([X[:, :1].sin(), X[:, 1:2] * X[:, 2:]])
@@ -36,11 +37,9 @@ def trainer(modules):
     return BatchedTrainer(Layers.of(adamw.values, adamw.gradients, "tanh"), adamw, decayed)
 
 
-def squared(prediction, rows):
-    label = torch.stack([Y[net, r] for net, r in enumerate(rows.expand(2, -1))])
+def squared(prediction, label):
     difference = prediction - label
-    n_rows = rows.shape[-1]
-    return difference.square().mean(dim=(1, 2)), 2 * difference / n_rows
+    return difference.square().mean(dim=(1, 2)), 2 * difference / label.shape[1]
 
 
 def train_alone(module, net, lr, batches):
@@ -67,8 +66,10 @@ def test_each_as_if_alone(own_lr, own_rows):
     batches = [torch.stack(batch) for batch in zip(*orders, strict=True)] if own_rows else orders[0]
     modules = networks()
     together = trainer(modules)
-    together.set_lr(torch.tensor(LR) if own_lr else LR[0])
-    total, n_rows = together.run(batches, EmbeddedRows(X, nn.Identity()), squared)
+    next(together.schedule(torch.tensor([LR if own_lr else LR[0]], dtype=torch.float64)))
+    total, n_rows = together.run(
+        PlacedRows(EmbeddedRows(X, nn.Identity()), Y).batches(batches), squared
+    )
     assert n_rows == 40
     for net, module in enumerate(modules):
         lr = LR[net] if own_lr else LR[0]
@@ -85,12 +86,14 @@ def test_the_learning_rate_may_change_between_batches():
     together = trainer(module)
     first = [value.clone() for value in together.adamw.values]
 
-    def batches():
-        together.set_lr(0.0)
-        yield torch.arange(20)
-        assert all(map(torch.equal, together.adamw.values, first))
-        together.set_lr(0.1)
-        yield torch.arange(20, 40)
+    rates = together.schedule(torch.tensor([0.0, 0.1], dtype=torch.float64))
 
-    together.run(batches(), EmbeddedRows(X, nn.Identity()), squared)
+    def batches():
+        next(rates)
+        yield X[:20], Y[:, :20]
+        assert all(map(torch.equal, together.adamw.values, first))
+        next(rates)
+        yield X[20:], Y[:, 20:]
+
+    together.run(batches(), squared)
     assert not any(map(torch.equal, together.adamw.values, first))

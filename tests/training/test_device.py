@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from sklearn_regkd.training.device import (
+    choose_device,
     device_of,
     one_thread,
     resolve_device,
@@ -17,6 +18,28 @@ from sklearn_regkd.training.device import (
 def test_auto_is_cuda_where_there_is_one():
     assert resolve_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
     assert resolve_device(torch.device("cpu")) == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("widths", "n_rows", "expected"),
+    [
+        ([150, 64, 64, 1], 128, "cuda"),  # the default network on ten features
+        ([10, 64, 64, 1], 128, "cpu"),
+        ([10, 64, 64, 1], 1024, "cuda"),
+        ([150, 64, 64, 1], 32, "cpu"),  # few rows, or small batches
+        ([10, 512, 512, 1], 128, "cuda"),
+    ],
+)
+def test_auto_leaves_small_steps_on_the_cpu(monkeypatch, widths, n_rows, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto", widths, n_rows) == expected
+    for asked in ("cpu", "cuda"):
+        assert choose_device(asked, widths, n_rows) == asked
+
+
+def test_auto_is_the_cpu_where_there_is_nothing_else(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto", [512, 512, 1], 1024) == "cpu"
 
 
 def test_unknown_devices_are_named():
