@@ -21,8 +21,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 NAME = "simulated"
-# Whether this version of PyTorch knows of devices that are written in Python.
-IS_THERE = hasattr(backend_registration, "_setup_privateuseone_for_python_backend")
+# Whether this version of PyTorch knows of devices that are written in Python. It takes one
+# accelerator: where there is CUDA, autograd would look for the streams of this one.
+IS_THERE = (
+    hasattr(backend_registration, "_setup_privateuseone_for_python_backend")
+    and not torch.cuda.is_available()
+)
 COPIES = {"aten::_to_copy", "aten::copy_", "aten::_foreach_copy_"}
 INDEXING = {"aten::index", "aten::index_put_", "aten::_index_put_impl_"}
 READING = {
