@@ -111,9 +111,9 @@ def weigh_evidence(
         f"clean labels like that do up to {required:.1%} and {DAMAGE_Z:.1f} standard errors of "
         f"damage, these do {'more' if found else 'not more'}"
     )
-    # Where many labels are one value, the model of the absolute error says little else, and all
-    # other labels stand apart.
-    apart = not have_mass(label) and _stand_apart(error)
+    # Where one value stands out, the model of the absolute error says little else, and all other
+    # labels stand apart.
+    apart = not one_value_stands_out(label) and _stand_apart(error)
     if found and not are_hurt(gains) and not apart:
         return conclude(
             False,
@@ -126,6 +126,17 @@ def weigh_evidence(
 def have_mass(label: np.ndarray) -> bool:
     """Return whether a tenth of the labels (n_samples,) are one value."""
     return bool(np.unique(label, return_counts=True)[1].max() > MASS * len(label))
+
+
+def one_value_stands_out(label: np.ndarray) -> bool:
+    """Return whether labels (n_samples,) have a mass at one value, twice that at any other.
+
+    So have visits, spendings and hours, many of which are 0; ratings and numbers of rings, which
+    have few values, do not.
+    """
+    count = np.sort(np.unique(label, return_counts=True)[1])[::-1]
+    second = count[1] if len(count) > 1 else 0
+    return have_mass(label) and bool(count[0] >= 2 * second)
 
 
 def _stand_apart(error: np.ndarray) -> bool:

@@ -8,7 +8,12 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from sklearn_regkd.label_noise import evidence
 from sklearn_regkd.label_noise.detect import DEFAULT_ALPHA, detect_by_evidence, detect_by_rule
-from sklearn_regkd.label_noise.evidence import FLAG_SIGMA, weigh_evidence
+from sklearn_regkd.label_noise.evidence import (
+    FLAG_SIGMA,
+    MASS,
+    one_value_stands_out,
+    weigh_evidence,
+)
 from sklearn_regkd.label_noise.mixture import MixtureRule
 from sklearn_regkd.label_noise.noise import Decision
 from sklearn_regkd.label_noise.threshold import ThresholdRule
@@ -308,6 +313,27 @@ class TestEvidence:
         found = self.weigh(label, (squared[0], robust[0]), (squared[1], robust[1]))
         assert found.wrong
 
+    def test_labels_of_few_values_may_be_shifted(self):
+        """As numbers of rings are, of which a tenth and more are one value."""
+        rng = np.random.default_rng(0)
+        truth, drawn, drawn_too = rng.normal(size=(3, 2000))
+        label, wrong = np.round(2 * truth), rng.random(2000) < 0.3
+        assert (label == 0).mean() > MASS
+        label[wrong] += 9
+        robust = 2 * truth + 0.1 * drawn, 2 * truth + 0.1 * drawn_too
+        # Both are as near to a straight line through the labels; only the errors tell.
+        found = self.weigh(label, (robust[0] + 2.7, robust[0]), (robust[1] + 2.7, robust[1]))
+        assert found.wrong
+
+    def test_that_others_than_the_most_common_value_stand_apart_is_no_evidence(self):
+        """Where most are 0 the model of the absolute error says 0, and all others stand apart."""
+        rng = np.random.default_rng(0)
+        label = np.where(rng.random(2000) < 0.6, 0.0, rng.exponential(1, 2000))
+        mean, nothing = np.full(2000, 0.4), 1e-3 * rng.normal(size=2000)
+        found = self.weigh(label, (mean, nothing), (mean, nothing))
+        assert not found.wrong
+        assert "no errors stand apart" in found.reasons[-1]
+
     def test_students_that_are_hurt_learn_by_the_absolute_error_where_trees_are_not(self):
         """Trees of the absolute error may fail among zeros, and students of it may not."""
         rng = np.random.default_rng(0)
@@ -330,6 +356,19 @@ class TestEvidence:
             weigh_evidence(models, label, (squared, label + noise), (squared, label + noise))
             states.append(data.random_state.randint(2**31))
         assert states[0] == states[1]
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        (np.r_[np.zeros(30), np.arange(70)], True),
+        (np.resize([5, 5, 6, 6, 6, 7], 100), False),  # ratings
+        (np.arange(100), False),
+        (np.ones(100), True),
+    ],
+)
+def test_whether_one_value_stands_out(label, expected):
+    assert one_value_stands_out(label * 1.0) is expected
 
 
 @pytest.mark.parametrize(
