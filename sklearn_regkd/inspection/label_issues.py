@@ -92,7 +92,8 @@ class LabelIssues:
         rows = [list(line) for line in zip(*cells, strict=True)]
         expected = self.probability_wrong.sum()
         note = f"About {expected:,.0f} of {len(self):,} labels are expected to be wrong."
-        return str(Table("Labels to check first", list(COLUMNS), rows, note))
+        names = [name.replace("_", " ") for name in COLUMNS]
+        return str(Table("Labels to check first", names, rows, note))
 
 
 def label_issues(estimator: Any, y: Any) -> LabelIssues:
