@@ -4,6 +4,7 @@ On a machine without an accelerator the device is a simulated one; CUDA is teste
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,10 +38,17 @@ def on(device):
     return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
 
 
+def test_there_is_a_device_with_the_version_that_is_pinned():
+    """Without one all tests of this file are skipped, and nothing would be said."""
+    pinned = (Path(__file__).parent.parent / "constraints.txt").read_text().splitlines()
+    version = torch.__version__.split("+")[0]
+    assert DEVICES or f"torch=={version}" not in pinned
+
+
 @pytest.fixture
 def simulated():
     if not IS_THERE:
-        pytest.skip("this version of PyTorch has no devices that are written in Python")
+        pytest.skip("no simulated device beside CUDA, or in so old a version of PyTorch")
     with SimulatedDevice() as device:
         yield device
 
@@ -63,6 +71,7 @@ def test_a_fit_ends_where_the_cpu_ends(device, name):
     expected = CASES[name]("cpu")
     with on(device):
         found = CASES[name](device)
+    assert expected.std() > 0
     away = np.abs(found - expected) / expected.std()
     if device == "cuda" and "wing" in name:
         assert np.median(away) <= WING_ON_CUDA
@@ -95,9 +104,8 @@ def test_a_longer_training_copies_no_more(simulated, params):
     assert short.to_device > 0
     assert short.to_device == long.to_device == small_batches.to_device
     assert short.to_host == long.to_host == small_batches.to_host
-    n_read = (
-        2 if "early_stopping" in params else 1
-    )  # the loss of an epoch, and that of held-out rows
+    # The loss of an epoch, and that of held-out rows.
+    n_read = 2 if "early_stopping" in params else 1
     assert long.read_back - short.read_back == 4 * n_read
     assert small_batches.read_back == long.read_back
 

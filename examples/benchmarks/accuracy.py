@@ -89,45 +89,42 @@ def fit(name, X, y, seed):
     """Return a fitted model; what it says of each label (small: suspicious), or None; its flags."""
     from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor
 
-    def student(loss="squared_error"):
-        return StudentRegressor(loss=loss, random_state=seed)
-
-    if name in ("hgb", "hgb_absolute"):
-        loss = "squared_error" if name == "hgb" else "absolute_error"
-        return HistGradientBoostingRegressor(loss=loss, random_state=0).fit(X, y), None, None
-    if name == "ridge":
-        return (
-            make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 4, 15))).fit(X, y),
-            None,
-            None,
-        )
-    if name == "forest":
-        forest = RandomForestRegressor(min_samples_leaf=2, random_state=0)
-        return forest.fit(X, y), None, None
-    if name == "hgb3":
-        return MeanOfThree().fit(X, y), None, None
     if name in OURS:
         Estimator = TORRegressor if name == "tor" else DistilledRegressor
         fitted = Estimator(random_state=seed).fit(X, y)
         return fitted, fitted.inlier_probability_, fitted.outlier_mask_
-    if name.startswith("teacher"):
-        teacher = HistGradientBoostingRegressor(loss="absolute_error", random_state=0)
-        weight = 1.0 if name == "teacher_labels" else 0.5
-        mixed = weight * teacher.fit(X, y).predict(X) + (1 - weight) * y
-        return student().fit(X, mixed), None, None
     if name == "cleanlab":
         from cleanlab.regression.learn import CleanLearning
 
         model = HistGradientBoostingRegressor(max_iter=60)
         found = CleanLearning(model, seed=0).find_label_issues(X, y)
         kept = ~found["is_label_issue"].to_numpy()
-        return student().fit(X[kept], y[kept]), found["label_quality"].to_numpy(), ~kept
-    return student("squared_error" if name == "alone" else LOSSES[name]).fit(X, y), None, None
+        student = StudentRegressor(random_state=seed).fit(X[kept], y[kept])
+        return student, found["label_quality"].to_numpy(), ~kept
+    return fit_plain(name, X, y, seed), None, None
+
+
+def fit_plain(name, X, y, seed):
+    """Return a fitted model that says nothing of labels."""
+    from sklearn_regkd import StudentRegressor
+
+    if name == "ridge":
+        return make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 4, 15))).fit(X, y)
+    if name == "forest":
+        return RandomForestRegressor(min_samples_leaf=2, random_state=0).fit(X, y)
+    if name in ("hgb", "hgb_absolute"):
+        loss = "squared_error" if name == "hgb" else "absolute_error"
+        return HistGradientBoostingRegressor(loss=loss, random_state=0).fit(X, y)
+    if name == "hgb3":
+        return MeanOfThree().fit(X, y)
+    if name.startswith("teacher"):
+        teacher = HistGradientBoostingRegressor(loss="absolute_error", random_state=0)
+        weight = 1.0 if name == "teacher_labels" else 0.5
+        y = weight * teacher.fit(X, y).predict(X) + (1 - weight) * y
+    return StudentRegressor(loss=LOSSES.get(name, "squared_error"), random_state=seed).fit(X, y)
 
 
 LOSSES = {"absolute": "absolute_error", "huber": "huber", "tukey": "tukey"}
-
-
 # Where a label is either right or wrong.
 FLAGGED = tuple(noise for noise in NOISES if noise not in ("gauss_all", "hetero"))
 

@@ -111,10 +111,7 @@ def weigh_evidence(
         f"clean labels like that do up to {required:.1%} and {DAMAGE_Z:.1f} standard errors of "
         f"damage, these do {'more' if found else 'not more'}"
     )
-    # Where one value stands out, the model of the absolute error says little else, and all other
-    # labels stand apart.
-    apart = not one_value_stands_out(label) and _stand_apart(error)
-    if found and not are_hurt(gains) and not apart:
+    if found and not are_hurt(gains) and not _stand_apart(label, error):
         return conclude(
             False,
             "but models of the absolute error are not clearly ahead, and no errors stand apart: "
@@ -125,7 +122,7 @@ def weigh_evidence(
 
 def have_mass(label: np.ndarray) -> bool:
     """Return whether a tenth of the labels (n_samples,) are one value."""
-    return bool(np.unique(label, return_counts=True)[1].max() > MASS * len(label))
+    return bool(_shares(label)[0] > MASS)
 
 
 def one_value_stands_out(label: np.ndarray) -> bool:
@@ -134,13 +131,23 @@ def one_value_stands_out(label: np.ndarray) -> bool:
     So have visits, spendings and hours, many of which are 0; ratings and numbers of rings, which
     have few values, do not.
     """
-    count = np.sort(np.unique(label, return_counts=True)[1])[::-1]
-    second = count[1] if len(count) > 1 else 0
-    return have_mass(label) and bool(count[0] >= 2 * second)
+    share = _shares(label)
+    return bool(share[0] > MASS and share[0] >= 2 * share[1:2].sum())
 
 
-def _stand_apart(error: np.ndarray) -> bool:
-    """Return whether there are errors of a second kind, on one side or by their size."""
+def _shares(label: np.ndarray) -> np.ndarray:
+    """Return the share of each value among the labels, the most common first."""
+    return np.sort(np.unique(label, return_counts=True)[1])[::-1] / len(label)
+
+
+def _stand_apart(label: np.ndarray, error: np.ndarray) -> bool:
+    """Return whether there are errors of a second kind, on one side or by their size.
+
+    Where one value stands out, the model of the absolute error says little else, and that all
+    other labels stand apart tells nothing.
+    """
+    if one_value_stands_out(label):
+        return False
     return SecondKind.of(error).stands_apart or wrong_label_probability(error).mean() > FEWEST
 
 

@@ -220,9 +220,10 @@ class RuleSearch:
         trust[:, output] = self.trust(choice.rule, self.verdict(output, choice))
         student, teacher = (values[:, output] for values in self.refit(trust, "squared_error"))
         first = choice.tried[0]
-        name = choice.name
         label, trusted = self.label[:, output], trust[:, output] >= 0.5
-        mean = self._candidate(f"{name}, squared error", label, student, teacher, trusted, first)
+        mean = self._candidate(
+            f"{choice.name}, squared error", label, student, teacher, trusted, first
+        )
         choice.tried.append(mean)
         if mean.cost < choice.candidate.cost:
             choice.candidate, choice.loss = mean, "squared_error"

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from sklearn_regkd.losses.reduction import reducible
+from sklearn_regkd.losses.reduction import as_setting, reducible
 
 # Both keep 95 % of the efficiency of least squares when the errors are Gaussian.
 HUBER_DELTA = 1.345
@@ -113,7 +113,7 @@ def huber_loss(
     """
     distance = (prediction - label).abs()
     # |d| is clipped before it is squared, so that a far label cannot overflow.
-    near = torch.minimum(distance, torch.as_tensor(delta, dtype=distance.dtype).to(distance.device))
+    near = torch.minimum(distance, as_setting(delta, distance))
     return near * (2 * distance - near)
 
 
@@ -162,7 +162,7 @@ def tukey_loss(
     >>> tukey_loss(torch.tensor([0.0, 3.0, 300.0]), torch.zeros(3), c=3.0)
     tensor([0., 3., 3.])
     """
-    cut = torch.as_tensor(c * scale, dtype=prediction.dtype).to(prediction.device)
+    cut = as_setting(c * scale, prediction)
     distance = (prediction - label).abs()
     u = torch.clamp(distance / cut, max=1.0).square()
     # 1 - (1 - u)^3, without the cancellation that small distances would suffer.

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from sklearn_regkd.losses.reduction import check_same_shape, reducible
+from sklearn_regkd.losses.reduction import as_setting, check_same_shape, reducible
 
 SMOOTHING = 1e-2
 
@@ -97,6 +97,6 @@ def tor_loss(
     zero = torch.zeros_like(prediction)
     to_label = torch.where(inlier, prediction - label, zero)
     to_teacher = torch.where(inlier, zero, prediction - teacher)
-    eps = prediction.new_full((), smoothing)
+    eps = as_setting(smoothing, prediction)
     root = torch.hypot(to_teacher, eps.expand_as(to_teacher)).sqrt() - eps.sqrt()
     return torch.where(inlier, to_label.square(), root)

@@ -29,6 +29,18 @@ def count_frequencies(n_numeric: int, n_plain: int = 0) -> int:
     return max(0, min(MOST_FREQUENCIES, (each - 1) // 2))
 
 
+def embedded_width(n_numeric: int, n_frequencies: int, n_plain: int = 0) -> int:
+    """Return how many features :class:`PeriodicEmbedding` makes of the inputs of a row.
+
+    Examples
+    --------
+    >>> from sklearn_regkd.networks.embedding import embedded_width
+    >>> embedded_width(3, 4, n_plain=2)
+    29
+    """
+    return n_numeric * (1 + 2 * n_frequencies) + n_plain
+
+
 class PeriodicEmbedding(nn.Module):
     """Each input beside sines and cosines of it, of log-spaced frequencies.
 
@@ -66,7 +78,7 @@ class PeriodicEmbedding(nn.Module):
     def __init__(self, n_numeric: int, n_frequencies: int, n_plain: int = 0):
         super().__init__()
         self.n_numeric = n_numeric
-        self.n_outputs = n_numeric * (1 + 2 * n_frequencies) + n_plain
+        self.n_outputs = embedded_width(n_numeric, n_frequencies, n_plain)
         exponent = torch.linspace(math.log(LOWEST), math.log(HIGHEST), n_frequencies)
         self.register_buffer("frequency", 2 * math.pi * exponent.exp())
         self.register_buffer("amplitude", ((exponent[:1] - exponent) / 2).exp())

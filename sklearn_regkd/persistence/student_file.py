@@ -16,6 +16,7 @@ from skorch.history import History
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
+from sklearn_regkd.networks.embedding import embedded_width
 from sklearn_regkd.networks.inputs import InputTransform, QuantileTransform, StandardTransform
 from sklearn_regkd.networks.mlp import layer_widths
 from sklearn_regkd.networks.scaling import OutputScaling
@@ -266,8 +267,8 @@ def _check_widths(
     student: Any, module: dict[str, Tensor], transform: InputTransform, n_columns: int
 ) -> None:
     """Refuse a built-in network that is not as large as it says, before it is built."""
-    waves = 2 * transform.n_numeric * _n_frequencies(module)
-    widths = [transform.n_inputs + waves, *layer_widths(student.hidden_layer_sizes), n_columns]
+    first = embedded_width(transform.n_numeric, _n_frequencies(module), transform.n_plain)
+    widths = [first, *layer_widths(student.hidden_layer_sizes), n_columns]
     expected = list(zip(widths[1:], widths[:-1], strict=True))
     weights = {k: v for k, v in module.items() if k.endswith(".weight")}
     found = [tuple(weights[k].shape) for k in sorted(weights, key=lambda k: int(k.split(".")[0]))]

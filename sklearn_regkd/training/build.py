@@ -12,7 +12,7 @@ from skorch.callbacks import EarlyStopping
 from skorch.dataset import ValidSplit
 from skorch.utils import noop
 
-from sklearn_regkd.networks.embedding import count_frequencies
+from sklearn_regkd.networks.embedding import count_frequencies, embedded_width
 from sklearn_regkd.networks.hints import ADAPTER
 from sklearn_regkd.networks.inputs import InputTransform
 from sklearn_regkd.networks.mlp import MLP, layer_widths
@@ -73,7 +73,7 @@ def build_net(
         "iterator_train__shuffle": True,
         "iterator_train__seed": draw_seed(random_state),
         "train_split": None,
-        "device": _device(student, shape[0], shape[1], n_plain, n_columns),
+        "device": _device(student, shape[0], shape[1] - n_plain, n_plain, n_columns),
         "verbose": max(0, student.verbose - 1) if processes.rank == 0 else 0,
         **_module_params(student, shape, n_plain, n_columns, random_state),
         **_optimizer_params(student, weight_decay),
@@ -126,29 +126,31 @@ def mlp_config(student: BaseEstimator, transform: InputTransform, n_samples: int
     """Return size and training of the built-in network, for many copies of it at once."""
     batch_size = rows_per_step(student)
     n_batches = ceil_div(n_samples, batch_size)
-    n_plain = transform.n_plain
+    n_numeric, n_plain = transform.n_numeric, transform.n_plain
     return MLPConfig(
         layer_widths(student.hidden_layer_sizes),
         student.activation,
-        count_frequencies(transform.n_numeric, transform.n_plain) if student.embedding else 0,
+        _n_frequencies(student, n_numeric, n_plain),
         n_plain,
         student.lr,
         batch_size,
         n_batches * count_epochs(student.max_epochs, n_samples, batch_size),
-        _device(student, n_samples, transform.n_inputs, n_plain),
+        _device(student, n_samples, n_numeric, n_plain),
     )
 
 
+def _n_frequencies(student: BaseEstimator, n_numeric: int, n_plain: int) -> int:
+    return count_frequencies(n_numeric, n_plain) if student.embedding else 0
+
+
 def _device(
-    student: BaseEstimator, n_samples: int, n_inputs: int, n_plain: int, n_columns: int = 1
+    student: BaseEstimator, n_samples: int, n_numeric: int, n_plain: int, n_columns: int = 1
 ) -> str:
     """Return where a student is trained; how fast a module of the user's is, nobody knows."""
     if student.module is not None:
         return resolve_device(student.device)
-    n_numeric = n_inputs - n_plain
-    n_frequencies = count_frequencies(n_numeric, n_plain) if student.embedding else 0
-    n_embedded = n_inputs + 2 * n_numeric * n_frequencies
-    widths = [n_embedded, *layer_widths(student.hidden_layer_sizes), n_columns]
+    first = embedded_width(n_numeric, _n_frequencies(student, n_numeric, n_plain), n_plain)
+    widths = [first, *layer_widths(student.hidden_layer_sizes), n_columns]
     return choose_device(student.device, widths, min(n_samples, rows_per_step(student)))
 
 
@@ -164,9 +166,7 @@ def _module_params(
         given = {
             "hidden_layer_sizes": layer_widths(student.hidden_layer_sizes),
             "activation": student.activation,
-            "n_frequencies": (
-                count_frequencies(shape[1] - n_plain, n_plain) if student.embedding else 0
-            ),
+            "n_frequencies": _n_frequencies(student, shape[1] - n_plain, n_plain),
             "n_plain": n_plain,
             "seed": draw_seed(random_state),
         }

@@ -111,12 +111,10 @@ def _learning_rates(nets: Sequence[NeuralNet]) -> Tensor:
     Nets that are deferred have no other callback that sets them.
     """
     n_epochs = nets[0].max_epochs
+    cycles = [dict(net.callbacks_)["one_cycle"] for net in nets]
     rates = [
-        [float(dict(net.callbacks_)["one_cycle"].peaks_[0]) * share for share in shares]
-        for net, shares in (
-            (net, [dict(net.callbacks_)["one_cycle"].share(e, n_epochs) for e in range(n_epochs)])
-            for net in nets
-        )
+        [float(cycle.peaks_[0]) * cycle.share(epoch, n_epochs) for epoch in range(n_epochs)]
+        for cycle in cycles
     ]
     by_epoch = torch.tensor(rates, dtype=torch.float64).T
     return by_epoch[:, 0] if (by_epoch == by_epoch[:, :1]).all() else by_epoch

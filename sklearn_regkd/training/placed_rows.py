@@ -171,9 +171,8 @@ class RowOrder:
         self.generator, self.n_rows, self.device = generator, n_rows, torch.device(device)
         self._is_on_cpu = self.device.type == "cpu"
         self.n_ahead = max(1, min(n_ahead, MOST_BYTES_AHEAD // (8 * max(1, n_rows))))
-        self._drawn: list[
-            tuple[Tensor, Tensor]
-        ] = []  # orders and states after them, the last first
+        # Orders, and the state of the generator after each, the last first.
+        self._drawn: list[tuple[Tensor, Tensor]] = []
 
     def __iter__(self) -> "RowOrder":
         return self

@@ -143,6 +143,12 @@ class _Trial:
         return int((self.targets.fold < len(self.targets.target)).sum())
 
     @cached_property
+    def target(self) -> torch.Tensor:
+        """What is learned in each part, (n_parts, n_samples, n_outputs), float32."""
+        clipped = self.targets.target.clip(-MOST_SIGMA, MOST_SIGMA)
+        return torch.from_numpy(clipped.astype(np.float32))
+
+    @cached_property
     def weights(self) -> np.ndarray:
         """Weights of the rows in each part, (n_parts, n_samples): 0 where they are held out."""
         parts = np.arange(len(self.targets.target))
@@ -162,13 +168,13 @@ class _Trial:
             Losses and weight decays; all are trained at once.
         """
         n, fold = self.n_held_out, self.targets.fold[: self.n_held_out]
-        target, n_parts = self.targets.target.clip(-MOST_SIGMA, MOST_SIGMA), len(self.weights)
+        n_parts = len(self.weights)
         weights = self.weights / self.weights.mean(axis=1, keepdims=True)
         shortest = min(self.config.n_steps, FEWEST_STEPS)
         networks = train_batched(
             replace(self.config, n_steps=max(self.config.n_steps // 2, shortest)),
             self.inputs,
-            torch.from_numpy(target.astype(np.float32)).repeat(len(trials), 1, 1),
+            self.target.repeat(len(trials), 1, 1),
             torch.from_numpy(weights.astype(np.float32))
             .repeat(len(trials), 1)[:, :, None]
             .expand(-1, -1, self.label.shape[1]),

@@ -1,5 +1,6 @@
 """The report says what is known, and what is missing."""
 
+import copy
 import csv
 import io
 import os
@@ -307,6 +308,13 @@ def test_decisions_are_told_in_plain_words(routed, held_out):
     head, reasons = distillation_report(routed, *held_out).decisions[0]
     assert head == routed.decisions_[0].summary
     assert reasons == routed.decisions_[0].reasons
+
+
+def test_an_estimator_without_a_verdict_has_decisions_all_the_same(routed, held_out):
+    """So it is with an estimator from a file of an earlier version."""
+    old = copy.copy(routed)
+    vars(old).pop("verdict_", None)
+    assert distillation_report(old, *held_out).decisions[0][0] == routed.decisions_[0].summary
 
 
 def test_sizes_of_teachers(spoiled):
