@@ -37,8 +37,10 @@ from sklearn_regkd.teachers.fit_data import FitData
 from sklearn_regkd.teachers.kinds import (
     default_teacher,
 )
+from sklearn_regkd.training.distributed import current_processes
 from sklearn_regkd.training.torch_state import in_plain_torch
 from sklearn_regkd.utils.files import FileError
+from sklearn_regkd.utils.progress import show_progress
 from sklearn_regkd.utils.random import draw_seed
 from sklearn_regkd.utils.sklearn_compat import (
     CallbackSupportMixin,
@@ -137,7 +139,8 @@ class BaseDistiller(
         student._validate_params_now()  # now that it has a seed: before a teacher is fitted
         check_methods(data, methods)
         context = self._init_callback_context(max_subtasks=2)
-        with fit_task(context, self):
+        shown = self.verbose if current_processes().rank == 0 else 0
+        with show_progress(self, shown), fit_task(context, self):
             with fit_task(context.subcontext(task_name="teacher"), self):
                 supervision, fitted = self._supervise(data, methods)
             warn_if_no_better_than_median(data, fitted["teacher_prediction_"])

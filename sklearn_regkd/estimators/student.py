@@ -144,7 +144,8 @@ class StudentRegressor(
         Decides initial weights, order of rows, held-out rows and dropout. The
         global generators are not touched.
     verbose : int, default=0
-        0 prints nothing, 1 draws a progress bar, 2 also prints skorch's table.
+        0 prints nothing, 1 shows the trial of the weight decay and a progress bar on stderr, 2
+        also prints skorch's table.
 
     Attributes
     ----------

@@ -16,9 +16,11 @@ from sklearn_regkd.training.callbacks import ReportProgress, StopOnDivergence, r
 from sklearn_regkd.training.checkpoint import Checkpoint
 from sklearn_regkd.training.curriculum import FollowRoute
 from sklearn_regkd.training.device import one_thread
+from sklearn_regkd.training.distributed import current_processes
 from sklearn_regkd.training.randomness import torch_seeded
 from sklearn_regkd.training.train import score_in_raw_units, train, use_criterion
 from sklearn_regkd.training.weight_decay import try_weight_decays
+from sklearn_regkd.utils.progress import show_progress
 from sklearn_regkd.utils.random import draw_seed, own_random_state
 from sklearn_regkd.utils.sklearn_compat import fit_task
 
@@ -60,7 +62,9 @@ def train_student(
         inputs = TransformedRows(X, transform) if rows is None else rows
     weight_decay = student.weight_decay
     if weight_decay == "auto":
-        weight_decay = try_weight_decays(student, inputs, supervision, criterion, random_state)
+        shown = student.verbose if current_processes().rank == 0 else 0
+        with show_progress(student, shown):
+            weight_decay = try_weight_decays(student, inputs, supervision, criterion, random_state)
     net, output = new_net(
         student, X.shape, transform, scaling, criterion, weight_decay, random_state
     )

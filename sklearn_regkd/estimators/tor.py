@@ -72,7 +72,7 @@ class TORRegressor(BaseDistiller):
         Decides folds, the student, and every `random_state` of the teacher
         that is not set.
     verbose : int, default=0
-        Passed on to the default student.
+        1 shows on stderr what the fit is doing; passed on to the default student.
 
     Attributes
     ----------

@@ -17,6 +17,7 @@ from sklearn_regkd.training.device import one_thread
 from sklearn_regkd.training.weight_decay import choose_weight_decay
 from sklearn_regkd.utils.arithmetic import ceil_div
 from sklearn_regkd.utils.cache import open_memory
+from sklearn_regkd.utils.progress import report_stage
 
 
 class CrossFittedStudents:
@@ -117,6 +118,7 @@ class CrossFittedStudents:
 def _train_and_predict(config, inputs, label, weight, losses, weight_decay, fold, seed):
     """Return the out-of-fold prediction of each loss; all that it depends on is an argument."""
     n_folds, n_nets = len(weight), len(losses) * len(weight)
+    report_stage(f"cross-fitted students, {n_nets} networks")
     with one_thread():
         networks = train_batched(
             config,

@@ -34,6 +34,7 @@ from sklearn_regkd.training.stream import Plan, train_on_stream
 from sklearn_regkd.training.torch_state import in_plain_torch
 from sklearn_regkd.utils.cache import open_memory
 from sklearn_regkd.utils.fingerprint import fingerprint
+from sklearn_regkd.utils.progress import report_stage, show_progress
 
 # The default batch size of a student, to which its default number of steps belongs.
 SAMPLE_BATCH = 128
@@ -116,8 +117,17 @@ def distill_blocks(
     True
     """
     _check(estimator, sample_rows, buffer_rows)
+    with show_progress(estimator, estimator.verbose):
+        return _distill(estimator, X, y, folder, sample_rows, buffer_rows)
+
+
+def _distill(
+    estimator: Any, X: Any, y: Any, folder: Any, sample_rows: int, buffer_rows: int
+) -> Any:
+    """Do what :func:`distill_blocks` is asked for, with arguments that are checked."""
     reader, client, seed = open_reader(X, y), active_client(), int(estimator.random_state)
     student = _student_of(estimator)
+    report_stage("reading all blocks once")
     sample = sample_blocks(reader, sample_rows, seed, client, student._takes_missing())
     rows = framed(sample.X, reader.names)
     scaling = fit_target_scaling(sample.y, np.ones(len(sample.y)))
@@ -283,5 +293,6 @@ class _Stream:
             params = decisive_params(student)
             about = params, plan, sample.fingerprints, scaling, criterion, teacher_hash
             checkpoint = CheckpointFile(folder / "training", fingerprint(about))
+            report_stage("")
             train_on_stream(net, read, plan, checkpoint, bar=student.verbose == 1)
         student._take(net, student._output, student.weight_decay_, sample.X.shape[1:])

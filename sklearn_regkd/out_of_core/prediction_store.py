@@ -12,6 +12,7 @@ from sklearn_regkd.out_of_core.worker import hold_value, predict_block
 from sklearn_regkd.preprocessing.scaling import Scaling
 from sklearn_regkd.teachers.kinds import is_torch
 from sklearn_regkd.utils.files import FileError, read_file, write_file
+from sklearn_regkd.utils.progress import report_stage
 
 KIND, VERSION = "teacher's predictions", 1
 
@@ -103,6 +104,8 @@ def predict_blocks(
     if client is not None:  # sent once, and known to the scheduler if the worker dies
         sent = client.submit(hold_value, teacher, pure=False)
     arguments = sent, reader.names, is_torch(teacher)
-    for index, prediction in reader.each(predict_block, client, missing, lambda index: arguments):
+    blocks = reader.each(predict_block, client, missing, lambda index: arguments)
+    for done, (index, prediction) in enumerate(blocks, start=1):
+        report_stage(f"teacher's predictions, block {done:,} of {len(missing):,}")
         predictions.write(index, scaling.standardize(prediction).astype(np.float32))
     return len(missing)

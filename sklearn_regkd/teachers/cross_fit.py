@@ -22,6 +22,7 @@ from sklearn_regkd.teachers.torch_turn import in_turn, torch_turn
 from sklearn_regkd.training.distributed import alone
 from sklearn_regkd.utils.cache import FitCache
 from sklearn_regkd.utils.parallel import call_all
+from sklearn_regkd.utils.progress import report_stage
 from sklearn_regkd.utils.random import draw_seed
 from sklearn_regkd.utils.sklearn_compat import safe_indexing
 
@@ -133,6 +134,7 @@ def fit_teacher(
     RuntimeError
         If the teacher's own fit raises an error.
     """
+    report_stage(f"{name_of(teacher)}, {where}")
     torch_teacher = is_torch(teacher)
     target = y.astype(np.float32) if torch_teacher else y[:, 0] if y.shape[1] == 1 else y
     if rows is None:

@@ -7,6 +7,7 @@ from skorch.callbacks import Callback
 from tqdm import tqdm
 
 from sklearn_regkd.training.distributed import current_processes
+from sklearn_regkd.utils.progress import report_stage
 
 WARM_UP = 0.2
 
@@ -106,6 +107,7 @@ class ReportProgress(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Open the bar."""
+        report_stage("")
         hidden = not self.bar or current_processes().rank > 0
         self.progress_ = tqdm(total=net.max_epochs, unit="epoch", disable=hidden)
 

@@ -17,6 +17,7 @@ from sklearn_regkd.supervision.validation_targets import MOST_PARTS, ValidationT
 from sklearn_regkd.training.batched_mlp import MLPConfig, train_batched
 from sklearn_regkd.training.build import mlp_config
 from sklearn_regkd.training.device import one_thread
+from sklearn_regkd.utils.progress import report_stage
 from sklearn_regkd.utils.random import draw_seed
 
 # Many clean rows want the first, few or noisy ones the last: on 772 recipes of
@@ -170,6 +171,7 @@ class _Trial:
         n, fold = self.n_held_out, self.targets.fold[: self.n_held_out]
         n_parts = len(self.weights)
         weights = self.weights / self.weights.mean(axis=1, keepdims=True)
+        report_stage(f"trial of the weight decay, {len(trials) * n_parts} networks")
         shortest = min(self.config.n_steps, FEWEST_STEPS)
         networks = train_batched(
             replace(self.config, n_steps=max(self.config.n_steps // 2, shortest)),
