@@ -23,6 +23,7 @@ import memory
 import numpy as np
 import prediction
 import torch
+import whole_fits
 from sklearn.base import clone
 from sklearn.datasets import make_friedman1
 from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
@@ -301,11 +302,19 @@ def rows_on_disk(n_rows):
     print(f"{memory.table(records)}\n\ntime ~ rows^{memory.exponent(records):.3f}")
 
 
+def whole(records, n_repeats, most_rows):
+    """Print what whole fits cost beside other models, and how that grows with the rows."""
+    whole_fits.measure(records, n_repeats, most_rows)
+    whole_fits.report(records)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", help="one part; an unknown name lists them")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--rows", type=int, default=10_000_000, help="rows of the memmap")
+    parser.add_argument("--records", default="whole_fits.jsonl", help="measured whole fits")
+    parser.add_argument("--most-rows", type=int, default=100_000, help="of whole fits")
     parser.add_argument("--data", help="a file with X and y, for the distillation")
     parser.add_argument("--device", default="cuda", help="the device of the parts fits and steps")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000], help="rows of fits")
@@ -328,6 +337,7 @@ def main():
             lambda: print(prediction.table(prediction.measure(args.repeats, rows=(1, 100, 5000)))),
         ),
         "checkpoint": ("Checkpoints", lambda: checkpoints(args.repeats)),
+        "whole": ("Whole fits", lambda: whole(args.records, args.repeats, args.most_rows)),
         "rows": ("Rows on disk", lambda: rows_on_disk(args.rows)),
         "fits": (
             "Fits on a device",

@@ -312,7 +312,7 @@ class DistilledRegressor(BaseDistiller):
             targets = targets.with_rows(data.X_unlabeled, fitted_teacher.predict_unlabeled())
         for method in methods:
             targets = method.apply(targets, data, fitted_teacher)
-        supervision = targets.supervision(data.weight)
+        supervision = replace(targets.supervision(data.weight), weight_decay=noise.weight_decay)
         if noise.by_fold is not None and targets.alpha.any() and not methods.change_targets:
             by_fold = mix(targets.label, noise.by_fold, targets.alpha)
             validation_targets = ValidationTargets.by_folds(data.folds, by_fold)

@@ -19,7 +19,7 @@ CONSTRAINTS = {
     "loss": [StrOptions(STUDENT_LOSSES), callable],
     "lr": [Interval(Real, 0, None, closed="neither")],
     "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-    "batch_size": [Interval(Integral, 1, None, closed="left")],
+    "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
     "weight_decay": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
     "embedding": [None, StrOptions({"periodic"})],

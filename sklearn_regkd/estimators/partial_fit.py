@@ -13,6 +13,7 @@ from sklearn_regkd.networks.scaling import OutputScaling
 from sklearn_regkd.preprocessing.scaling import Scaling, fit_target_scaling
 from sklearn_regkd.preprocessing.validation import check_fit_data, check_weight
 from sklearn_regkd.supervision.supervision import Supervision
+from sklearn_regkd.training.build import AUTO_ROWS
 from sklearn_regkd.training.incremental import IncrementalTrainer, put_back_on_failure
 from sklearn_regkd.training.torch_state import in_plain_torch
 from sklearn_regkd.training.train import start_net
@@ -182,8 +183,9 @@ def start_student(
     weight_decay = student.weight_decay
     if weight_decay == "auto":
         weight_decay = STREAM_WEIGHT_DECAY
+    many = max(len(X), AUTO_ROWS)  # rows to come, of which these are a few
     net, output = new_net(
-        student, X.shape, transform, scaling, criterion, weight_decay, random_state
+        student, (many, *X.shape[1:]), transform, scaling, criterion, weight_decay, random_state
     )
     with around_training(student, net, random_state):
         start_net(net, X, transform, output.n_outputs, output.n_heads)

@@ -71,8 +71,9 @@ class StudentRegressor(
         Passes over the training rows. ``"auto"`` takes as many as make 1,000
         training steps, about 32 above 4,000 rows, fewer above 40,000, and at least
         10: what a small network needs is steps.
-    batch_size : int, default=128
-        Rows per training step, at most; batches are of nearly equal size.
+    batch_size : int or "auto", default="auto"
+        Rows per training step, at most; batches are of nearly equal size. ``"auto"`` takes 128;
+        of up to 2,000 rows 64, if `max_epochs` is ``"auto"`` and `module` is None.
     optimizer : {"adamw", "sgd"} or torch.optim.Optimizer class, default="adamw"
         Optimizer. There is no ``"adam"``: with ``weight_decay=0`` AdamW is Adam.
     weight_decay : float or "auto", default="auto"
@@ -201,7 +202,7 @@ class StudentRegressor(
         loss="squared_error",
         lr=0.02,
         max_epochs="auto",
-        batch_size=128,
+        batch_size="auto",
         optimizer="adamw",
         weight_decay="auto",
         embedding="periodic",

@@ -84,6 +84,7 @@ def detect_by_rule(rule: Rule | None, models: OutOfFoldModels, find_alpha: bool)
         unfitted=unfitted,
         decisions=_with_mistakes(models, verdict, teacher, decisions),
         by_fold=_by_fold(models, result, rule is None),
+        weight_decay=None if models.students is None else models.students.known_weight_decay,
     )
 
 
@@ -146,6 +147,7 @@ def detect_by_evidence(models: OutOfFoldModels) -> LabelNoise:
         unfitted=unfitted,
         decisions=_with_mistakes(models, verdict, replacement, [one.decision for one in outputs]),
         by_fold=_by_fold(models, result, not wrong.any()),
+        weight_decay=models.students.known_weight_decay,
     )
 
 

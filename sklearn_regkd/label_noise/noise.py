@@ -90,6 +90,8 @@ class LabelNoise:
     by_fold : ndarray of shape (n_parts, n_samples, n_outputs) or None
         Predictions of the teachers of the first folds for all rows, standardised, where all
         labels are trusted: then they have learned from the same labels as the fitted teacher.
+    weight_decay : float or None, default=None
+        Weight decay of the cross-fitted students.
     """
 
     verdict: Verdict
@@ -100,6 +102,7 @@ class LabelNoise:
     unfitted: Any
     decisions: list[Decision]
     by_fold: np.ndarray | None = None
+    weight_decay: float | None = None
 
     def without_teacher(self, unfitted: Any, prediction: np.ndarray) -> "LabelNoise":
         """Return the same for a teacher that deserves no trust, which predicts `prediction`."""

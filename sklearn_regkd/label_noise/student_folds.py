@@ -69,6 +69,11 @@ class CrossFittedStudents:
                 )[0]
         return float(self._weight_decay)
 
+    @property
+    def known_weight_decay(self) -> float | None:
+        """Return the weight decay if it has been found, or given; None otherwise."""
+        return None if self._weight_decay == "auto" else float(self._weight_decay)
+
     def predict(
         self,
         label: np.ndarray,

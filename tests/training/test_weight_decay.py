@@ -299,3 +299,49 @@ class TestRehearsal:
         weight = (rehearsal.fold == 0).astype(float)
         assert choose(X, clean, weight, rehearsal=rehearsal) == [DEFAULT_WEIGHT_DECAY]
         assert trials == []
+
+
+class TestStart:
+    """A trial that begins where students of the same rows have ended."""
+
+    def choose(self, start):
+        X, clean, noise = table(200)
+        label = clean + noise
+        return choose_weight_decay(
+            SHORT, X, label, np.ones(len(label)), ["squared_error"], 0, start=start
+        )
+
+    def test_tries_three_neighbours_first(self, trials):
+        self.choose(1.0)
+        assert tried(trials[0]) == {"squared_error": [0.3, 1.0, 3.0]}
+
+    @pytest.mark.parametrize(("start", "first"), [(30.0, [10.0, 30.0]), (1e-9, [0.03, 0.1])])
+    def test_an_end_has_one_neighbour(self, trials, start, first):
+        self.choose(start)
+        assert tried(trials[0]) == {"squared_error": first}
+
+    def test_takes_the_nearest_of_another_number(self, trials):
+        self.choose(0.8)
+        assert tried(trials[0]) == {"squared_error": [0.3, 1.0, 3.0]}
+
+    def test_nothing_is_known_of_a_start_without_decay(self, trials):
+        self.choose(0.0)
+        assert tried(trials[0]) == {"squared_error": [0.1, 1.0, 10.0]}
+
+    @pytest.mark.parametrize("wanted", [0.03, 0.3, 30.0])
+    @pytest.mark.parametrize("start", [0.03, 1.0, 30.0])
+    def test_goes_on_until_the_best_lies_between_others(self, monkeypatch, start, wanted):
+        asked = []
+
+        def cost(self, those):
+            asked.extend(those)
+            steps = {one: abs(np.log(one[1]) - np.log(wanted)) for one in those}
+            return {one: np.full(10, step) for one, step in steps.items()}
+
+        monkeypatch.setattr(pilot._Trial, "cost", cost)
+        assert self.choose(start) == [wanted]
+        assert len(asked) == len(set(asked))  # none of them twice
+        place, decays = WEIGHT_DECAYS.index(wanted), [decay for _, decay in asked]
+        for beside in (place - 1, place + 1):
+            if 0 <= beside < len(WEIGHT_DECAYS):
+                assert WEIGHT_DECAYS[beside] in decays
