@@ -73,7 +73,7 @@ class StudentRegressor(
         10: what a small network needs is steps.
     batch_size : int or "auto", default="auto"
         Rows per training step, at most; batches are of nearly equal size. ``"auto"`` takes 128;
-        of up to 2,000 rows 64, if `max_epochs` is ``"auto"`` and `module` is None.
+        of up to 2,000 rows 64, if `max_epochs` is ``"auto"``, `module` None and the decay below 10.
     optimizer : {"adamw", "sgd"} or torch.optim.Optimizer class, default="adamw"
         Optimizer. There is no ``"adam"``: with ``weight_decay=0`` AdamW is Adam.
     weight_decay : float or "auto", default="auto"

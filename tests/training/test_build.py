@@ -25,6 +25,11 @@ class TestBatchSize:
         student = StudentRegressor(**QUICK).fit(*rows(640))
         assert student.n_iter_ * 10 == 1000
 
+    def test_auto_is_128_with_a_strong_decay(self):
+        student = StudentRegressor(**{**QUICK, "weight_decay": 10.0}).fit(*rows(640))
+        assert student.net_.batch_size == 128
+        assert student.n_iter_ * 5 == 1000
+
     def test_auto_is_128_where_the_epochs_are_given(self):
         student = StudentRegressor(max_epochs=2, **QUICK).fit(*rows(300))
         assert student.net_.batch_size == 128
