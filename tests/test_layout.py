@@ -13,7 +13,6 @@ ELSEWHERE = {
     "estimators/params.py": "estimators/test_student.py",
     "estimators/student_training.py": "estimators/test_student.py",
     "out_of_core/supervise.py": "out_of_core/test_distill.py",
-    "training/build.py": "estimators/test_student.py",
     "training/deferred.py": "estimators/test_search.py",
     "training/incremental.py": "estimators/test_partial_fit.py",
     "training/net.py": "estimators/test_student.py",

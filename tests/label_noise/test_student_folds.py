@@ -226,3 +226,16 @@ def test_fold_says_which_copy_has_not_seen_a_row():
     students = cross_fitted(X, label, n_folds=5)
     assert students.n_folds == 5
     np.testing.assert_array_equal(students.fold, np.arange(N) % 5)
+
+
+class TestKnownWeightDecay:
+    def test_nothing_is_known_before_the_trial(self):
+        X, label = np.zeros((80, 2)), np.zeros((80, 1))
+        students = cross_fitted(X, label, weight_decay="auto")
+        assert students.known_weight_decay is None
+        found = students.weight_decay
+        assert students.known_weight_decay == found
+
+    def test_a_number_is_known(self):
+        students = cross_fitted(np.zeros((80, 2)), np.zeros((80, 1)), weight_decay=0.7)
+        assert students.known_weight_decay == 0.7
