@@ -139,7 +139,7 @@ class BaseDistiller(
         student._validate_params_now()  # now that it has a seed: before a teacher is fitted
         check_methods(data, methods)
         context = self._init_callback_context(max_subtasks=2)
-        shown = self.verbose if current_processes().rank == 0 else 0
+        shown = current_processes().verbosity(self.verbose)
         with show_progress(self, shown), fit_task(context, self):
             with fit_task(context.subcontext(task_name="teacher"), self):
                 supervision, fitted = self._supervise(data, methods)

@@ -62,8 +62,7 @@ def train_student(
         inputs = TransformedRows(X, transform) if rows is None else rows
     weight_decay = student.weight_decay
     if weight_decay == "auto":
-        shown = student.verbose if current_processes().rank == 0 else 0
-        with show_progress(student, shown):
+        with show_progress(student, current_processes().verbosity(student.verbose)):
             weight_decay = try_weight_decays(student, inputs, supervision, criterion, random_state)
     net, output = new_net(
         student, X.shape, transform, scaling, criterion, weight_decay, random_state

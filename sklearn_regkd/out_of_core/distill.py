@@ -28,7 +28,7 @@ from sklearn_regkd.preprocessing.scaling import Scaling, fit_target_scaling
 from sklearn_regkd.preprocessing.validation import check_fit_data, like_y
 from sklearn_regkd.supervision.methods import DistillationMethods
 from sklearn_regkd.supervision.supervision import Supervision
-from sklearn_regkd.training.build import AUTO_BATCH, count_epochs
+from sklearn_regkd.training.build import AUTO_ROWS, batch_size_of, count_epochs
 from sklearn_regkd.training.checkpoint import CheckpointFile
 from sklearn_regkd.training.stream import Plan, train_on_stream
 from sklearn_regkd.training.torch_state import in_plain_torch
@@ -131,7 +131,7 @@ def _distill(
     sample = sample_blocks(reader, sample_rows, seed, client, student._takes_missing())
     rows = framed(sample.X, reader.names)
     scaling = fit_target_scaling(sample.y, np.ones(len(sample.y)))
-    batch_size = AUTO_BATCH if student.batch_size == "auto" else student.batch_size
+    batch_size = batch_size_of(student, AUTO_ROWS)
     ndim = reader.y_ndim or (1 if sample.y.shape[1] == 1 else 2)
     plan = Plan(
         sample.sizes,

@@ -73,18 +73,18 @@ def build_net(
         net = clone(student.module)
         return net.set_params(verbose=0) if student.verbose == 0 else net
     processes = current_processes()
+    batch_size = batch_size_of(student, shape[0], weight_decay)
+    step = batch_size * processes.size
     params: dict[str, Any] = {
         "criterion": torch.nn.Module,  # replaced by the caller
-        "max_epochs": count_epochs(
-            student.max_epochs, shape[0], rows_per_step(student, shape[0], weight_decay)
-        ),
+        "max_epochs": count_epochs(student.max_epochs, shape[0], step),
         "lr": student.lr,
-        "batch_size": _batch_size(student, shape[0], weight_decay),
+        "batch_size": batch_size,
         "iterator_train__shuffle": True,
         "iterator_train__seed": draw_seed(random_state),
         "train_split": None,
-        "device": _device(student, shape[0], shape[1] - n_plain, n_plain, n_columns),
-        "verbose": max(0, student.verbose - 1) if processes.rank == 0 else 0,
+        "device": _device(student, min(shape[0], step), shape[1] - n_plain, n_plain, n_columns),
+        "verbose": processes.verbosity(max(0, student.verbose - 1)),
         **_module_params(student, shape, n_plain, n_columns, random_state),
         **_optimizer_params(student, weight_decay),
     }
@@ -110,12 +110,7 @@ def build_net(
     return StudentNet(**params)
 
 
-def rows_per_step(student: BaseEstimator, n_samples: int, weight_decay: float = 0.0) -> int:
-    """Return how many rows a step takes, those of all processes that share it."""
-    return _batch_size(student, n_samples, weight_decay) * current_processes().size
-
-
-def _batch_size(student: BaseEstimator, n_samples: int, weight_decay: float) -> int:
+def batch_size_of(student: BaseEstimator, n_samples: int, weight_decay: float = 0.0) -> int:
     """Return how many rows a step of one process takes; ``"auto"`` takes fewer of few rows."""
     if student.batch_size != "auto":
         return int(student.batch_size)
@@ -143,7 +138,7 @@ def count_epochs(
 
 def mlp_config(student: BaseEstimator, transform: InputTransform, n_samples: int) -> MLPConfig:
     """Return size and training of the built-in network, for many copies of it at once."""
-    batch_size = rows_per_step(student, n_samples)
+    batch_size = batch_size_of(student, n_samples) * current_processes().size
     n_batches = ceil_div(n_samples, batch_size)
     n_numeric, n_plain = transform.n_numeric, transform.n_plain
     return MLPConfig(
@@ -154,7 +149,7 @@ def mlp_config(student: BaseEstimator, transform: InputTransform, n_samples: int
         student.lr,
         batch_size,
         n_batches * count_epochs(student.max_epochs, n_samples, batch_size),
-        _device(student, n_samples, n_numeric, n_plain),
+        _device(student, min(n_samples, batch_size), n_numeric, n_plain),
     )
 
 
@@ -163,14 +158,17 @@ def _n_frequencies(student: BaseEstimator, n_numeric: int, n_plain: int) -> int:
 
 
 def _device(
-    student: BaseEstimator, n_samples: int, n_numeric: int, n_plain: int, n_columns: int = 1
+    student: BaseEstimator, n_rows: int, n_numeric: int, n_plain: int, n_columns: int = 1
 ) -> str:
-    """Return where a student is trained; how fast a module of the user's is, nobody knows."""
+    """Return where a student is trained, by the rows of a step.
+
+    How fast a module of the user's is, nobody knows.
+    """
     if student.module is not None:
         return resolve_device(student.device)
     first = embedded_width(n_numeric, _n_frequencies(student, n_numeric, n_plain), n_plain)
     widths = [first, *layer_widths(student.hidden_layer_sizes), n_columns]
-    return choose_device(student.device, widths, min(n_samples, rows_per_step(student, n_samples)))
+    return choose_device(student.device, widths, n_rows)
 
 
 def _module_params(

@@ -28,6 +28,10 @@ class SingleProcess:
 
     rank, size = 0, 1
 
+    def verbosity(self, verbose: int) -> int:
+        """Return how much this process may print where `verbose` is asked for: 0 but for one."""
+        return verbose if self.rank == 0 else 0
+
     def local_rows(self, rows: Tensor, dim: int = 0) -> Tensor:
         """Return this process's share of the rows of a batch, which are along a dimension.
 

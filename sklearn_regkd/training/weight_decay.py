@@ -58,10 +58,10 @@ def choose_weight_decay(
 
     In doubt (a quarter of a standard error) the larger one, which is the safer one. Every second
     candidate is tried, or three around `start`, then what lies beside the best until that lies
-    between others. Those of a round are trained at once, for
-    half of the steps (but 1,000, if there are as many), on 80 % of at most 20,000 rows, three
-    times with other rows held out; under 50 rows the default 0.3 is returned untried. The
-    held-out error is squared for the squared error and absolute for the robust losses.
+    between others. Those of a round are trained at once, for half of the steps (but 1,000, if
+    there are as many), on 80 % of at most 20,000 rows, three times with other rows held out;
+    under 50 rows the default 0.3 is returned untried. The held-out error is squared for the
+    squared error and absolute for the robust losses.
 
     Parameters
     ----------
@@ -106,14 +106,11 @@ def choose_weight_decay(
     missing = [(loss, candidates[place]) for loss in losses for place in places]
     while missing:
         cost |= trial.cost(missing)
-        best = {loss: _place_of_best(cost, loss, candidates) for loss in losses}
+        best = {loss: candidates.index(_cheapest(_of_loss(cost, loss))) for loss in losses}
         beside = [(loss, place + step) for loss, place in best.items() for step in (-1, 1)]
         known = [(loss, candidates[k]) for loss, k in beside if 0 <= k < len(candidates)]
         missing = [one for one in known if one not in cost]
-    return [
-        _largest_in_doubt({decay: one for (name, decay), one in cost.items() if name == loss})
-        for loss in losses
-    ]
+    return [_largest_in_doubt(_of_loss(cost, loss)) for loss in losses]
 
 
 def _first_places(candidates: Sequence[float], start: float | None) -> list[int]:
@@ -128,11 +125,12 @@ def _first_places(candidates: Sequence[float], start: float | None) -> list[int]
     return [place for place in range(nearest - 1, nearest + 2) if 0 <= place < len(candidates)]
 
 
-def _place_of_best(
-    cost: dict[tuple[str, float], np.ndarray], loss: str, candidates: Sequence[float]
-) -> int:
-    mean = {decay: one.mean() for (name, decay), one in cost.items() if name == loss}
-    return candidates.index(min(mean, key=lambda decay: mean[decay]))
+def _of_loss(cost: dict[tuple[str, float], np.ndarray], loss: str) -> dict[float, np.ndarray]:
+    return {decay: one for (name, decay), one in cost.items() if name == loss}
+
+
+def _cheapest(cost: dict[float, np.ndarray]) -> float:
+    return min(cost, key=lambda decay: cost[decay].mean())
 
 
 @dataclass(frozen=True, kw_only=True)

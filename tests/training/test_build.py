@@ -5,6 +5,7 @@ import pytest
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor
 from sklearn_regkd.out_of_core import distill_blocks
+from sklearn_regkd.training import build
 from sklearn_regkd.training.build import SMALL_BATCH_ROWS
 
 rng = np.random.default_rng(0)
@@ -50,3 +51,17 @@ class TestBatchSize:
         student = distill_blocks(StudentRegressor(**QUICK), [rows(100)] * 2, folder=tmp_path)
         assert student.net_.batch_size == 128
         assert student.batch_size == "auto"
+
+
+class TestDevice:
+    def test_it_is_chosen_by_the_rows_of_the_steps_that_are_made(self, monkeypatch):
+        asked = []
+
+        def choose(device, widths, n_rows):
+            asked.append(n_rows)
+            return "cpu"
+
+        monkeypatch.setattr(build, "choose_device", choose)
+        for decay in (0.1, 10.0):
+            StudentRegressor(**{**QUICK, "weight_decay": decay}).fit(*rows(640))
+        assert asked == [64, 128]
