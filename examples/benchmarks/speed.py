@@ -338,6 +338,7 @@ def main():
         ),
         "checkpoint": ("Checkpoints", lambda: checkpoints(args.repeats)),
         "whole": ("Whole fits", lambda: whole(args.records, args.repeats, args.most_rows)),
+        "blocks": ("A million rows in blocks", lambda: whole_fits.blocks(1_000_000)),
         "rows": ("Rows on disk", lambda: rows_on_disk(args.rows)),
         "fits": (
             "Fits on a device",
