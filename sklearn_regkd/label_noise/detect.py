@@ -2,7 +2,6 @@
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from sklearn_regkd.label_noise.local_fdr import LocalFDRRule
 from sklearn_regkd.label_noise.loss_gap import winsorize
 from sklearn_regkd.label_noise.mistakes import describe_mistakes
 from sklearn_regkd.label_noise.noise import Decision, LabelNoise
-from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels, with_loss
+from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels, with_params
 from sklearn_regkd.label_noise.rule_search import RuleChoice, RuleSearch
 from sklearn_regkd.label_noise.rules import Rule, default_threshold
 from sklearn_regkd.label_noise.verdict import Verdict, trust_all
@@ -43,7 +42,7 @@ def detect_by_rule(rule: Rule | None, models: OutOfFoldModels, find_alpha: bool)
     data = models.data
     label, unfitted = data.bounded_label, data.teacher
     if rule is None:
-        unfitted, result = _cross_fit_trusting(models)
+        unfitted, result = models.cross_fit_trusting()
     else:
         result = models.cross_fit_teacher()
     teacher = data.scaling.standardize(result.prediction)
@@ -120,9 +119,9 @@ def detect_by_evidence(models: OutOfFoldModels) -> LabelNoise:
     wrong = np.array([evidence.wrong for evidence in found])
     unfitted = data.teacher
     if wrong.any():
-        result = models.cross_fit_teacher()
+        result = models.cross_fit_doubting()
     else:
-        unfitted, result = _cross_fit_trusting(models)
+        unfitted, result = models.cross_fit_trusting()
     teacher = data.scaling.standardize(result.prediction)
     search = RuleSearch(label, models.predict_refitted, models.error_scale)
     outputs = [
@@ -137,7 +136,7 @@ def detect_by_evidence(models: OutOfFoldModels) -> LabelNoise:
     replacement = np.column_stack([one.replacement for one in outputs])
     of_teacher = {one.loss for one in outputs if one.loss is not None}
     if data.is_default_teacher and of_teacher == {"squared_error"}:
-        unfitted = with_loss(unfitted, "squared_error")
+        unfitted = with_params(unfitted, loss="squared_error")
     return LabelNoise(
         verdict=verdict,
         trust=np.column_stack([one.trust for one in outputs]),
@@ -284,12 +283,3 @@ def _by_fold(models: OutOfFoldModels, result: CrossFitResult, trusting: bool) ->
     if result.by_fold is None or not trusting:
         return None
     return models.data.scaling.standardize(result.by_fold)
-
-
-def _cross_fit_trusting(models: OutOfFoldModels) -> tuple[Any, CrossFitResult]:
-    """Return the teacher for labels that are all trusted, and its predictions."""
-    data = models.data
-    if not data.is_default_teacher:
-        return data.teacher, models.cross_fit_teacher_by_fold()
-    unfitted = with_loss(data.teacher, "squared_error")
-    return unfitted, models.cross_fit_teacher_by_fold(unfitted)

@@ -1,5 +1,6 @@
 """Out-of-fold predictions of teacher, student and boosting, under any trust in the labels."""
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn_regkd.teachers.boosting import BoostedTrees
 from sklearn_regkd.teachers.cross_fit import CrossFitResult, cross_fit_predict
 from sklearn_regkd.teachers.ensemble import cross_fit_teacher
 from sklearn_regkd.teachers.fit_data import FitData
-from sklearn_regkd.teachers.kinds import own_teacher, weight_params
+from sklearn_regkd.teachers.kinds import innermost, own_teacher, quick_teacher, weight_params
 from sklearn_regkd.utils.random import draw_seed
 
 # Share of the robust standard deviation that is added: an error of 0 has a logarithm, too.
@@ -29,10 +30,10 @@ SCALE_SHARE = 0.7
 FEWEST_KEPT = 0.5
 
 
-def with_loss(teacher: Any, loss: str) -> Any:
-    """Return a clone of the default teacher that learns with another loss."""
-    inner = "estimator__loss" if hasattr(teacher, "estimator") else "loss"
-    return clone(teacher).set_params(**{inner: loss})
+def with_params(teacher: Any, **params: Any) -> Any:
+    """Return a clone of the default teacher, or of its like, with other parameters."""
+    inner = "estimator__" if hasattr(teacher, "estimator") else ""
+    return clone(teacher).set_params(**{inner + name: value for name, value in params.items()})
 
 
 class OutOfFoldModels:
@@ -51,6 +52,16 @@ class OutOfFoldModels:
         weight = data.weight
         # Boosted trees take several times longer with weights, also with equal ones.
         self.uneven_weight = None if np.all(weight == weight[0]) else weight
+        self._boosted: dict[str, CrossFitResult] = {}
+
+    @cached_property
+    def boosting(self) -> Any:
+        """Boosted trees of the library's own, unfitted: the default teacher or its quick form."""
+        data = self.data
+        trees = own_teacher(quick_teacher(len(data.y)), data.n_outputs, data.random_state)
+        if not data.is_default_teacher:
+            return trees
+        return with_params(trees, random_state=innermost(data.teacher).random_state)
 
     def cross_fit_teacher(
         self, unfitted: Any = None, trust: np.ndarray | None = None
@@ -98,7 +109,7 @@ class OutOfFoldModels:
         )
         return cross_fit_teacher(
             data.teacher if unfitted is None else unfitted,
-            data.teacher_X if unfitted is None else data.X,
+            data.teacher_X if unfitted is None or data.is_default_teacher else data.X,
             y,
             params=params,
             folds=data.folds,
@@ -110,16 +121,46 @@ class OutOfFoldModels:
             cache=data.cache,
         )
 
+    def cross_fit_boosting(self, loss: str) -> CrossFitResult:
+        """Return what boosted trees of that loss make of all labels: once, and by fold."""
+        if loss not in self._boosted:
+            n_whole = count_parts(self.data.folds, len(self.data.y))
+            trees = with_params(self.boosting, loss=loss)
+            self._boosted[loss] = self._cross_fit(trees, None, n_whole)
+        return self._boosted[loss]
+
     def predict_boosting(self, loss: str) -> np.ndarray:
         """Return out-of-fold predictions of boosted trees of that loss, standardised."""
-        trees = own_teacher(BoostedTrees(loss=loss), self.data.n_outputs, self.data.random_state)
-        return self.data.scaling.standardize(self.cross_fit_teacher(trees).prediction)
+        return self.data.scaling.standardize(self.cross_fit_boosting(loss).prediction)
+
+    def cross_fit_trusting(self) -> tuple[Any, CrossFitResult]:
+        """Return the teacher for labels that are all trusted, and its predictions, by fold too.
+
+        The default teacher then learns by the squared error.
+        """
+        data = self.data
+        if not data.is_default_teacher:
+            return data.teacher, self.cross_fit_teacher_by_fold()
+        unfitted = with_params(data.teacher, loss="squared_error")
+        if innermost(data.teacher).get_params() == innermost(self.boosting).get_params():
+            return unfitted, self.cross_fit_boosting("squared_error")
+        return unfitted, self.cross_fit_teacher_by_fold(unfitted)
+
+    def cross_fit_doubting(self) -> CrossFitResult:
+        """Return predictions of the teacher for labels of which some are known to be wrong.
+
+        Quick trees stand for the default teacher: what is compared with their predictions is
+        refitted on trusted labels time and again.
+        """
+        if self.data.is_default_teacher:
+            return self.cross_fit_boosting("absolute_error")
+        return self.cross_fit_teacher()
 
     def predict_refitted(self, trust: np.ndarray, loss: str) -> tuple[np.ndarray, np.ndarray]:
         """Return predictions of student and teacher, refitted on trusted labels, standardised.
 
         The loss is that of the student, and of the teacher if it is the
-        library's own; the user's teacher keeps its own.
+        library's own, for which quick trees stand; the user's teacher keeps its own.
 
         Parameters
         ----------
@@ -131,7 +172,7 @@ class OutOfFoldModels:
         data = self.data
         assert self.students is not None, "without students there is no evidence"
         student = self.students.predict(data.label, np.maximum(trust, 1e-6), [loss])[0]
-        unfitted = with_loss(data.teacher, loss) if data.is_default_teacher else None
+        unfitted = with_params(self.boosting, loss=loss) if data.is_default_teacher else None
         teacher = self.cross_fit_teacher(unfitted, trust).prediction
         return student, data.scaling.standardize(teacher)
 

@@ -19,7 +19,6 @@ from sklearn_regkd.label_noise.noise import Decision
 from sklearn_regkd.label_noise.threshold import ThresholdRule
 from sklearn_regkd.supervision.mixing import best_alpha
 from sklearn_regkd.teachers.cross_fit import CrossFitResult
-from sklearn_regkd.teachers.kinds import default_teacher
 from tests.helpers import fit_data
 
 N = 400
@@ -49,7 +48,7 @@ class Models:
         self.data, self.truth = data, data.scaling.standardize(truth)
         self.follows = follows
         self.students = Students(self) if with_students else None
-        self.cross_fits = []
+        self.for_trusted = object()
 
     def prediction(self, loss, number, trust=None):
         noise = np.random.default_rng(number).normal(0, 0.1, self.truth.shape)
@@ -62,14 +61,16 @@ class Models:
         return self.truth + noise + pull[near].mean(axis=1)
 
     def cross_fit_teacher(self, unfitted=None, trust=None):
-        self.cross_fits.append(("", unfitted))
         raw = self.data.scaling.restore(self.prediction("absolute_error", 2))
         return CrossFitResult(raw, self.data.teacher)
 
-    def cross_fit_teacher_by_fold(self, unfitted=None):
-        self.cross_fits.append(("by fold", unfitted))
+    def cross_fit_trusting(self):
         raw = self.data.scaling.restore(self.prediction("absolute_error", 2))
-        return CrossFitResult(raw, self.data.teacher, np.stack([raw + 1, raw + 2]))
+        by_fold = np.stack([raw + 1, raw + 2])
+        return self.for_trusted, CrossFitResult(raw, self.data.teacher, by_fold)
+
+    def cross_fit_doubting(self):
+        return self.cross_fit_teacher()
 
     def predict_boosting(self, loss):
         return self.prediction(loss, 3)
@@ -153,17 +154,10 @@ class TestByRule:
         np.testing.assert_allclose(raw[0], noise.teacher_prediction + 1)
         np.testing.assert_allclose(raw[1], noise.teacher_prediction + 2)
 
-    @pytest.mark.parametrize("is_default", [False, True])
-    def test_only_the_default_teacher_takes_the_squared_error_where_all_is_trusted(
-        self, is_default
-    ):
-        given, _ = models(0.2, teacher=default_teacher(), is_default_teacher=is_default)
-        noise = detect_by_rule(None, given, False)
-        ((_, unfitted),) = given.cross_fits
-        assert noise.unfitted.loss == ("squared_error" if is_default else "absolute_error")
-        assert unfitted is (noise.unfitted if is_default else None)
-        ruled = detect_by_rule(ThresholdRule(6.0), given, False)
-        assert ruled.unfitted is given.data.teacher
+    def test_the_teacher_of_trusted_labels_may_be_another_one(self):
+        given, _ = models(0.2)
+        assert detect_by_rule(None, given, False).unfitted is given.for_trusted
+        assert detect_by_rule(ThresholdRule(6.0), given, False).unfitted is given.data.teacher
 
 
 class TestByEvidence:

@@ -9,7 +9,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.multioutput import MultiOutputRegressor
 
 from sklearn_regkd import StudentRegressor
-from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels, with_loss
+from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels, with_params
 from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
 from sklearn_regkd.networks.inputs import TransformedRows, fit_input_transform
 from sklearn_regkd.supervision import validation_targets
@@ -245,11 +245,59 @@ class TestPredictBoosting:
         np.testing.assert_array_equal(*predictions)
 
 
-class TestWithLoss:
+def own_boosting(n, n_outputs=1, epochs=None, **size):
+    """Models of the default teacher, or of one of another size."""
+    X, y = table(n, n_outputs)
+    teacher = default_teacher(n).set_params(**size)
+    return out_of_fold(X, y, teacher, epochs, is_default_teacher=True)
+
+
+class TestTheDefaultTeachersBoosting:
+    @pytest.mark.parametrize("n_outputs", [1, 2])
+    def test_is_fitted_once_for_evidence_and_teacher(self, n_outputs, monkeypatch):
+        models = own_boosting(200, n_outputs)
+        fits = []
+        fit = HistGradientBoostingRegressor.fit
+        monkeypatch.setattr(
+            HistGradientBoostingRegressor,
+            "fit",
+            lambda self, *args, **params: fits.append(self.loss) or fit(self, *args, **params),
+        )
+        evidence = models.predict_boosting("squared_error")
+        n_fits = len(fits)
+        unfitted, result = models.cross_fit_trusting()
+        assert n_fits == len(fits) == n_outputs * len(models.data.folds)
+        np.testing.assert_array_equal(evidence, models.data.scaling.standardize(result.prediction))
+        inner = unfitted.estimator if n_outputs > 1 else unfitted
+        assert inner.loss == "squared_error"
+        # What stands for the teacher is what it would have predicted itself.
+        alone = models.cross_fit_teacher_by_fold(unfitted)
+        np.testing.assert_array_equal(result.prediction, alone.prediction)
+        np.testing.assert_array_equal(result.by_fold, alone.by_fold)
+
+    def test_a_larger_teacher_is_cross_fitted_for_trusted_labels_alone(self):
+        models = own_boosting(200, max_iter=3)
+        _, trusting = models.cross_fit_trusting()
+        quick = models.predict_boosting("squared_error")
+        assert np.abs(models.data.scaling.standardize(trusting.prediction) - quick).max() > 0.1
+        doubting = models.data.scaling.standardize(models.cross_fit_doubting().prediction)
+        np.testing.assert_array_equal(doubting, models.predict_boosting("absolute_error"))
+
+    def test_a_teacher_of_the_users_is_what_is_cross_fitted(self):
+        X, y = table()
+        models = out_of_fold(X, y, LinearRegression())
+        unfitted, trusting = models.cross_fit_trusting()
+        assert unfitted is models.data.teacher
+        expected = models.cross_fit_teacher().prediction
+        np.testing.assert_array_equal(trusting.prediction, expected)
+        np.testing.assert_array_equal(models.cross_fit_doubting().prediction, expected)
+
+
+class TestWithParams:
     @pytest.mark.parametrize("n_outputs", [1, 2])
     def test_is_a_copy_of_the_default_teacher(self, n_outputs):
         teacher = own_teacher(default_teacher(), n_outputs, np.random.RandomState(0))
-        other = with_loss(teacher, "squared_error")
+        other = with_params(teacher, loss="squared_error")
         assert type(other) is type(teacher)
         inner = [
             t.estimator if isinstance(t, MultiOutputRegressor) else t for t in (teacher, other)

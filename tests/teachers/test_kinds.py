@@ -22,6 +22,7 @@ from sklearn_regkd.teachers.kinds import (
     is_fitted_teacher,
     is_torch,
     own_teacher,
+    quick_teacher,
     weight_params,
 )
 from sklearn_regkd.teachers.multioutput import name_of
@@ -39,6 +40,12 @@ def test_many_rows_get_more_trees():
     assert few.loss == many.loss == "absolute_error"
     assert few.max_iter < many.max_iter
     assert many.early_stopping
+    assert default_teacher(1_999).max_leaf_nodes < default_teacher(2_000).max_leaf_nodes
+
+
+@pytest.mark.parametrize(("n_samples", "like"), [(100, 100), (3_000, 3_000), (10**6, 7_999)])
+def test_the_quick_teacher_has_no_more_trees_than_one_of_some_rows(n_samples, like):
+    assert quick_teacher(n_samples).get_params() == default_teacher(like).get_params()
 
 
 def test_the_own_teacher_is_a_copy_with_a_seed():
