@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sklearn_regkd.label_noise.evidence import Evidence, have_mass, weigh_evidence
+from sklearn_regkd.label_noise.evidence import Evidence, weigh_evidence
 from sklearn_regkd.label_noise.local_fdr import LocalFDRRule
 from sklearn_regkd.label_noise.loss_gap import winsorize
+from sklearn_regkd.label_noise.mass import have_mass
 from sklearn_regkd.label_noise.mistakes import describe_mistakes
 from sklearn_regkd.label_noise.noise import Decision, LabelNoise
 from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels, with_params
@@ -124,14 +125,17 @@ def detect_by_evidence(models: OutOfFoldModels) -> LabelNoise:
         unfitted, result = models.cross_fit_trusting()
     teacher = data.scaling.standardize(result.prediction)
     search = RuleSearch(label, models.predict_refitted, models.error_scale)
-    outputs = [
-        _by_rule_search(search, output, students[1], teacher, evidence.reasons)
-        if evidence.wrong
-        else _trust_most(
-            models, output, students[losses.index(evidence.student_loss)], teacher, evidence
-        )
-        for output, evidence in enumerate(found)
-    ]
+    outputs = []
+    for output, evidence in enumerate(found):
+        choice = None
+        if evidence.wrong:
+            choice = search.choose(output, students[1][:, output], teacher[:, output])
+            evidence = evidence.with_reasons(choice.reasons)
+        if choice is None or choice.rule is None:
+            student = students[losses.index(evidence.student_loss)]
+            outputs.append(_trust_most(models, output, student, teacher, evidence))
+        else:
+            outputs.append(_by_rule(search, output, choice, evidence))
     verdict = _join_outputs([one.verdict for one in outputs])
     replacement = np.column_stack([one.replacement for one in outputs])
     of_teacher = {one.loss for one in outputs if one.loss is not None}
@@ -161,12 +165,8 @@ class _OutputNoise:
     loss: str | None = None
 
 
-def _by_rule_search(
-    search: RuleSearch,
-    output: int,
-    student: np.ndarray,
-    teacher: np.ndarray,
-    reasons: tuple[str, ...],
+def _by_rule(
+    search: RuleSearch, output: int, choice: RuleChoice, evidence: Evidence
 ) -> _OutputNoise:
     """Return the noise of an output of which some labels are known to be wrong.
 
@@ -174,7 +174,6 @@ def _by_rule_search(
     person should check. Where the wrong ones stand apart, all at one distance, the mixture knows
     more of them and says both.
     """
-    choice: RuleChoice = search.choose(output, student[:, output], teacher[:, output])
     verdict = search.verdict(output, choice)
     trust = search.trust(choice.rule, verdict)
     rejected, label = float(np.mean(trust < 0.5)), search.label[:, output]
@@ -190,7 +189,7 @@ def _by_rule_search(
             rule=choice.name,
             rejected=rejected,
             alpha=float(np.clip(choice.candidate.alpha, 0, 1)),
-            reasons=(*reasons, *choice.reasons),
+            reasons=evidence.reasons,
             scores={candidate.name: candidate.cost for candidate in choice.tried},
             # What is left of wrong labels must not weigh by its square.
             loss="huber" if have_mass(label) else "absolute_error",

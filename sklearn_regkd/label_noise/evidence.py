@@ -1,6 +1,8 @@
 """Whether labels of one output are wrong at all, and which models are to be believed about them."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -19,14 +21,13 @@ from sklearn_regkd.label_noise.loss_gap import (
     required_damage,
     winsorize,
 )
+from sklearn_regkd.label_noise.mass import one_value_stands_out
 from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels
 from sklearn_regkd.label_noise.rule_search import FEWEST, SecondKind
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 from sklearn_regkd.utils.random import draw_seed
 
 FLAG_SIGMA = 3.0
-# Where so many labels are one value, the median of y given X sticks to it.
-MASS = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,10 @@ class Evidence:
     wrong: bool
     student_loss: str
     reasons: tuple[str, ...]
+
+    def with_reasons(self, more: Sequence[str]) -> Self:
+        """Return the same evidence with further reasons."""
+        return replace(self, reasons=(*self.reasons, *more))
 
 
 def weigh_evidence(
@@ -118,26 +123,6 @@ def weigh_evidence(
             "all labels are trusted",
         )
     return conclude(found)
-
-
-def have_mass(label: np.ndarray) -> bool:
-    """Return whether a tenth of the labels (n_samples,) are one value."""
-    return bool(_shares(label)[0] > MASS)
-
-
-def one_value_stands_out(label: np.ndarray) -> bool:
-    """Return whether labels (n_samples,) have a mass at one value, twice that at any other.
-
-    So have visits, spendings and hours, many of which are 0; ratings and numbers of rings, which
-    have few values, do not.
-    """
-    share = _shares(label)
-    return bool(share[0] > MASS and share[0] >= 2 * share[1:2].sum())
-
-
-def _shares(label: np.ndarray) -> np.ndarray:
-    """Return the share of each value among the labels, the most common first."""
-    return np.sort(np.unique(label, return_counts=True)[1])[::-1] / len(label)
 
 
 def _stand_apart(label: np.ndarray, error: np.ndarray) -> bool:

@@ -5,6 +5,10 @@ refitted on these out-of-fold. Candidates are scored against *all* given labels,
 so that none is rewarded for what it threw away: by the squared error, because
 the mean is what is wanted of skewed or two-humped good labels, and at most that
 of three robust standard deviations, because wrong labels have no more to say.
+
+Where one value stands out among the labels, a robust standard deviation of errors says how well
+that value alone is predicted, and a constant would win: there the squared error of labels drawn
+in is compared, shift and scale apart.
 """
 
 from collections.abc import Callable
@@ -13,6 +17,8 @@ from typing import Self
 
 import numpy as np
 
+from sklearn_regkd.label_noise.loss_gap import measure_gain, winsorize
+from sklearn_regkd.label_noise.mass import one_value_stands_out
 from sklearn_regkd.label_noise.mixture import MixtureRule, fit_mixture
 from sklearn_regkd.label_noise.rules import Rule, default_threshold
 from sklearn_regkd.label_noise.verdict import Verdict
@@ -87,7 +93,7 @@ class Candidate:
     cost : float
         Mean squared error against all labels, each error capped at three robust
         standard deviations of the first candidate's errors, relative to the
-        first candidate.
+        first candidate; shift and scale apart where one value stands out.
     near : float
         Mean absolute error, capped at two of them, likewise.
     """
@@ -107,8 +113,8 @@ class RuleChoice:
     ----------
     candidate : Candidate
         The chosen candidate.
-    rule : ThresholdRule or MixtureRule
-        The rule that gives the final verdict.
+    rule : ThresholdRule, MixtureRule or None
+        The rule that gives the final verdict; None if all labels are better trusted.
     tried : list of Candidate
         All candidates.
     reasons : list of str
@@ -120,7 +126,7 @@ class RuleChoice:
     """
 
     candidate: Candidate
-    rule: Rule
+    rule: Rule | None
     tried: list[Candidate]
     reasons: list[str] = field(default_factory=list)
     loss: str = "absolute_error"
@@ -161,7 +167,7 @@ class RuleSearch:
         student, teacher : ndarray of shape (n_samples,)
             Out-of-fold predictions after training on all labels with the absolute error.
         """
-        label = self.label[:, output]
+        label, mass = self.label[:, output], one_value_stands_out(self.label[:, output])
         every = np.ones(len(label), bool)
         first = self._candidate("all labels, absolute error", label, student, teacher, every, None)
         error = label - first.prediction
@@ -177,7 +183,7 @@ class RuleSearch:
         ]
         cap = NEAR_CAP * second.scale
         near = [np.minimum(np.abs(label - c.prediction), cap).mean() for c in tried]
-        if second.stands_apart and near[2] <= min(near):
+        if second.stands_apart and not mass and near[2] <= min(near):
             reasons.append("errors stand apart on one side: the mixture decides")
             again = self._refit("mixture, round 2", self.mixture, output, by_mixture, first)
             tried.append(again)
@@ -189,6 +195,9 @@ class RuleSearch:
             best, rule = by_mixture, self.mixture
         if rule is None:
             reasons.append("no refit on trusted labels predicts left-out labels better")
+            if mass:
+                reasons.append("many labels are one value: all are trusted")
+                return RuleChoice(first, None, tried, reasons)
             return self._choose_loss(output, RuleChoice(first, self.threshold, tried, reasons))
         name = "threshold" if rule is self.threshold else "mixture"
         reasons.append(
@@ -251,7 +260,10 @@ class RuleSearch:
     def _candidate(self, name, label, student, teacher, trusted, first) -> Candidate:
         alpha = best_alpha(label[trusted], student[trusted], teacher[trusted])
         candidate = Candidate(name, mix(student, teacher, alpha), alpha)
-        if first is not None:
+        if first is not None and one_value_stands_out(label):
+            behind = measure_gain(winsorize(label), first.prediction, candidate.prediction)
+            candidate.cost = 1 + behind.relative
+        elif first is not None:
             sigma = float(robust_sigma(label - first.prediction))
             error = np.abs(label - candidate.prediction)
             base = np.abs(label - first.prediction)

@@ -31,6 +31,9 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 # Parameters that have no weight decay.
 UNDECAYED = ("*bias", "*raw_shape", f"{ADAPTER}.*")
 AUTO_STEPS = 1000
+# Of so few rows, 100 to 400 of 19 tables, R2 stays the same on average (.0005, standard error .003)
+# with fewer steps; with 500 of them it is .014 lower on 100 rows (standard error .017).
+FEW_STEPS, FEW_ROWS = 700, 500
 AUTO_ROWS = 4000
 AUTO_MOST = 10
 AUTO_MIN_EPOCHS = 10
@@ -124,7 +127,7 @@ def count_epochs(
 ) -> int:
     """Return the number of epochs; ``"auto"`` makes 1,000 steps of them, or more for many rows.
 
-    Above 4,000 rows the steps grow with the rows (about 32 epochs), above 40,000
+    Up to 500 rows it makes 700. Above 4,000 rows the steps grow with the rows (about 32 epochs), above 40,000
     with their square root: what more rows show takes longer to learn,
     while on few rows longer training learns noise by heart.
     """
@@ -132,6 +135,7 @@ def count_epochs(
         return int(max_epochs)
     many = n_samples / AUTO_ROWS
     steps = AUTO_STEPS * max(1.0, min(many, (AUTO_MOST * many) ** 0.5))
+    steps = FEW_STEPS if n_samples <= FEW_ROWS else steps
     steps_per_epoch = ceil_div(n_samples, batch_size)
     return max(at_least, round(steps / steps_per_epoch))
 

@@ -8,12 +8,8 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from sklearn_regkd.label_noise import evidence
 from sklearn_regkd.label_noise.detect import DEFAULT_ALPHA, detect_by_evidence, detect_by_rule
-from sklearn_regkd.label_noise.evidence import (
-    FLAG_SIGMA,
-    MASS,
-    one_value_stands_out,
-    weigh_evidence,
-)
+from sklearn_regkd.label_noise.evidence import FLAG_SIGMA, weigh_evidence
+from sklearn_regkd.label_noise.mass import MASS, one_value_stands_out
 from sklearn_regkd.label_noise.mixture import MixtureRule
 from sklearn_regkd.label_noise.noise import Decision
 from sklearn_regkd.label_noise.threshold import ThresholdRule
