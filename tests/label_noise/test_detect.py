@@ -349,6 +349,17 @@ class TestEvidence:
             states.append(data.random_state.randint(2**31))
         assert states[0] == states[1]
 
+    def test_one_family_that_fails_does_not_decide_alone(self):
+        """Trees of few rows follow shifted labels with the absolute error, too."""
+        rng = np.random.default_rng(0)
+        truth, drawn, drawn_too, drawn_last = rng.normal(size=(4, 2000))
+        label = truth + np.where(rng.random(2000) < 0.3, 6.0, 0)
+        good, lost = truth + 0.1 * drawn, truth + drawn_too
+        # Drawn aside by the wrong labels, but nearer to a line than those of the absolute error.
+        squared = truth + 3 + 0.5 * drawn, truth + 3 + 0.87 * drawn_last
+        absolute = good, lost
+        assert self.weigh(label, *zip(squared, absolute, strict=True)).wrong
+
 
 @pytest.mark.parametrize(
     ("label", "expected"),

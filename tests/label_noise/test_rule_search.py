@@ -279,6 +279,29 @@ class TestBadRefits:
         assert "by the median" in choice.reasons[-1]
 
 
+class TestWhereOneValueStandsOut:
+    """Most labels are 0, and a model that says 0 has the smallest capped error."""
+
+    def choose(self, refitted):
+        rng = np.random.default_rng(0)
+        amount = rng.exponential(3, N)[:, None]
+        label = np.where(rng.random((N, 1)) < 0.7, 0, amount)
+        seen = 0.5 * label + rng.normal(size=label.shape)
+        search = RuleSearch(label, lambda trust, loss: (refitted(label, seen),) * 2, even)
+        return search.choose(0, seen[:, 0], seen[:, 0])
+
+    def test_a_constant_is_no_better_and_all_are_trusted(self):
+        choice = self.choose(lambda label, seen: np.zeros_like(label))
+        assert choice.rule is None
+        assert "all are trusted" in choice.reasons[-1]
+        assert all(candidate.cost > 1.5 for candidate in choice.tried[1:])
+
+    def test_a_refit_that_tells_more_of_the_amounts_is_chosen(self):
+        choice = self.choose(lambda label, seen: label + 0.1 * (seen - 0.5 * label))
+        assert choice.rule is not None
+        assert choice.candidate.cost < 0.5
+
+
 class TestLoss:
     @pytest.mark.parametrize("kind", ["one side", "gross"])
     @pytest.mark.parametrize("better", ["squared_error", "absolute_error"])

@@ -6,7 +6,7 @@ import pytest
 from sklearn_regkd import DistilledRegressor, StudentRegressor
 from sklearn_regkd.out_of_core import distill_blocks
 from sklearn_regkd.training import build
-from sklearn_regkd.training.build import SMALL_BATCH_ROWS
+from sklearn_regkd.training.build import FEW_ROWS, SMALL_BATCH_ROWS
 
 rng = np.random.default_rng(0)
 QUICK = {"hidden_layer_sizes": (4,), "embedding": None, "weight_decay": 0.1, "random_state": 0}
@@ -25,6 +25,11 @@ class TestBatchSize:
     def test_small_steps_are_a_thousand_as_well(self):
         student = StudentRegressor(**QUICK).fit(*rows(640))
         assert student.n_iter_ * 10 == 1000
+
+    @pytest.mark.parametrize(("n", "steps"), [(FEW_ROWS, 700), (FEW_ROWS + 64, 1000)])
+    def test_few_rows_are_learned_in_fewer_steps(self, n, steps):
+        student = StudentRegressor(**QUICK).fit(*rows(n))
+        assert student.n_iter_ * -(-n // 64) == pytest.approx(steps, abs=8)
 
     def test_auto_is_128_with_a_strong_decay(self):
         student = StudentRegressor(**{**QUICK, "weight_decay": 10.0}).fit(*rows(640))
