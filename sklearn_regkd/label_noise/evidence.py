@@ -116,7 +116,7 @@ def weigh_evidence(
         f"clean labels like that do up to {required:.1%} and {DAMAGE_Z:.1f} standard errors of "
         f"damage, these do {'more' if found else 'not more'}"
     )
-    # Trees of few rows can fail where a student does not: 460 rows of `energy`, 30 % of them shifted.
+    # Trees of few rows may fail where a student does not: 460 rows of `energy`, 30 % shifted.
     errors = error, label - students[1]
     if found and not are_hurt(gains) and not any(_stand_apart(label, one) for one in errors):
         return conclude(

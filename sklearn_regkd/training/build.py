@@ -127,9 +127,9 @@ def count_epochs(
 ) -> int:
     """Return the number of epochs; ``"auto"`` makes 1,000 steps of them, or more for many rows.
 
-    Up to 500 rows it makes 700. Above 4,000 rows the steps grow with the rows (about 32 epochs), above 40,000
-    with their square root: what more rows show takes longer to learn,
-    while on few rows longer training learns noise by heart.
+    Up to 500 rows it makes 700. Above 4,000 rows the steps grow with the rows (about 32 epochs),
+    above 40,000 with their square root: what more rows show takes longer to learn, while on few
+    rows longer training learns noise by heart.
     """
     if max_epochs != "auto":
         return int(max_epochs)

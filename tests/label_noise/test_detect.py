@@ -9,6 +9,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn_regkd.label_noise import evidence
 from sklearn_regkd.label_noise.detect import DEFAULT_ALPHA, detect_by_evidence, detect_by_rule
 from sklearn_regkd.label_noise.evidence import FLAG_SIGMA, weigh_evidence
+from sklearn_regkd.label_noise.loss_gap import Difference, are_good
 from sklearn_regkd.label_noise.mass import MASS, one_value_stands_out
 from sklearn_regkd.label_noise.mixture import MixtureRule
 from sklearn_regkd.label_noise.noise import Decision
@@ -349,16 +350,12 @@ class TestEvidence:
             states.append(data.random_state.randint(2**31))
         assert states[0] == states[1]
 
-    def test_one_family_that_fails_does_not_decide_alone(self):
-        """Trees of few rows follow shifted labels with the absolute error, too."""
-        rng = np.random.default_rng(0)
-        truth, drawn, drawn_too, drawn_last = rng.normal(size=(4, 2000))
-        label = truth + np.where(rng.random(2000) < 0.3, 6.0, 0)
-        good, lost = truth + 0.1 * drawn, truth + drawn_too
-        # Drawn aside by the wrong labels, but nearer to a line than those of the absolute error.
-        squared = truth + 3 + 0.5 * drawn, truth + 3 + 0.87 * drawn_last
-        absolute = good, lost
-        assert self.weigh(label, *zip(squared, absolute, strict=True)).wrong
+    @pytest.mark.parametrize(
+        ("students", "trees", "good"),
+        [(-1.7, 2.6, False), (0.5, 3.4, True), (3.2, -3.4, False), (1.5, 1.5, True)],
+    )
+    def test_both_families_together_say_whether_labels_are_good(self, students, trees, good):
+        assert are_good([Difference(0.1, students), Difference(0.1, trees)]) is good
 
 
 @pytest.mark.parametrize(
