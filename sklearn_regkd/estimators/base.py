@@ -99,7 +99,7 @@ class BaseDistiller(
     @in_plain_torch
     @all_or_nothing
     @with_callbacks
-    def fit(self, X, y, sample_weight=None, teacher_prediction=None):
+    def fit(self, X, y, sample_weight=None, teacher_prediction=None, groups=None):
         """Fit the teacher, decide which labels to trust, train the student.
 
         Parameters
@@ -113,6 +113,9 @@ class BaseDistiller(
         teacher_prediction : array-like of the shape of y, default=None
             Predictions of a teacher for these rows, if they are known already, in
             the units of y. Best out-of-fold. Goes with ``teacher=None``.
+        groups : array-like of shape (n_samples,), default=None
+            Person, sensor or day of each row: rows of one group are left out together, in the
+            folds of the teacher and wherever settings of the student are tried.
 
         Returns
         -------
@@ -127,14 +130,31 @@ class BaseDistiller(
         RuntimeError
             If the teacher fails, or the student's loss is no longer finite.
         """
-        return self._fit(X, y, sample_weight, teacher_prediction)
+        return self._fit(X, y, sample_weight, teacher_prediction, groups=groups)
 
-    def _fit(self, X, y, sample_weight, teacher_prediction, X_unlabeled=None, teacher_route=None):
+    def _fit(
+        self,
+        X,
+        y,
+        sample_weight,
+        teacher_prediction,
+        X_unlabeled=None,
+        teacher_route=None,
+        groups=None,
+    ):
         methods = self._validate_params_now()
         student = self._own_student()
         validate_parameters(student, CONSTRAINTS)
         data = check_data(
-            self, student, X, y, sample_weight, teacher_prediction, teacher_route, X_unlabeled
+            self,
+            student,
+            X,
+            y,
+            sample_weight,
+            teacher_prediction,
+            teacher_route,
+            X_unlabeled,
+            groups,
         )
         student._validate_params_now()  # now that it has a seed: before a teacher is fitted
         check_methods(data, methods)
@@ -143,6 +163,7 @@ class BaseDistiller(
         with show_progress(self, shown), fit_task(context, self):
             with fit_task(context.subcontext(task_name="teacher"), self):
                 supervision, fitted = self._supervise(data, methods)
+                supervision = supervision.held_out_by(data.groups, data.held_out)
             warn_if_no_better_than_median(data, fitted["teacher_prediction_"])
             X_seen, rows, supervision = _rows_of_student(data, supervision)
             task = context.subcontext(task_name="student")

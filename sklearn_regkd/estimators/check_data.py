@@ -1,5 +1,6 @@
 """All that was given to the `fit` of a distillation estimator, validated once."""
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,12 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import process_routing
 
+from sklearn_regkd.preprocessing.folds import (
+    check_groups,
+    learn_from_all_others,
+    make_folds,
+    refuse_one_group,
+)
 from sklearn_regkd.preprocessing.scaling import fit_target_scaling
 from sklearn_regkd.preprocessing.validation import (
     as_columns,
@@ -15,7 +22,8 @@ from sklearn_regkd.preprocessing.validation import (
     check_weight,
 )
 from sklearn_regkd.supervision.methods import DistillationMethods
-from sklearn_regkd.teachers.cross_fit import make_folds, predict_teacher_cached, teacher_rows
+from sklearn_regkd.supervision.validation_targets import ValidationTargets
+from sklearn_regkd.teachers.cross_fit import predict_teacher_cached, teacher_rows
 from sklearn_regkd.teachers.ensemble import TeacherEnsemble, as_ensemble
 from sklearn_regkd.teachers.fit_data import FitData, LeftOutRows
 from sklearn_regkd.teachers.hints import check_hints
@@ -42,6 +50,7 @@ def check_data(
     teacher_prediction: Any,
     teacher_route: Any,
     X_unlabeled: Any,
+    groups: Any,
 ) -> FitData:
     """Validate the arguments of `fit`, and draw the folds; nothing is fitted yet.
 
@@ -51,7 +60,7 @@ def check_data(
         The estimator whose fit this is. Names and number of the features are noted in it.
     student : StudentRegressor
         Its student, owned by this fit; seeds that it lacks are drawn.
-    X, y, sample_weight, teacher_prediction, teacher_route, X_unlabeled : array-like or None
+    X, y, sample_weight, teacher_prediction, teacher_route, X_unlabeled, groups : array-like or None
         The arguments of `fit`.
 
     Raises
@@ -78,6 +87,7 @@ def check_data(
         allow_nan=student._takes_missing(),
     )
     weight = check_weight(sample_weight, X_array)
+    groups = check_groups(groups, len(y))
     used = np.ones(len(y), bool) if weight is None else weight > 0
     random_state = own_random_state(distiller.random_state)
     fill_random_states(student, random_state)
@@ -107,6 +117,7 @@ def check_data(
             teacher_prediction=None if prediction is None else prediction[~used],
         )
         X_array, y = X_array[used], y[used]
+        groups = None if groups is None else groups[used]
         teacher_X = safe_indexing(teacher_X, np.flatnonzero(used))
         prediction = None if prediction is None else prediction[used]
         route = None if route is None else route[:, used]
@@ -118,9 +129,20 @@ def check_data(
     # A common factor of all weights must change nothing, whatever a teacher compares them with.
     every_weight = np.ones(len(y)) if weight is None else weight[used] / weight[used].mean()
     params: dict[str, np.ndarray] = {}
-    if weight is not None and prediction is None:
-        params = _teacher_params(distiller, teacher, every_weight)
+    if (weight is not None or groups is not None) and prediction is None:
+        of_rows = None if weight is None else every_weight
+        params = _teacher_params(distiller, teacher, of_rows, groups)
     scaling = fit_target_scaling(y, every_weight)
+    refuse_one_group(groups)
+    among = None if used.all() else used
+    folds = make_folds(distiller.cv, len(used), random_state, among, y, groups)
+    if student.early_stopping and not learn_from_all_others(folds, len(y)):
+        raise ValueError(
+            f"cv={distiller.cv!r} keeps rows apart, and early_stopping=True of the student would "
+            "hold out rows from among them by chance: set it to False, or pass fit(..., groups=...)"
+        )
+    # A splitter says which rows are strangers to each other, wherever some are left out.
+    any_rows = groups is None and (distiller.cv is None or isinstance(distiller.cv, Integral))
     return FitData(
         X=X_array,
         y=y,
@@ -133,7 +155,9 @@ def check_data(
         is_default_teacher=is_default,
         teacher_prediction=prediction,
         teacher_route=route,
-        folds=make_folds(distiller.cv, len(used), random_state, None if used.all() else used),
+        folds=folds,
+        groups=groups,
+        held_out=None if any_rows else ValidationTargets.of_folds(folds, len(y)),
         random_state=random_state,
         cache=cache,
         n_jobs=distiller.n_jobs,
@@ -157,14 +181,16 @@ def _check_unlabeled(
 
 
 def _teacher_params(
-    distiller: BaseEstimator, teacher: Any, weight: np.ndarray
+    distiller: BaseEstimator, teacher: Any, weight: np.ndarray | None, groups: np.ndarray | None
 ) -> dict[str, np.ndarray]:
     """Return the teacher's fit parameters, by metadata routing where that is switched on."""
     if is_fitted_teacher(teacher):
         return {}
     if get_config()["enable_metadata_routing"]:
-        return dict(process_routing(distiller, "fit", sample_weight=weight).teacher.fit)
-    return weight_params(teacher, weight)
+        given = {"sample_weight": weight, "groups": groups}
+        given = {name: values for name, values in given.items() if values is not None}
+        return dict(process_routing(distiller, "fit", **given).teacher.fit)
+    return {} if weight is None else weight_params(teacher, weight)
 
 
 def check_methods(data: FitData, methods: DistillationMethods) -> None:

@@ -253,6 +253,7 @@ class DistilledRegressor(BaseDistiller):
         teacher_prediction=None,
         X_unlabeled=None,
         teacher_route=None,
+        groups=None,
     ):
         """Find wrong labels, fit the teacher without them, and train the student on both.
 
@@ -274,6 +275,9 @@ class DistilledRegressor(BaseDistiller):
                 (n_samples, n_stages, n_outputs), default=None
             Predictions of a teacher for these rows at stages of its training, the
             last one in the end. Goes with ``teacher=None`` and `route`.
+        groups : array-like of shape (n_samples,), default=None
+            Person, sensor or day of each row: rows of one group are left out together, in the
+            folds of the teacher and wherever settings of the student are tried.
 
         Returns
         -------
@@ -291,7 +295,7 @@ class DistilledRegressor(BaseDistiller):
         if teacher_route is not None and teacher_prediction is None:
             teacher_prediction = np.asarray(teacher_route)[:, -1]
         return self._fit(
-            X, y, sample_weight, teacher_prediction, X_unlabeled, teacher_route=teacher_route
+            X, y, sample_weight, teacher_prediction, X_unlabeled, teacher_route, groups
         )
 
     def _supervise(self, data, methods):
@@ -348,7 +352,7 @@ class DistilledRegressor(BaseDistiller):
         student = data.student if data.student.module is None else StudentRegressor()
         rows, seed = data.network_rows, draw_seed(data.random_state)
         return CrossFittedStudents(
-            student, rows, data.label, data.weight, data.folds, seed, data.cache
+            student, rows, data.label, data.weight, data.folds, seed, data.held_out, data.cache
         )
 
     def _weighs_by_itself(self) -> bool:

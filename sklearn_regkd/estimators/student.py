@@ -17,6 +17,7 @@ from sklearn_regkd.persistence.estimator_file import saveable
 from sklearn_regkd.persistence.mixin import SaveMixin
 from sklearn_regkd.persistence.student_file import student_from_plain, student_to_plain
 from sklearn_regkd.preprocessing.columns import TableColumns
+from sklearn_regkd.preprocessing.folds import check_groups
 from sklearn_regkd.preprocessing.scaling import Scaling, fit_target_scaling
 from sklearn_regkd.preprocessing.validation import (
     check_fit_data,
@@ -25,6 +26,7 @@ from sklearn_regkd.preprocessing.validation import (
     like_y,
 )
 from sklearn_regkd.supervision.supervision import Supervision
+from sklearn_regkd.supervision.validation_targets import ValidationTargets
 from sklearn_regkd.training.device import device_of
 from sklearn_regkd.training.torch_state import in_plain_torch, plain_arithmetic, plain_torch
 from sklearn_regkd.training.train import forward
@@ -248,7 +250,7 @@ class StudentRegressor(
     @in_plain_torch
     @all_or_nothing
     @with_callbacks
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, groups=None):
         """Train the network on labels.
 
         Parameters
@@ -260,6 +262,9 @@ class StudentRegressor(
             Labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row in the loss; rows of weight 0 are left out.
+        groups : array-like of shape (n_samples,), default=None
+            Person, sensor or day of each row: rows of one group are held out together, for
+            early stopping and where the weight decay is tried.
 
         Returns
         -------
@@ -280,12 +285,15 @@ class StudentRegressor(
         )
         weight = check_weight(sample_weight, X)
         weight = np.ones(len(y)) if weight is None else weight
-        used = weight > 0
+        used, groups = weight > 0, check_groups(groups, len(y))
         if not used.all():
             X, y, weight = X[used], y[used], weight[used]
+            groups = None if groups is None else groups[used]
         scaling = fit_target_scaling(y, weight)
         label = scaling.standardize(y)
-        supervision = Supervision.by_labels(label, weight / weight.mean())
+        supervision = Supervision.by_labels(label, weight / weight.mean()).held_out_by(
+            groups, ValidationTargets.of_groups(groups)
+        )
         train_student(self, X, supervision, scaling, {"loss": self.loss})
         return self
 

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 from skorch import NeuralNet
 from skorch.callbacks import Callback
+from skorch.dataset import ValidSplit
 
 from sklearn_regkd.networks.inputs import InputTransform, TransformedRows, fit_input_transform
 from sklearn_regkd.networks.scaling import OutputScaling
+from sklearn_regkd.preprocessing.folds import hold_out_groups
 from sklearn_regkd.preprocessing.scaling import Scaling
 from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.training.build import build_net
@@ -67,6 +69,8 @@ def train_student(
     net, output = new_net(
         student, X.shape, transform, scaling, criterion, weight_decay, random_state
     )
+    if supervision.groups is not None and student.early_stopping:
+        net.set_params(train_split=_split_by_groups(student, supervision, random_state))
     curriculum = supervision.curriculum
     if curriculum is not None:
         repeat_cycles(net, curriculum.n_cycles)
@@ -93,6 +97,18 @@ def train_student(
             adapter_seed=seed,
             on_done=partial(student._take, net, output, weight_decay, X.shape[1:]),
         )
+
+
+def _split_by_groups(
+    student: Any, supervision: Supervision, random_state: np.random.RandomState
+) -> ValidSplit:
+    """Return a split that holds out whole groups; extra rows, which have none, are trained on."""
+    assert supervision.groups is not None
+    seed = draw_seed(random_state)
+    held_out = np.zeros(len(supervision.label), bool)
+    of_labeled = hold_out_groups(supervision.groups, student.validation_fraction, seed)
+    held_out[: len(of_labeled)] = of_labeled
+    return ValidSplit(cv=[(np.flatnonzero(~held_out), np.flatnonzero(held_out))])
 
 
 def new_net(

@@ -99,7 +99,7 @@ def weigh_evidence(
     error = label - absolute
     flagged = np.abs(error) > FLAG_SIGMA * robust_sigma(error)
     assert models.students is not None, "without students there is no evidence"
-    auc = flags_auc(models.data.X, flagged, models.students.fold, seed)
+    auc = flags_auc(models.data.X, flagged, models.data.folds, seed)
     gain = measure_gain(label, squared, absolute)
     if is_foreseen(gain, auc):
         return conclude(

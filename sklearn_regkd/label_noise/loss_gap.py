@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import PredefinedSplit, cross_val_predict
+from sklearn.model_selection import cross_val_predict
 
 from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 
@@ -191,7 +191,7 @@ def required_damage(auc: float) -> float:
     return DAMAGE + AUC_PRICE * max(0.0, auc - FREE_AUC)
 
 
-def flags_auc(X: np.ndarray, flagged: np.ndarray, fold: np.ndarray, seed: int) -> float:
+def flags_auc(X: np.ndarray, flagged: np.ndarray, folds: list[tuple], seed: int) -> float:
     """Return how well X predicts which labels are flagged, as area under the ROC curve.
 
     Parameters
@@ -200,8 +200,8 @@ def flags_auc(X: np.ndarray, flagged: np.ndarray, fold: np.ndarray, seed: int) -
         Inputs.
     flagged : ndarray of bool of shape (n_samples,)
         Labels far from what was expected.
-    fold : ndarray of int of shape (n_samples,)
-        Each row is predicted by a classifier that has not seen its fold.
+    folds : list of (train, test)
+        Each row is tested once.
     seed : int
         Seed of the boosted trees.
 
@@ -212,11 +212,8 @@ def flags_auc(X: np.ndarray, flagged: np.ndarray, fold: np.ndarray, seed: int) -
     """
     if min(flagged.sum(), (~flagged).sum()) < FEWEST_FLAGGED:
         return 0.5
-    n_flagged, n_rows = np.bincount(fold, flagged), np.bincount(fold)
-    learned = (flagged.sum() - n_flagged)[n_rows > 0]  # flagged rows outside of each fold
-    if not ((learned > 0) & (learned < (len(X) - n_rows)[n_rows > 0])).all():
-        return 0.5
+    if any(flagged[train].all() or not flagged[train].any() for train, _ in folds):
+        return 0.5  # there is nothing to tell apart
     trees = HistGradientBoostingClassifier(max_iter=40, early_stopping=False, random_state=seed)
-    folds = PredefinedSplit(fold)
     chance = cross_val_predict(trees, X, flagged, cv=folds, method="predict_proba")[:, 1]
     return float(roc_auc_score(flagged, chance))

@@ -211,10 +211,11 @@ class RuleSearch:
         return self._choose_loss(output, RuleChoice(best, rule, tried, reasons))
 
     def verdict(self, output: int, choice: RuleChoice) -> Verdict:
-        """Return the verdict on one output, columns of length 1."""
+        """Return the verdict on one output, columns of length 1; there is a rule."""
+        assert choice.rule is not None
         return self._apply(choice.rule, output, choice.candidate)
 
-    def trust(self, rule: Rule, verdict: Verdict) -> np.ndarray:
+    def trust(self, rule: Rule | None, verdict: Verdict) -> np.ndarray:
         """Return the weight of each label: a threshold decides, a mixture gives a probability."""
         hard = rule is self.threshold
         return (verdict.inlier * 1.0 if hard else verdict.inlier_probability)[:, 0]

@@ -37,18 +37,20 @@ class CrossFittedStudents:
         Each row is tested once.
     seed : int
         Decides the networks' weights and the order of rows.
+    held_out : ValidationTargets, default=None
+        Which rows are held out where the weight decay is tried; None means any.
     memory : FitCache, default=None
         Where predictions are kept; None keeps none.
     """
 
-    def __init__(self, student, rows, label, weight, folds, seed, memory=None):
+    def __init__(self, student, rows, label, weight, folds, seed, held_out=None, memory=None):
         self.rows = rows
         self.config = mlp_config(student, rows.transform, len(rows))
         self.weight, self.seed = weight, seed
-        self.fold = np.empty(len(rows), np.intp)
-        for fold, (_, test) in enumerate(folds):
-            self.fold[test] = fold
-        self.n_folds = len(folds)
+        self.held_out = held_out
+        self.fold, self.seen = np.empty(len(rows), np.intp), np.zeros((len(folds), len(rows)), bool)
+        for fold, (train, test) in enumerate(folds):
+            self.fold[test], self.seen[fold, train] = fold, True
         self.memory = open_memory(None) if memory is None else memory
         self.label, self._weight_decay = label, student.weight_decay
 
@@ -66,6 +68,7 @@ class CrossFittedStudents:
                     weight=self.weight,
                     losses=["absolute_error"],
                     seed=self.seed,
+                    validation_targets=self.held_out,
                 )[0]
         return float(self._weight_decay)
 
@@ -103,8 +106,7 @@ class CrossFittedStudents:
             Out-of-fold predictions, standardised.
         """
         n_outputs = label.shape[1]
-        seen = np.arange(self.n_folds)[:, None] != self.fold
-        weight = (seen * self.weight)[:, :, None]
+        weight = (self.seen * self.weight)[:, :, None]
         weight = np.repeat(weight, n_outputs, axis=2) if trust is None else weight * trust
         weight = weight / np.maximum(weight.mean(axis=1, keepdims=True), 1e-12)
         return self.memory.call(

@@ -8,8 +8,10 @@ from scipy.linalg import cho_factor, cho_solve
 from sklearn.base import clone
 
 from sklearn_regkd.networks.features import last_features
+from sklearn_regkd.preprocessing.folds import hold_out_groups
 from sklearn_regkd.supervision.strategy import Strategy
 from sklearn_regkd.supervision.targets import Targets
+from sklearn_regkd.utils.random import draw_seed
 from sklearn_regkd.utils.sklearn_compat import Interval, StrOptions
 
 SELECTIONS = ("influence", "residual")
@@ -115,6 +117,7 @@ class DataSelection(Strategy):
             np.asarray(targets.inlier.all(axis=1)),
             data.weight,
             data.random_state,
+            data.groups,
         )
         return targets.change(teacher=np.where(chosen, targets.teacher, targets.label))
 
@@ -127,6 +130,7 @@ class DataSelection(Strategy):
         trusted: np.ndarray,
         weight: np.ndarray,
         random_state: np.random.RandomState,
+        groups: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return which labels the teacher may supervise, bool (n_samples, n_outputs).
 
@@ -144,6 +148,8 @@ class DataSelection(Strategy):
             Weights of the rows.
         random_state : RandomState
             Decides the validation rows, and the student.
+        groups : ndarray of int of shape (n_samples,), default=None
+            Rows of one group validate together.
 
         Raises
         ------
@@ -160,14 +166,25 @@ class DataSelection(Strategy):
                 f"selection by influence validates on {self.validation_fraction:g} of the trusted "
                 f"rows, but there are only {len(candidates)} of them: use selection='residual'"
             )
-        held = random_state.permutation(candidates)[:n_held]
         rest = np.ones(len(X), bool)
-        rest[held] = False
+        if groups is None:
+            held = random_state.permutation(candidates)[:n_held]
+            rest[held] = False
+        else:
+            rest = ~hold_out_groups(groups, self.validation_fraction, draw_seed(random_state))
+            held = np.intersect1d(candidates, np.flatnonzero(~rest))
+            n_held = len(held)
+            if not n_held:
+                raise ValueError(
+                    "selection by influence validates on whole groups, and none of the rows of "
+                    "those that were drawn is trusted: use selection='residual'"
+                )
         target = label[:, 0] if label.shape[1] == 1 else label
         seed = random_state.randint(2**31 - 1)
         # The checkpoint is that of the student that is to learn from this.
         first = clone(student).set_params(random_state=seed, checkpoint=None)
-        first.fit(X[rest], target[rest], sample_weight=weight[rest])
+        names = None if groups is None or len(np.unique(groups[rest])) < 2 else groups[rest]
+        first.fit(X[rest], target[rest], sample_weight=weight[rest], groups=names)
         prediction = first.predict(X[held]).reshape(n_held, -1)
         features = last_features(first.net_.module_, X)
         error = (prediction - label[held]) * (weight[held] / weight[held].mean())[:, None]

@@ -52,8 +52,10 @@ class Supervision:
     hints : ndarray of shape (n_samples, n_hints), default=None
         What happens inside the teacher for each row, standardised.
     validation_targets : ValidationTargets, default=None
-        What is learned, in place of `clean_label`, while settings are tried; of the rows with
-        labels of their own.
+        Which rows are held out while settings are tried, and what is learned meanwhile in place
+        of `clean_label`; of the rows with labels of their own.
+    groups : ndarray of int of shape (n_labeled,), default=None
+        Rows of one group are held out together, of those with labels of their own.
     weight_decay : float, default=None
         What students of the same rows were found to want, where a trial of it begins.
     curriculum : Curriculum, default=None
@@ -69,6 +71,7 @@ class Supervision:
     clean_label: np.ndarray | None = None
     hints: np.ndarray | None = None
     validation_targets: ValidationTargets | None = None
+    groups: np.ndarray | None = None
     weight_decay: float | None = None
     curriculum: Curriculum | None = None
     extra_rows: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
@@ -77,6 +80,11 @@ class Supervision:
     def by_labels(cls, label: np.ndarray, weight: np.ndarray) -> Self:
         """Return the supervision of a student that has no teacher."""
         return cls(label=label, teacher=label, inlier=np.ones(label.shape, bool), weight=weight)
+
+    def held_out_by(self, groups: np.ndarray | None, held_out: ValidationTargets | None) -> Self:
+        """Return the same with the groups of the rows, and with rows to hold out by default."""
+        targets = held_out if self.validation_targets is None else self.validation_targets
+        return replace(self, groups=groups, validation_targets=targets)
 
     @property
     def n_labeled(self) -> int:

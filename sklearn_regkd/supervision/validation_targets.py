@@ -1,9 +1,12 @@
 """What the student learns while some rows are held out, for trials of its settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+from sklearn.model_selection import GroupKFold
+
+from sklearn_regkd.preprocessing.folds import DEFAULT_FOLDS, refuse_one_group
 
 # The trial of the weight decay leaves out three parts in turn.
 MOST_PARTS = 3
@@ -26,13 +29,54 @@ class ValidationTargets:
     Parameters
     ----------
     fold : ndarray of int of shape (n_samples,)
-        With which fold a row is held out; ``len(target)`` for never.
-    target : ndarray of shape (n_folds, n_samples, n_outputs)
-        What the student learns while a fold is held out, in standard units.
+        With which fold a row is held out; ``n_folds`` for never.
+    seen : ndarray of bool of shape (n_folds, n_samples)
+        From which rows the student learns while a fold is held out.
+    target : ndarray of shape (n_folds, n_samples, n_outputs), default=None
+        What it learns meanwhile, in standard units; None means the labels.
     """
 
     fold: np.ndarray
-    target: np.ndarray
+    seen: np.ndarray
+    target: np.ndarray | None = None
+
+    @classmethod
+    def of_folds(cls, folds: list[tuple], n_samples: int) -> Self:
+        """Hold out what the first folds test, at most three, and learn the labels meanwhile.
+
+        Parameters
+        ----------
+        folds : list of (train, test)
+            The folds of cross-fitting.
+        n_samples : int
+            Number of rows.
+        """
+        parts = folds[:MOST_PARTS]
+        fold, seen = np.full(n_samples, len(parts)), np.zeros((len(parts), n_samples), bool)
+        for number, (train, test) in enumerate(parts):
+            fold[test], seen[number, train] = number, True
+        return cls(fold, seen)
+
+    @classmethod
+    def of_groups(cls, groups: np.ndarray | None) -> Self | None:
+        """Hold out whole groups, about a fifth of the rows a time; None without groups.
+
+        Parameters
+        ----------
+        groups : ndarray of int of shape (n_samples,) or None
+            The group of each row.
+
+        Raises
+        ------
+        ValueError
+            If there is one group only.
+        """
+        if groups is None:
+            return None
+        refuse_one_group(groups)
+        n_folds = min(DEFAULT_FOLDS, len(np.unique(groups)))
+        folds = GroupKFold(n_folds).split(groups, groups=groups)
+        return cls.of_folds(list(folds), len(groups))
 
     @classmethod
     def by_folds(cls, folds: list[tuple], target: np.ndarray) -> Self:
@@ -53,14 +97,12 @@ class ValidationTargets:
         >>> ValidationTargets.by_folds(folds, np.zeros((1, 4, 1))).fold
         array([0, 1, 0, 1])
         """
-        held_out = np.full(target.shape[1], len(target))
-        for number, (_, test) in enumerate(folds[: len(target)]):
-            held_out[test] = number
-        return cls(held_out, target)
+        return replace(cls.of_folds(folds[: len(target)], target.shape[1]), target=target)
 
     def of(self, rows: np.ndarray) -> Self:
         """Return the same for some rows, given by a mask or by their numbers."""
-        return type(self)(self.fold[rows], self.target[:, rows])
+        target = None if self.target is None else self.target[:, rows]
+        return type(self)(self.fold[rows], self.seen[:, rows], target)
 
 
 def count_parts(folds: list[tuple], n_samples: int) -> int:

@@ -1,13 +1,11 @@
 """Fit a teacher on some rows, and let it predict those that it has not seen."""
 
-import warnings
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.model_selection import KFold, check_cv
 from skorch import NeuralNet
 from torch.nn import Module
 
@@ -173,77 +171,6 @@ def _fit_and_predict(teacher, X, y, params, train, test, seed, fold, n_folds):
     return predict_teacher(fitted, rows, y.shape[1], where)
 
 
-def make_folds(
-    cv: Any,
-    n_samples: int,
-    random_state: np.random.RandomState,
-    used: np.ndarray | None = None,
-) -> list[tuple]:
-    """Return pairs of training and test rows in which each row is tested once.
-
-    Parameters
-    ----------
-    cv : int, splitter, iterable or None
-        An integer means shuffled folds; None means 5.
-    n_samples : int
-        Number of rows.
-    random_state : RandomState
-        Decides shuffled folds.
-    used : ndarray of bool of shape (n_samples,), default=None
-        Rows among which there are folds, and by which the result counts: a splitter splits these,
-        as if the others were not there, and from folds that were given the others are left out.
-
-    Raises
-    ------
-    ValueError
-        If the splitter leaves a row out or tests it twice, or needs more than the number of rows.
-
-    Warns
-    -----
-    UserWarning
-        If an integer `cv` is larger than the number of rows, which is used instead.
-    """
-    n_used = n_samples if used is None else int(used.sum())
-    if cv is None:
-        cv = 5
-    if isinstance(cv, int | np.integer):
-        if cv > n_used:
-            warnings.warn(
-                f"cv={cv}, but there are only {n_used} rows: using {n_used} folds",
-                stacklevel=2,
-            )
-        cv = KFold(min(int(cv), n_used), shuffle=True, random_state=draw_seed(random_state))
-    n_split = n_used if hasattr(cv, "split") else n_samples
-    try:
-        folds = list(check_cv(cv).split(np.arange(n_split)))
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"cv={cv!r} cannot split {n_split} rows of which it knows neither labels nor groups "
-            f"({error}); pass the folds themselves, cv=list(splitter.split(X, y, groups))"
-        ) from error
-    try:
-        folds = [tuple(np.arange(n_split)[rows] for rows in fold) for fold in folds]  # from masks
-    except IndexError:
-        raise ValueError(
-            f"the folds of cv name rows beyond the {n_split} rows of X that are fitted; folds that "
-            "are given as indices belong to one table: inside a search or cross-validation, which "
-            "fits on a part of it, pass a number or a splitter"
-        ) from None  # which would quote NumPy about its insides
-    if used is not None and n_split > n_used:
-        place = np.cumsum(used) - 1
-        folds = [tuple(place[rows[used[rows]]] for rows in fold) for fold in folds]
-        folds = [(train, test) for train, test in folds if len(train) and len(test)]
-    tested = np.zeros(n_used, int)
-    for _, test in folds:
-        tested[test] += 1
-    if np.any(tested != 1):
-        raise ValueError(
-            "cv must test each row exactly once, as KFold does: "
-            f"{np.sum(tested == 0)} rows are never tested, {np.sum(tested > 1)} more than once"
-        )
-    return folds
-
-
 def _among(rows: np.ndarray, kept: np.ndarray | None) -> np.ndarray:
     return rows if kept is None or not kept[rows].any() else rows[kept[rows]]
 
@@ -274,7 +201,7 @@ def cross_fit_predict(
     params : dict of ndarray
         Fit parameters, one value per row.
     folds : list of (train, test)
-        See :func:`make_folds`.
+        See :func:`~sklearn_regkd.preprocessing.folds.make_folds`.
     refit : bool
         Whether to fit the teacher on all rows as well.
     n_jobs : int or None

@@ -10,6 +10,7 @@ from sklearn.metrics import median_absolute_error
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_regkd.preprocessing.folds import make_folds
 from sklearn_regkd.preprocessing.frames import is_frame
 from sklearn_regkd.preprocessing.validation import (
     check_fit_data,
@@ -21,7 +22,6 @@ from sklearn_regkd.teachers.cross_fit import (
     CrossFitResult,
     cross_fit_predict,
     fit_teacher,
-    make_folds,
     predict_teacher,
     predict_teacher_cached,
     teacher_rows,

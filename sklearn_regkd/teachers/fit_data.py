@@ -8,6 +8,7 @@ import numpy as np
 
 from sklearn_regkd.networks.inputs import TransformedRows, fit_input_transform
 from sklearn_regkd.preprocessing.scaling import MOST_SIGMA, Scaling
+from sklearn_regkd.supervision.validation_targets import ValidationTargets
 from sklearn_regkd.teachers.kinds import own_teacher, weight_params
 from sklearn_regkd.utils.cache import FitCache
 
@@ -71,6 +72,10 @@ class FitData:
         Predictions at stages of the training of a teacher that is not fitted here, in raw units.
     folds : list of (train, test)
         By which rows are left out.
+    groups : ndarray of int of shape (n_samples,) or None
+        Rows of one group are left out together.
+    held_out : ValidationTargets or None
+        Which rows are left out where settings of the student are tried; None means any.
     random_state : RandomState
         Decides everything that is random.
     cache : FitCache
@@ -103,6 +108,8 @@ class FitData:
     X_unlabeled: np.ndarray | None = None
     teacher_X_unlabeled: Any = None
     left_out: "LeftOutRows | None" = None
+    groups: np.ndarray | None = None
+    held_out: ValidationTargets | None = None
 
     @property
     def n_outputs(self) -> int:

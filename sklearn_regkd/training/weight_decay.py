@@ -78,18 +78,19 @@ def choose_weight_decay(
     seed : int
         Decides the held-out rows and the training.
     validation_targets : ValidationTargets, default=None
-        Which rows are held out, and what is learned meanwhile; less weight decay
-        is tried, too. None holds out any rows and learns the labels of the others.
+        Which rows are held out, and what is learned meanwhile: with a teacher's part in it less
+        weight decay is tried, too. None holds out any rows and learns the labels of the others.
     start : float, default=None
         What students of the same rows were found to want before.
     """
     default = [DEFAULT_WEIGHT_DECAY] * len(losses)
     if len(label) < FEWEST_ROWS_TRIED:
         return default
-    candidates = WEIGHT_DECAYS if validation_targets is None else TEACHER_WEIGHT_DECAYS
+    imitates = validation_targets is not None and validation_targets.target is not None
+    candidates = TEACHER_WEIGHT_DECAYS if imitates else WEIGHT_DECAYS
     rows = np.random.RandomState(seed).permutation(len(label))[:MOST_ROWS]
     if validation_targets is None:
-        validation_targets = _hold_out_some(rows, label)
+        validation_targets = _hold_out_some(rows, len(label))
     rows = rows[np.argsort(validation_targets.fold[rows], kind="stable")]  # held-out rows first
     trial = _Trial(
         config=config,
@@ -163,19 +164,20 @@ class _Trial:
     @cached_property
     def n_held_out(self) -> int:
         """How many rows are held out, each once."""
-        return int((self.targets.fold < len(self.targets.target)).sum())
+        return int((self.targets.fold < len(self.targets.seen)).sum())
 
     @cached_property
     def target(self) -> torch.Tensor:
         """What is learned in each part, (n_parts, n_samples, n_outputs), float32."""
-        clipped = self.targets.target.clip(-MOST_SIGMA, MOST_SIGMA)
-        return torch.from_numpy(clipped.astype(np.float32))
+        target = self.targets.target
+        if target is None:
+            target = np.broadcast_to(self.label, (len(self.targets.seen), *self.label.shape))
+        return torch.from_numpy(target.clip(-MOST_SIGMA, MOST_SIGMA).astype(np.float32))
 
     @cached_property
     def weights(self) -> np.ndarray:
         """Weights of the rows in each part, (n_parts, n_samples): 0 where they are held out."""
-        parts = np.arange(len(self.targets.target))
-        return (self.targets.fold != parts[:, None]) * self.weight
+        return self.targets.seen * self.weight
 
     @property
     def is_possible(self) -> bool:
@@ -216,11 +218,11 @@ class _Trial:
         }
 
 
-def _hold_out_some(rows: np.ndarray, label: np.ndarray) -> ValidationTargets:
-    """Hold out the first of some rows, a fifth after the other; the others learn their labels."""
-    fold = np.empty(len(label), np.intp)
+def _hold_out_some(rows: np.ndarray, n_samples: int) -> ValidationTargets:
+    """Hold out the first of some rows, a fifth after the other; the others are learned from."""
+    fold = np.full(n_samples, SPLITS)
     fold[rows] = np.minimum(np.arange(len(rows)) // int(HELD_OUT * len(rows)), SPLITS)
-    return ValidationTargets(fold, np.broadcast_to(label, (SPLITS, *label.shape)))
+    return ValidationTargets(fold, fold != np.arange(SPLITS)[:, None])
 
 
 def _largest_in_doubt(cost: dict[float, np.ndarray]) -> float:

@@ -204,6 +204,11 @@ class TestRequiredDamage:
         assert required_damage(0.5) > SUSPICION
 
 
+def auc(X, flagged, fold, seed):
+    folds = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(3)]
+    return flags_auc(X, flagged, folds, seed)
+
+
 class TestFlagsAuc:
     @staticmethod
     def table(n=400, seed=0):
@@ -214,14 +219,14 @@ class TestFlagsAuc:
     @pytest.mark.parametrize("seed", range(3))
     def test_chance_for_flags_that_fall_anywhere(self, seed):
         X, fold, rng = self.table(seed=seed)
-        assert abs(flags_auc(X, rng.random(len(X)) < 0.2, fold, 0) - 0.5) < 0.12
+        assert abs(auc(X, rng.random(len(X)) < 0.2, fold, 0) - 0.5) < 0.12
 
     @pytest.mark.slow
     def test_high_for_flags_with_places(self):
         X, fold, rng = self.table()
-        assert flags_auc(X, X[:, 1] > 0.5, fold, 0) > 0.95
+        assert auc(X, X[:, 1] > 0.5, fold, 0) > 0.95
         some = (X[:, 1] > 0) & (rng.random(len(X)) < 0.5)
-        assert 0.65 < flags_auc(X, some, fold, 0) < 0.95
+        assert 0.65 < auc(X, some, fold, 0) < 0.95
 
     @pytest.mark.slow
     def test_no_row_is_predicted_by_a_model_that_saw_it(self):
@@ -229,7 +234,7 @@ class TestFlagsAuc:
         X, fold, rng = self.table()
         flagged = (X[:, 0] > 0) ^ (fold == 0)
         folds = fold, rng.permutation(len(X)) % 3
-        apart, together = (flags_auc(X, flagged, f, 0) for f in folds)
+        apart, together = (auc(X, flagged, f, 0) for f in folds)
         assert apart < 0.5
         assert apart < together
 
@@ -237,7 +242,7 @@ class TestFlagsAuc:
     def test_seed_decides(self):
         X, fold, rng = self.table(100)
         flagged = rng.random(100) < 0.3
-        assert flags_auc(X, flagged, fold, 3) == flags_auc(X, flagged, fold, 3)
+        assert auc(X, flagged, fold, 3) == auc(X, flagged, fold, 3)
 
     @pytest.mark.parametrize("few", [0, 1, 9])
     @pytest.mark.parametrize("others", [False, True])
@@ -245,15 +250,15 @@ class TestFlagsAuc:
         X, fold, _ = self.table()
         flagged = np.zeros(len(X), bool)
         flagged[np.argsort(X[:, 0])[:few]] = True
-        assert flags_auc(X, flagged ^ others, fold, 0) == 0.5
+        assert auc(X, flagged ^ others, fold, 0) == 0.5
 
     @pytest.mark.slow
     def test_ten_are_enough(self):
         X, fold, _ = self.table()
         flagged = np.zeros(len(X), bool)
         flagged[np.argsort(X[:, 0])[:10]] = True
-        assert flags_auc(X, flagged, fold, 0) > 0.7
+        assert auc(X, flagged, fold, 0) > 0.7
 
     def test_flags_of_one_fold_only(self):
         X, fold, _ = self.table()
-        assert flags_auc(X, fold == 1, fold, 0) == 0.5
+        assert auc(X, fold == 1, fold, 0) == 0.5

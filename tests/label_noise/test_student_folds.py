@@ -224,8 +224,8 @@ class TestWeightDecay:
 def test_fold_says_which_copy_has_not_seen_a_row():
     X, label = table()
     students = cross_fitted(X, label, n_folds=5)
-    assert students.n_folds == 5
     np.testing.assert_array_equal(students.fold, np.arange(N) % 5)
+    np.testing.assert_array_equal(students.seen, students.fold != np.arange(5)[:, None])
 
 
 class TestKnownWeightDecay:

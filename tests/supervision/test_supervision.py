@@ -41,7 +41,9 @@ def full(n=5):
         weight=np.arange(n) * 1.0,
         clean_label=numbers(size=(n, 2)),
         hints=numbers(size=(n, 3)),
-        validation_targets=ValidationTargets(np.arange(n) % 3, numbers(size=(2, n, 2))),
+        validation_targets=ValidationTargets(
+            np.arange(n) % 3, numbers(size=(2, n)) > 0, numbers(size=(2, n, 2))
+        ),
         curriculum=Curriculum(numbers(size=(4, n, 2)), numbers(size=(4, n, 2)), RouteSchedule()),
         extra_rows=((numbers(size=(2, 3)), numbers(size=(2, 2))),),
     )

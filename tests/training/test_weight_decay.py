@@ -38,7 +38,8 @@ def choose(X, label, weight=None, losses=("squared_error",), seed=0, recipe=RECI
 def rehearse(told, n_parts=3):
     """A fifth of the rows is left out in each part; `told` is learned whichever that is."""
     part = np.minimum(np.arange(len(told)) % 5, n_parts)
-    return ValidationTargets(part, np.stack([told] * n_parts))
+    seen = part != np.arange(n_parts)[:, None]
+    return ValidationTargets(part, seen, np.stack([told] * n_parts))
 
 
 def tried(call):
@@ -257,7 +258,7 @@ class TestRehearsal:
     def test_its_parts_are_held_out_and_its_labels_learned(self, trials, n_parts):
         X, clean, noise = table(100)
         told = np.stack([clean + k for k in range(n_parts)])
-        rehearsal = ValidationTargets(rehearse(clean, n_parts).fold, told)
+        rehearsal = replace(rehearse(clean, n_parts), target=told)
         (chosen,) = choose(X, noise, recipe=SHORT, rehearsal=rehearsal)
         assert chosen in TEACHER_WEIGHT_DECAYS
         (_, scores, target, weight, _, decay, *_), _ = trials
