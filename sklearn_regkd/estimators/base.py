@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sklearn_regkd.estimators.check_data import check_data, check_methods
 from sklearn_regkd.estimators.diagram import teacher_and_student
+from sklearn_regkd.estimators.missing_labels import fill_missing, mark_missing
 from sklearn_regkd.estimators.nested import NestedParamsMixin
 from sklearn_regkd.estimators.params import CONSTRAINTS
 from sklearn_regkd.estimators.student import StudentRegressor
@@ -56,7 +57,13 @@ from sklearn_regkd.utils.sklearn_compat import (
 )
 
 # Attributes of single training rows, and attributes that the student has as well.
-OF_ROWS = ("teacher_prediction_", "inlier_probability_", "outlier_mask_", "suggested_labels_")
+OF_ROWS = (
+    "teacher_prediction_",
+    "inlier_probability_",
+    "outlier_mask_",
+    "suggested_labels_",
+    "missing_mask_",
+)
 OF_STUDENT = (
     "history_",
     "n_iter_",
@@ -145,6 +152,9 @@ class BaseDistiller(
         methods = self._validate_params_now()
         student = self._own_student()
         validate_parameters(student, CONSTRAINTS)
+        known = None
+        if self.missing_labels == "teacher":
+            y, known = fill_missing(y)
         data = check_data(
             self,
             student,
@@ -155,6 +165,7 @@ class BaseDistiller(
             teacher_route,
             X_unlabeled,
             groups,
+            known,
         )
         student._validate_params_now()  # now that it has a seed: before a teacher is fitted
         check_methods(data, methods)
@@ -173,6 +184,8 @@ class BaseDistiller(
                     self, X_seen, supervision, data.scaling, criterion, rows
                 )
         self._set_fitted(data, student, fitted)
+        if self.missing_labels == "teacher":
+            mark_missing(self, known)
         return self
 
     def _set_fitted(self, data: FitData, student: StudentRegressor, fitted: dict[str, Any]) -> None:
@@ -287,6 +300,7 @@ class BaseDistiller(
                 "predict_head": [StrOptions({"label", "teacher", "mean"})],
                 "cv": ["cv_object"],
                 "memory": [None, str, HasMethods(["cache"])],
+                "missing_labels": [StrOptions({"error", "teacher"})],
                 "n_jobs": [Integral, None],
                 "random_state": ["random_state"],
                 "verbose": ["verbose"],

@@ -14,7 +14,7 @@ from sklearn_regkd.preprocessing.folds import (
     make_folds,
     refuse_one_group,
 )
-from sklearn_regkd.preprocessing.scaling import fit_target_scaling
+from sklearn_regkd.preprocessing.scaling import Scaling, fit_target_scaling
 from sklearn_regkd.preprocessing.validation import (
     as_columns,
     check_fit_data,
@@ -51,6 +51,7 @@ def check_data(
     teacher_route: Any,
     X_unlabeled: Any,
     groups: Any,
+    known: np.ndarray | None = None,
 ) -> FitData:
     """Validate the arguments of `fit`, and draw the folds; nothing is fitted yet.
 
@@ -62,6 +63,8 @@ def check_data(
         Its student, owned by this fit; seeds that it lacks are drawn.
     X, y, sample_weight, teacher_prediction, teacher_route, X_unlabeled, groups : array-like or None
         The arguments of `fit`.
+    known : ndarray of bool of shape (n_samples, n_outputs), default=None
+        Which labels were measured; None means all.
 
     Raises
     ------
@@ -89,6 +92,8 @@ def check_data(
     weight = check_weight(sample_weight, X_array)
     groups = check_groups(groups, len(y))
     used = np.ones(len(y), bool) if weight is None else weight > 0
+    without = np.zeros(len(y), bool) if known is None else used & ~known.any(axis=1)
+    used = used & ~without
     random_state = own_random_state(distiller.random_state)
     fill_random_states(student, random_state)
     cache = open_memory(distiller.memory)
@@ -107,6 +112,11 @@ def check_data(
     if X_unlabeled is not None:
         extra = _check_unlabeled(distiller, student, X_unlabeled, X_array.shape[1:])
         teacher_extra = teacher_rows(teacher, X_unlabeled, extra)
+    if without.any() and teacher_prediction is None:
+        # Rows that nobody has labelled: the student learns from the teacher what it says of them.
+        extra, teacher_extra = _with_rows(
+            (extra, teacher_extra), X_array[without], safe_indexing(teacher_X, without.nonzero()[0])
+        )
     route = None if teacher_route is None else as_route(teacher_route, y.shape)
     left_out = None
     if not used.all():
@@ -118,6 +128,7 @@ def check_data(
         )
         X_array, y = X_array[used], y[used]
         groups = None if groups is None else groups[used]
+        known = None if known is None else known[used]
         teacher_X = safe_indexing(teacher_X, np.flatnonzero(used))
         prediction = None if prediction is None else prediction[used]
         route = None if route is None else route[:, used]
@@ -132,7 +143,8 @@ def check_data(
     if (weight is not None or groups is not None) and prediction is None:
         of_rows = None if weight is None else every_weight
         params = _teacher_params(distiller, teacher, of_rows, groups)
-    scaling = fit_target_scaling(y, every_weight)
+    known = None if known is None or known.all() else known
+    scaling = _target_scaling(y, every_weight, known)
     refuse_one_group(groups)
     among = None if used.all() else used
     folds = make_folds(distiller.cv, len(used), random_state, among, y, groups)
@@ -156,6 +168,7 @@ def check_data(
         teacher_prediction=prediction,
         teacher_route=route,
         folds=folds,
+        known=known,
         groups=groups,
         held_out=None if any_rows else ValidationTargets.of_folds(folds, len(y)),
         random_state=random_state,
@@ -165,6 +178,33 @@ def check_data(
         teacher_X_unlabeled=teacher_extra,
         left_out=left_out,
     )
+
+
+def _target_scaling(y: np.ndarray, weight: np.ndarray, known: np.ndarray | None) -> Scaling:
+    """Return the scaling of the targets, each by the labels of it that are known."""
+    if known is None:
+        return fit_target_scaling(y, weight)
+    columns = zip(y.T, known.T, strict=True)
+    parts = [fit_target_scaling(label[rows, None], weight[rows]) for label, rows in columns]
+    return Scaling(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("center", "scale", "constant")
+        )
+    )
+
+
+def _with_rows(given: tuple, X: np.ndarray, teacher_X: Any) -> tuple[np.ndarray, Any]:
+    """Return rows without labels for student and teacher, those that were given before others."""
+    extra, teacher_extra = given
+    if extra is None:
+        return X, teacher_X
+    if not isinstance(teacher_extra, np.ndarray):
+        raise ValueError(
+            "X_unlabeled is a frame, and rows of y without any label are there, too: append these "
+            "rows of X to X_unlabeled, or those of X_unlabeled to X with NaN in y"
+        )
+    return np.concatenate([extra, X]), np.concatenate([teacher_extra, teacher_X])
 
 
 def _check_unlabeled(
@@ -216,6 +256,12 @@ def check_methods(data: FitData, methods: DistillationMethods) -> None:
         raise ValueError(
             f"synthetic rows are made of numbers, and {names} are columns of categories: encode "
             "them in a Pipeline, or leave synthetic=None"
+        )
+    if data.known is not None and any(methods):
+        raise ValueError(
+            "labels of some targets are missing, and methods that change what is learned "
+            "(revision, selection, route, hints, synthetic) need all of them: leave them at None, "
+            "or fit each target on its own rows"
         )
     if methods.route is not None:
         check_route(data, methods.route)

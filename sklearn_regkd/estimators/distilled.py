@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sklearn_regkd.estimators.base import BaseDistiller
 from sklearn_regkd.estimators.student import StudentRegressor
+from sklearn_regkd.label_noise.by_target import detect_by_target
 from sklearn_regkd.label_noise.detect import detect_by_evidence, detect_by_rule
 from sklearn_regkd.label_noise.noise import Decision, LabelNoise
 from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels
@@ -108,6 +109,10 @@ class DistilledRegressor(BaseDistiller):
         Weight of the second output in the loss.
     predict_head : {"label", "teacher", "mean"}, default="label"
         Which output predicts. May be changed after `fit`.
+    missing_labels : {"error", "teacher"}, default="error"
+        Whether y may hold NaN, for labels that nobody has measured. ``"teacher"``: they have weight
+        0 in every loss and decision, the teacher learns each target from the rows that have it and
+        predicts it in the others; rows without any label are unlabelled ones, see `X_unlabeled`.
     cv : int, splitter or iterable, default=5
         Folds of the out-of-fold teacher; an integer means shuffled folds.
     memory : str or joblib.Memory, default=None
@@ -217,6 +222,7 @@ class DistilledRegressor(BaseDistiller):
         heads=1,
         teacher_weight=1.0,
         predict_head="label",
+        missing_labels="error",
         cv=5,
         memory=None,
         n_jobs=None,
@@ -236,6 +242,7 @@ class DistilledRegressor(BaseDistiller):
         self.heads = heads
         self.teacher_weight = teacher_weight
         self.predict_head = predict_head
+        self.missing_labels = missing_labels
         self.cv = cv
         self.memory = memory
         self.n_jobs = n_jobs
@@ -299,9 +306,14 @@ class DistilledRegressor(BaseDistiller):
         )
 
     def _supervise(self, data, methods):
-        noise = self._detect_label_noise(data)
-        label = mix(noise.replacement, data.label, noise.trust)
-        teacher, stages = refit_teacher(data, noise.unfitted, label, methods.route)
+        if data.known is None:
+            noise = self._detect_label_noise(data)
+            label = mix(noise.replacement, data.label, noise.trust)
+            teacher, stages = refit_teacher(data, noise.unfitted, label, methods.route)
+        else:
+            noise, teacher, prediction = detect_by_target(data, self._detect_label_noise)
+            label = mix(noise.replacement, data.label, noise.trust * data.known)
+            stages = prediction[None]
         alpha = noise.alpha if self.alpha == "auto" else self.alpha
         alpha = np.broadcast_to(alpha, noise.alpha.shape).copy()
         targets = Targets(
@@ -316,7 +328,9 @@ class DistilledRegressor(BaseDistiller):
             targets = targets.with_rows(data.X_unlabeled, fitted_teacher.predict_unlabeled())
         for method in methods:
             targets = method.apply(targets, data, fitted_teacher)
-        supervision = replace(targets.supervision(data.weight), weight_decay=noise.weight_decay)
+        supervision = replace(
+            targets.supervision(data.element_weight), weight_decay=noise.weight_decay
+        )
         if noise.by_fold is not None and targets.alpha.any() and not methods.change_targets:
             by_fold = mix(targets.label, noise.by_fold, targets.alpha)
             validation_targets = ValidationTargets.by_folds(data.folds, by_fold)

@@ -56,7 +56,7 @@ def train_student(
     has_own_module = student.module is not None
     if rows is None:
         kind = "standard" if has_own_module else student.input_transform
-        transform = fit_input_transform(X, supervision.weight, kind, student._categorical)
+        transform = fit_input_transform(X, supervision.row_weight, kind, student._categorical)
     else:
         transform = rows.transform
     inputs: Any = transform

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_regkd.estimators.base import BaseDistiller
+from sklearn_regkd.label_noise.by_target import cross_fit_by_target, detect_known
 from sklearn_regkd.label_noise.teacher_quality import has_memorised, warn_of_memory
 from sklearn_regkd.label_noise.threshold import ThresholdRule
 from sklearn_regkd.persistence.estimator_file import saveable
@@ -54,6 +55,10 @@ class TORRegressor(BaseDistiller):
     predict_head : {"label", "teacher", "mean"}, default="label"
         Which output predicts. The paper's choice is not known; the label's
         output is the one that the rejection protects. May be changed after `fit`.
+    missing_labels : {"error", "teacher"}, default="error"
+        Whether y may hold NaN, for labels that nobody has measured. ``"teacher"``: they have weight
+        0 in every loss and decision, the teacher learns each target from the rows that have it and
+        predicts it in the others; rows without any label are left out.
     cv : int, splitter or iterable, default=5
         Folds of the out-of-fold teacher; an integer means shuffled folds.
     memory : str or joblib.Memory, default=None
@@ -140,6 +145,7 @@ class TORRegressor(BaseDistiller):
         heads=2,
         teacher_weight=1.0,
         predict_head="label",
+        missing_labels="error",
         cv=5,
         memory=None,
         n_jobs=None,
@@ -153,6 +159,7 @@ class TORRegressor(BaseDistiller):
         self.heads = heads
         self.teacher_weight = teacher_weight
         self.predict_head = predict_head
+        self.missing_labels = missing_labels
         self.cv = cv
         self.memory = memory
         self.n_jobs = n_jobs
@@ -163,14 +170,17 @@ class TORRegressor(BaseDistiller):
         if has_memorised(data):
             warn_of_memory(data)
         # The teacher is fitted once on the labels as they came.
-        result = self._cross_fit(data)
+        if data.known is None:
+            result = self._cross_fit(data)
+        else:
+            result = cross_fit_by_target(data, self._cross_fit)
         teacher = data.scaling.standardize(result.prediction)
-        verdict = self._rule().detect(data.label - teacher)
+        verdict = detect_known(self._rule(), data.label - teacher, data.known)
         # A rejected label never enters the loss, but a huge one would not fit
         # into single precision.
         label = np.where(verdict.inlier, data.label, teacher)
         supervision = Supervision(
-            label=label, teacher=teacher, inlier=verdict.inlier, weight=data.weight
+            label=label, teacher=teacher, inlier=verdict.inlier, weight=data.element_weight
         )
         return supervision, {
             "teacher_": result.teacher,

@@ -139,6 +139,9 @@ def label_issues(estimator: Any, y: Any) -> LabelIssues:
     sigma = robust_sigma(error)
     distance = np.abs(error) / np.where(sigma > 0, sigma, 1.0)
     order = ranked(training.probability.ravel(), distance.ravel())
+    missing = getattr(distiller, "missing_mask_", None)
+    if missing is not None:
+        order = order[~np.ravel(missing)[order]]
     row, output = np.divmod(order, suggested.shape[1])
     return LabelIssues(
         row=row,

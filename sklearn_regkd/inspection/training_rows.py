@@ -7,6 +7,7 @@ import numpy as np
 
 from sklearn_regkd.estimators.base import BaseDistiller
 from sklearn_regkd.estimators.student import StudentRegressor
+from sklearn_regkd.preprocessing.frames import as_floats
 from sklearn_regkd.preprocessing.validation import as_columns
 from sklearn_regkd.utils.sklearn_compat import check_fitted
 from sklearn_regkd.utils.unwrap import layers, unwrap
@@ -129,6 +130,12 @@ class TrainingRows:
                     "order"
                 )
             n_samples, n_outputs = teacher_prediction.shape
+            if getattr(estimator, "missing_labels", "error") == "teacher":
+                # A label that there is not has no error.
+                values = as_floats(given)
+                if values is not None and values.size == teacher_prediction.size:
+                    filled = teacher_prediction.reshape(values.shape)
+                    given = np.where(np.isnan(values), filled, values)
             label = as_columns(given, n_samples, n_outputs, "y")
         return cls(
             label=label,

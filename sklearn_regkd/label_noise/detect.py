@@ -14,7 +14,7 @@ from sklearn_regkd.label_noise.noise import Decision, LabelNoise
 from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels, with_params
 from sklearn_regkd.label_noise.rule_search import RuleChoice, RuleSearch
 from sklearn_regkd.label_noise.rules import Rule, default_threshold
-from sklearn_regkd.label_noise.verdict import Verdict, trust_all
+from sklearn_regkd.label_noise.verdict import Verdict, join_outputs, trust_all
 from sklearn_regkd.preprocessing.scaling import MOST_SIGMA
 from sklearn_regkd.supervision.mixing import best_alpha, mix
 from sklearn_regkd.teachers.cross_fit import CrossFitResult
@@ -136,7 +136,7 @@ def detect_by_evidence(models: OutOfFoldModels) -> LabelNoise:
             outputs.append(_trust_most(models, output, student, teacher, evidence))
         else:
             outputs.append(_by_rule(search, output, choice, evidence))
-    verdict = _join_outputs([one.verdict for one in outputs])
+    verdict = join_outputs([one.verdict for one in outputs])
     replacement = np.column_stack([one.replacement for one in outputs])
     of_teacher = {one.loss for one in outputs if one.loss is not None}
     if data.is_default_teacher and of_teacher == {"squared_error"}:
@@ -262,20 +262,6 @@ def _with_mistakes(
 def _bounded_alpha(alpha: float, n_labels: int) -> float:
     """Return an alpha that was found, at most 1 where few labels bear it out."""
     return min(alpha, 1.0) if n_labels < FEWEST_BEYOND_ONE else alpha
-
-
-def _join_outputs(verdicts: list[Verdict]) -> Verdict:
-    # Where errors are measured on a scale of each row's own, no distance holds for all.
-    threshold = [one.threshold if one.rules[0] is None else [np.nan] for one in verdicts]
-    probability = np.hstack([one.inlier_probability for one in verdicts])
-    return Verdict(
-        inlier=np.hstack([one.inlier for one in verdicts]),
-        inlier_probability=probability,
-        sigma=np.concatenate([one.sigma for one in verdicts]),
-        threshold=np.concatenate(threshold),
-        rules=tuple(one.rules[0] for one in verdicts),
-        mixtures=tuple(one.mixtures[0] for one in verdicts),
-    )
 
 
 def _by_fold(models: OutOfFoldModels, result: CrossFitResult, trusting: bool) -> np.ndarray | None:

@@ -44,8 +44,11 @@ def warn_if_no_better_than_median(data: FitData, prediction: np.ndarray) -> None
     """
     label, weight = data.bounded_label, data.weight
     teacher = data.scaling.standardize(prediction)
+    every = weight
     for output in np.flatnonzero(~data.scaling.constant):
-        y, error = label[:, output], label[:, output] - teacher[:, output]
+        rows = slice(None) if data.known is None else data.known[:, output]
+        y, weight = label[rows, output], every[rows]
+        error = y - teacher[rows, output]
         median = np.average(np.abs(y - np.median(y)), weights=weight)
         variance = np.average((y - np.average(y, weights=weight)) ** 2, weights=weight)
         with np.errstate(over="ignore"):

@@ -73,3 +73,18 @@ def trust_all(shape: tuple[int, int]) -> Verdict:
         rules=(None,) * n_outputs,
         mixtures=(None,) * n_outputs,
     )
+
+
+def join_outputs(verdicts: list[Verdict]) -> Verdict:
+    """Return one verdict of several, of one output each."""
+    # Where errors are measured on a scale of each row's own, no distance holds for all.
+    threshold = [one.threshold if one.rules[0] is None else [np.nan] for one in verdicts]
+    probability = np.hstack([one.inlier_probability for one in verdicts])
+    return Verdict(
+        inlier=np.hstack([one.inlier for one in verdicts]),
+        inlier_probability=probability,
+        sigma=np.concatenate([one.sigma for one in verdicts]),
+        threshold=np.concatenate(threshold),
+        rules=tuple(one.rules[0] for one in verdicts),
+        mixtures=tuple(one.mixtures[0] for one in verdicts),
+    )

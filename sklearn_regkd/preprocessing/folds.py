@@ -166,9 +166,7 @@ def make_folds(
         cv = shuffled if groups is None else GroupKFold(n_folds)
     folds = _split(cv, n_samples, n_used, y, groups)
     if used is not None and n_used < n_samples and not hasattr(cv, "split"):
-        place = np.cumsum(used) - 1
-        folds = [tuple(place[rows[used[rows]]] for rows in fold) for fold in folds]
-        folds = [(train, test) for train, test in folds if len(train) and len(test)]
+        folds = folds_among(folds, used)
     tested = np.zeros(n_used, int)
     for train, test in folds:
         tested[test] += 1
@@ -216,6 +214,13 @@ def _strata(label: np.ndarray) -> np.ndarray:
     if type_of_target(label) != "continuous":
         return label
     return np.argsort(np.argsort(label)) * STRATA // len(label)
+
+
+def folds_among(folds: Folds, used: np.ndarray) -> Folds:
+    """Return the folds of some of the rows, given by a mask, by their numbers among these."""
+    place = np.cumsum(used) - 1
+    folds = [tuple(place[rows[used[rows]]] for rows in fold) for fold in folds]
+    return [(train, test) for train, test in folds if len(train) and len(test)]
 
 
 def learn_from_all_others(folds: Folds, n_samples: int) -> bool:

@@ -82,6 +82,11 @@ class Scaling:
         """Whether inputs of single precision must be standardised in double precision."""
         return needs_double(self.center, self.divisor, self.divisor)
 
+    def of_column(self, column: int) -> "Scaling":
+        """Return the scaling of one column alone."""
+        only = slice(column, column + 1)
+        return Scaling(self.center[only], self.scale[only], self.constant[only])
+
     def standardize(self, values: np.ndarray) -> np.ndarray:
         """Return raw values (n_samples, n_columns) in standard units."""
         return (values - self.center) / self.scale

@@ -44,8 +44,8 @@ class Supervision:
         The teacher's prediction; a student without a teacher gets its label again.
     inlier : ndarray of bool of shape (n_samples, n_outputs)
         Which labels are trusted.
-    weight : ndarray of shape (n_samples,)
-        Weight of each row, of mean 1.
+    weight : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Weight of each row, of mean 1; or of each label where some are missing.
     clean_label : ndarray of shape (n_samples, n_outputs), default=None
         The label before a teacher was mixed into it, by which settings of the
         student are chosen; None means `label`.
@@ -91,6 +91,11 @@ class Supervision:
         """Rows, the first ones, that have labels of their own."""
         return len(self.label if self.clean_label is None else self.clean_label)
 
+    @property
+    def row_weight(self) -> np.ndarray:
+        """Weight of each row, (n_samples,)."""
+        return self.weight if self.weight.ndim == 1 else self.weight.mean(axis=1)
+
     def joined(self, X: np.ndarray) -> tuple[np.ndarray, Self]:
         """Return inputs and supervision with the extra rows behind the others.
 
@@ -111,7 +116,7 @@ class Supervision:
             label=np.concatenate([self.label, teacher]),
             teacher=np.concatenate([self.teacher, teacher]),
             inlier=np.concatenate([self.inlier, np.ones(teacher.shape, bool)]),
-            weight=np.concatenate([self.weight, np.ones(len(teacher))]),
+            weight=np.concatenate([self.weight, np.ones((len(teacher), *self.weight.shape[1:]))]),
             clean_label=self.label if self.clean_label is None else self.clean_label,
             extra_rows=(),
         )
@@ -119,6 +124,8 @@ class Supervision:
 
     def packed(self) -> np.ndarray:
         """Return one float32 array (n_samples, 3 * n_outputs + 1 + n_hints).
+
+        Weights of single labels, in the place of those of rows, take n_outputs columns.
 
         One plain array survives every sampler, split and collate function of
         a user's own training loop, which a dataclass would not.
@@ -128,7 +135,7 @@ class Supervision:
         ValueError
             If a value is too large for single precision.
         """
-        columns = [self.label, self.teacher, self.inlier, self.weight[:, None]]
+        columns = [self.label, self.teacher, self.inlier, self.weight.reshape(len(self.label), -1)]
         if self.hints is not None:
             columns.append(self.hints)
         with np.errstate(over="ignore"):
@@ -144,14 +151,18 @@ class Supervision:
 
 
 def unpack(packed: Tensor, n_outputs: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Split packed supervision into label, teacher, inlier (bool) and weight."""
-    if packed.ndim != 2 or packed.shape[1] != 3 * n_outputs + 1:
+    """Split packed supervision into label, teacher, inlier (bool) and weight.
+
+    The weight is (n_samples,), or (n_samples, n_outputs) where each label has its own.
+    """
+    n_weights = packed.shape[-1] - 3 * n_outputs
+    if packed.ndim != 2 or n_weights not in (1, n_outputs):
         raise ValueError(
             f"expected supervision of shape (n_samples, {3 * n_outputs + 1}), "
             f"got {tuple(packed.shape)}"
         )
-    label, teacher, inlier, weight = torch.split(packed, [n_outputs] * 3 + [1], dim=1)
-    return label, teacher, inlier > 0.5, weight[:, 0]
+    label, teacher, inlier, weight = torch.split(packed, [n_outputs] * 3 + [n_weights], dim=1)
+    return label, teacher, inlier > 0.5, weight[:, 0] if n_weights == 1 else weight
 
 
 def unpack_label(packed: Tensor, n_outputs: int) -> Tensor:

@@ -5,12 +5,15 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
+from sklearn.multioutput import MultiOutputRegressor
 
 from sklearn_regkd.networks.inputs import TransformedRows, fit_input_transform
+from sklearn_regkd.preprocessing.folds import folds_among
 from sklearn_regkd.preprocessing.scaling import MOST_SIGMA, Scaling
 from sklearn_regkd.supervision.validation_targets import ValidationTargets
 from sklearn_regkd.teachers.kinds import own_teacher, weight_params
 from sklearn_regkd.utils.cache import FitCache
+from sklearn_regkd.utils.sklearn_compat import safe_indexing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +75,9 @@ class FitData:
         Predictions at stages of the training of a teacher that is not fitted here, in raw units.
     folds : list of (train, test)
         By which rows are left out.
+    known : ndarray of bool of shape (n_samples, n_outputs) or None
+        Which labels were measured, at least one of each row and several of each target; in the
+        place of others y holds any number. None means all.
     groups : ndarray of int of shape (n_samples,) or None
         Rows of one group are left out together.
     held_out : ValidationTargets or None
@@ -108,6 +114,7 @@ class FitData:
     X_unlabeled: np.ndarray | None = None
     teacher_X_unlabeled: Any = None
     left_out: "LeftOutRows | None" = None
+    known: np.ndarray | None = None
     groups: np.ndarray | None = None
     held_out: ValidationTargets | None = None
 
@@ -129,6 +136,43 @@ class FitData:
             teacher_prediction=None,
             teacher_route=None,
         )
+
+    def of_target(self, output: int) -> Self:
+        """Return the data of one target alone, and of the rows in which it is measured."""
+        assert self.known is not None
+        rows = np.flatnonzero(self.known[:, output])
+        prediction, weight = self.teacher_prediction, self.weight[rows]
+        held_out = self.held_out
+        folds = folds_among(self.folds, self.known[:, output])
+        if held_out is not None:
+            held_out = ValidationTargets.of_folds(folds, len(rows))
+        teacher = self.teacher
+        if isinstance(teacher, MultiOutputRegressor):
+            teacher = teacher.estimator
+        return replace(
+            self,
+            X=self.X[rows],
+            y=self.y[rows][:, [output]],
+            weight=weight / weight.mean(),
+            scaling=self.scaling.of_column(output),
+            teacher=teacher,
+            teacher_X=safe_indexing(self.teacher_X, rows),
+            teacher_params={name: values[rows] for name, values in self.teacher_params.items()},
+            teacher_prediction=None if prediction is None else prediction[rows][:, [output]],
+            folds=folds,
+            left_out=None,
+            known=None,
+            groups=None if self.groups is None else self.groups[rows],
+            held_out=held_out,
+        )
+
+    @property
+    def element_weight(self) -> np.ndarray:
+        """Weights of the rows; of each label, of mean 1 for each target, if some are missing."""
+        if self.known is None:
+            return self.weight
+        weight = self.weight[:, None] * self.known
+        return weight / weight.mean(axis=0)
 
     @cached_property
     def network_rows(self) -> TransformedRows:

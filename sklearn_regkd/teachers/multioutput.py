@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar
 
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.multioutput import MultiOutputRegressor
 
 from sklearn_regkd.utils.sklearn_compat import HasMethods
@@ -14,6 +16,26 @@ class PredictsOnceFitted(MultiOutputRegressor):
         **MultiOutputRegressor._parameter_constraints,
         "estimator": [HasMethods(["fit"])],
     }
+
+
+class OneTeacherPerTarget(RegressorMixin, BaseEstimator):
+    """Fitted teachers of one target each: targets that were measured in different rows.
+
+    Parameters
+    ----------
+    estimators : list of fitted regressors
+        One for each target, in their order.
+    """
+
+    def __init__(self, estimators):
+        self.estimators = estimators
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def predict(self, X):
+        """Return the predictions of all teachers, ndarray of shape (n_samples, n_targets)."""
+        return np.column_stack([np.ravel(one.predict(X)) for one in self.estimators])
 
 
 def name_of(teacher: Any) -> str:

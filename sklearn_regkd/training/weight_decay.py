@@ -71,8 +71,8 @@ def choose_weight_decay(
         What the network sees; of more rows than there are labels only the first ones.
     label : ndarray of shape (n_samples, n_outputs)
         Standardised labels, without a teacher mixed in.
-    weight : ndarray of shape (n_samples,)
-        Weights of the rows.
+    weight : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Weights of the rows, or of the labels.
     losses : sequence of str
         One or more, each once.
     seed : int
@@ -96,7 +96,7 @@ def choose_weight_decay(
         config=config,
         inputs=torch.as_tensor(inputs[rows]),
         label=label[rows].clip(-MOST_SIGMA, MOST_SIGMA),
-        weight=weight[rows],
+        weight=weight.reshape(len(weight), -1)[rows],
         targets=validation_targets.of(rows),
         seed=seed,
     )
@@ -146,8 +146,8 @@ class _Trial:
         What the network sees.
     label : ndarray of shape (n_samples, n_outputs)
         Standardised labels, with which predictions are compared.
-    weight : ndarray of shape (n_samples,)
-        Weights of the rows.
+    weight : ndarray of shape (n_samples, 1) or (n_samples, n_outputs)
+        Weights of the rows, or of the labels.
     targets : ValidationTargets
         Which rows are held out when, and what is learned meanwhile.
     seed : int
@@ -176,8 +176,8 @@ class _Trial:
 
     @cached_property
     def weights(self) -> np.ndarray:
-        """Weights of the rows in each part, (n_parts, n_samples): 0 where they are held out."""
-        return self.targets.seen * self.weight
+        """Weights in each part, (n_parts, n_samples, ...): 0 where rows are held out."""
+        return self.targets.seen[:, :, None] * self.weight
 
     @property
     def is_possible(self) -> bool:
@@ -202,7 +202,7 @@ class _Trial:
             self.inputs,
             self.target.repeat(len(trials), 1, 1),
             torch.from_numpy(weights.astype(np.float32))
-            .repeat(len(trials), 1)[:, :, None]
+            .repeat(len(trials), 1, 1)
             .expand(-1, -1, self.label.shape[1]),
             [loss for loss, _ in trials for _ in range(n_parts)],
             torch.tensor([decay for _, decay in trials]).repeat_interleave(n_parts),
@@ -211,9 +211,9 @@ class _Trial:
         prediction = networks.predict(self.inputs[:n]).reshape(len(trials), n_parts, n, -1)
         # Each row's prediction is that of the networks that have not seen it.
         error = np.abs(prediction[:, fold, np.arange(n)] - self.label[:n])
-        weight = self.weight[:n] / self.weight[:n].mean()
+        weight = self.weight[:n] / self.weight[:n].mean(axis=0)
         return {
-            trial: weight * (one**2 if trial[0] == "squared_error" else one).mean(axis=1)
+            trial: (weight * (one**2 if trial[0] == "squared_error" else one)).mean(axis=1)
             for trial, one in zip(trials, error, strict=True)
         }
 
@@ -272,7 +272,7 @@ def try_weight_decays(
     if not isinstance(loss, str) or loss not in BATCHED_LOSSES:
         loss = "squared_error"
         trusted = supervision.inlier.all(axis=1)
-        weight = weight * (trusted if trusted.any() else 1)
+        weight = (weight.T * (trusted if trusted.any() else 1)).T
     labeled = slice(supervision.n_labeled)
     with one_thread():
         return choose_weight_decay(

@@ -89,10 +89,16 @@ def test_largest_number_of_single_precision_passes():
     assert np.isfinite(supervision.packed()).all()
 
 
-@pytest.mark.parametrize("shape", [(5, 6), (5, 8), (5, 4), (7,)])
+@pytest.mark.parametrize("shape", [(5, 6), (5, 9), (5, 4), (7,)])
 def test_another_width_is_refused(shape):
     with pytest.raises(ValueError, match=r"expected supervision of shape \(n_samples, 7\)"):
         unpack(torch.zeros(shape), 2)
+
+
+def test_each_label_may_have_a_weight_of_its_own():
+    weight = np.arange(10.0).reshape(5, 2)
+    packed = torch.from_numpy(plain(5, weight=weight).packed())
+    np.testing.assert_array_equal(unpack(packed, 2)[3], weight)
 
 
 def test_parts_are_given_by_name():
