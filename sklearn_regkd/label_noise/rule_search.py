@@ -155,7 +155,7 @@ class RuleSearch:
         self.label = label
         self.threshold, self.mixture = default_threshold(), MixtureRule(max_share=1.0)
         self.refit, self.error_scale = refit, error_scale
-        self.local_scale = np.ones(label.shape)
+        self.local_scale, self.one_distance = np.ones(label.shape), False
 
     def choose(self, output: int, student: np.ndarray, teacher: np.ndarray) -> RuleChoice:
         """Find the rule for one output.
@@ -172,10 +172,11 @@ class RuleSearch:
         first = self._candidate("all labels, absolute error", label, student, teacher, every, None)
         error = label - first.prediction
         self.local_scale[:, output] = self.error_scale(error, first.prediction)
+        second = SecondKind.of(error)
+        self.one_distance = second.stands_apart
         by_threshold = self._refit("threshold", self.threshold, output, first, first)
         by_mixture = self._refit("mixture", self.mixture, output, first, first)
         tried = [first, by_threshold, by_mixture]
-        second = SecondKind.of(error)
         share = second.share
         reasons = [
             f"the mixture rejects {share:.0%} of the labels, {second.side:.0%} of these on one "
@@ -244,9 +245,10 @@ class RuleSearch:
 
     def _apply(self, rule: Rule, output: int, candidate: Candidate) -> Verdict:
         error = self.label[:, [output]] - candidate.prediction[:, None]
-        # A mixture looks for a second kind of errors at one distance; a
-        # threshold must not mistake the noisier rows for wrong ones.
-        local = self.local_scale[:, [output]] if rule is self.threshold else 1.0
+        # Noisier rows must not be mistaken for wrong ones; but a second kind of errors at one
+        # distance is looked for as it is.
+        at_one_distance = rule is not self.threshold and self.one_distance
+        local = 1.0 if at_one_distance else self.local_scale[:, [output]]
         return rule.detect(error / local)
 
     def _refit(
