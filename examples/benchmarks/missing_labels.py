@@ -4,8 +4,8 @@
 
 Tables are files of a folder, with X and y; a column of X becomes the second target: the last one of
 at least 50 values. Half of the labels of each target are taken away at random, 1,500 rows at most.
-R2 on a quarter of the rows, mean of both targets and of two splits: a fit for each target on the rows
-that have it, one fit of both with ``missing_labels="teacher"``, and one fit of all labels.
+R2 on a quarter of the rows, mean of both targets and of two splits: a fit for each target on the
+rows that have it, one fit of both with ``missing_labels="teacher"``, and one fit of all labels.
 """
 
 import argparse

@@ -13,7 +13,11 @@ from torch import Tensor
 
 from sklearn_regkd.estimators.check_data import check_data, check_methods
 from sklearn_regkd.estimators.diagram import teacher_and_student
-from sklearn_regkd.estimators.missing_labels import fill_missing, mark_missing
+from sklearn_regkd.estimators.missing_labels import (
+    fill_missing,
+    mark_missing,
+    refuse_trusted_gaps,
+)
 from sklearn_regkd.estimators.nested import NestedParamsMixin
 from sklearn_regkd.estimators.params import CONSTRAINTS
 from sklearn_regkd.estimators.student import StudentRegressor
@@ -26,6 +30,7 @@ from sklearn_regkd.persistence.mixin import SaveMixin
 from sklearn_regkd.persistence.verdict_file import verdict_from_plain, verdict_to_plain
 from sklearn_regkd.preprocessing.validation import (
     check_predict_data,
+    check_trusted,
     like_y,
 )
 from sklearn_regkd.supervision.methods import DistillationMethods
@@ -62,6 +67,7 @@ OF_ROWS = (
     "inlier_probability_",
     "outlier_mask_",
     "suggested_labels_",
+    "repaired_labels_",
     "missing_mask_",
 )
 OF_STUDENT = (
@@ -106,7 +112,7 @@ class BaseDistiller(
     @in_plain_torch
     @all_or_nothing
     @with_callbacks
-    def fit(self, X, y, sample_weight=None, teacher_prediction=None, groups=None):
+    def fit(self, X, y, sample_weight=None, teacher_prediction=None, groups=None, trusted=None):
         """Fit the teacher, decide which labels to trust, train the student.
 
         Parameters
@@ -123,6 +129,10 @@ class BaseDistiller(
         groups : array-like of shape (n_samples,), default=None
             Person, sensor or day of each row: rows of one group are left out together, in the
             folds of the teacher and wherever settings of the student are tried.
+        trusted : array-like of bool of the shape of y, or of shape (n_samples,), default=None
+            Labels that somebody has checked: they are never doubted, and have more say than others
+            wherever models or rules are compared; see
+            :func:`~sklearn_regkd.inspection.apply_corrections`.
 
         Returns
         -------
@@ -137,7 +147,7 @@ class BaseDistiller(
         RuntimeError
             If the teacher fails, or the student's loss is no longer finite.
         """
-        return self._fit(X, y, sample_weight, teacher_prediction, groups=groups)
+        return self._fit(X, y, sample_weight, teacher_prediction, groups=groups, trusted=trusted)
 
     def _fit(
         self,
@@ -148,13 +158,16 @@ class BaseDistiller(
         X_unlabeled=None,
         teacher_route=None,
         groups=None,
+        trusted=None,
     ):
         methods = self._validate_params_now()
         student = self._own_student()
         validate_parameters(student, CONSTRAINTS)
+        trusted = check_trusted(trusted, y)
         known = None
         if self.missing_labels == "teacher":
             y, known = fill_missing(y)
+            refuse_trusted_gaps(trusted, known)
         data = check_data(
             self,
             student,
@@ -166,6 +179,7 @@ class BaseDistiller(
             X_unlabeled,
             groups,
             known,
+            trusted,
         )
         student._validate_params_now()  # now that it has a seed: before a teacher is fitted
         check_methods(data, methods)
@@ -183,25 +197,38 @@ class BaseDistiller(
                 student._learn_from_teacher(
                     self, X_seen, supervision, data.scaling, criterion, rows
                 )
-        self._set_fitted(data, student, fitted)
+        self._set_fitted(data, student, fitted, trusted)
         if self.missing_labels == "teacher":
             mark_missing(self, known)
         return self
 
-    def _set_fitted(self, data: FitData, student: StudentRegressor, fitted: dict[str, Any]) -> None:
+    def _set_fitted(
+        self,
+        data: FitData,
+        student: StudentRegressor,
+        fitted: dict[str, Any],
+        trusted: np.ndarray | None,
+    ) -> None:
         """Set all fitted attributes."""
         verdict = fitted["verdict_"].scaled(data.scaling.scale)
         prediction = fitted["teacher_prediction_"]
         suggested = fitted.get("suggested_labels_", prediction)
+        repaired = fitted["repaired_labels_"]
         if data.left_out is not None:
             trusts_by_evidence = getattr(self, "outliers", None) == "auto"
             prediction, verdict = with_left_out_rows(
                 data, fitted["teacher_"], prediction, verdict, trusts_by_evidence
             )
-            suggested = data.left_out.joined(suggested, prediction[data.left_out.mask])
+            left_out = data.left_out
+            verdict = verdict.with_trusted(trusted)
+            new = prediction[left_out.mask]
+            suggested = left_out.joined(suggested, new)
+            kept = verdict.inlier[left_out.mask]
+            repaired = left_out.joined(repaired, np.where(kept, left_out.y, new))
         columns = {
             "teacher_prediction_": prediction,
             "suggested_labels_": suggested,
+            "repaired_labels_": repaired,
             "inlier_probability_": verdict.inlier_probability,
             "outlier_mask_": ~verdict.inlier,
         }

@@ -52,6 +52,7 @@ def check_data(
     X_unlabeled: Any,
     groups: Any,
     known: np.ndarray | None = None,
+    trusted: np.ndarray | None = None,
 ) -> FitData:
     """Validate the arguments of `fit`, and draw the folds; nothing is fitted yet.
 
@@ -65,6 +66,8 @@ def check_data(
         The arguments of `fit`.
     known : ndarray of bool of shape (n_samples, n_outputs), default=None
         Which labels were measured; None means all.
+    trusted : ndarray of bool of shape (n_samples, n_outputs), default=None
+        Which labels somebody has checked; None means none.
 
     Raises
     ------
@@ -129,6 +132,7 @@ def check_data(
         X_array, y = X_array[used], y[used]
         groups = None if groups is None else groups[used]
         known = None if known is None else known[used]
+        trusted = None if trusted is None else trusted[used]
         teacher_X = safe_indexing(teacher_X, np.flatnonzero(used))
         prediction = None if prediction is None else prediction[used]
         route = None if route is None else route[:, used]
@@ -169,6 +173,7 @@ def check_data(
         teacher_route=route,
         folds=folds,
         known=known,
+        trusted=trusted,
         groups=groups,
         held_out=None if any_rows else ValidationTargets.of_folds(folds, len(y)),
         random_state=random_state,

@@ -261,6 +261,7 @@ class DistilledRegressor(BaseDistiller):
         X_unlabeled=None,
         teacher_route=None,
         groups=None,
+        trusted=None,
     ):
         """Find wrong labels, fit the teacher without them, and train the student on both.
 
@@ -285,6 +286,10 @@ class DistilledRegressor(BaseDistiller):
         groups : array-like of shape (n_samples,), default=None
             Person, sensor or day of each row: rows of one group are left out together, in the
             folds of the teacher and wherever settings of the student are tried.
+        trusted : array-like of bool of the shape of y, or of shape (n_samples,), default=None
+            Labels that somebody has checked: they are never doubted, and have more say than others
+            wherever models or rules are compared; see
+            :func:`~sklearn_regkd.inspection.apply_corrections`.
 
         Returns
         -------
@@ -302,7 +307,7 @@ class DistilledRegressor(BaseDistiller):
         if teacher_route is not None and teacher_prediction is None:
             teacher_prediction = np.asarray(teacher_route)[:, -1]
         return self._fit(
-            X, y, sample_weight, teacher_prediction, X_unlabeled, teacher_route, groups
+            X, y, sample_weight, teacher_prediction, X_unlabeled, teacher_route, groups, trusted
         )
 
     def _supervise(self, data, methods):
@@ -312,7 +317,8 @@ class DistilledRegressor(BaseDistiller):
             teacher, stages = refit_teacher(data, noise.unfitted, label, methods.route)
         else:
             noise, teacher, prediction = detect_by_target(data, self._detect_label_noise)
-            label = mix(noise.replacement, data.label, noise.trust * data.known)
+            noise = replace(noise, trust=noise.trust * data.known)
+            label = mix(noise.replacement, data.label, noise.trust)
             stages = prediction[None]
         alpha = noise.alpha if self.alpha == "auto" else self.alpha
         alpha = np.broadcast_to(alpha, noise.alpha.shape).copy()
@@ -339,6 +345,7 @@ class DistilledRegressor(BaseDistiller):
             "teacher_": teacher,
             "teacher_prediction_": noise.teacher_prediction,
             "suggested_labels_": data.scaling.restore(noise.replacement),
+            "repaired_labels_": np.where(noise.trust == 1, data.y, data.scaling.restore(label)),
             "verdict_": noise.verdict,
             "alpha_": alpha,
             "decisions_": noise.decisions,

@@ -55,6 +55,17 @@ def fill_missing(y: Any) -> tuple[Any, np.ndarray | None]:
     return filled.reshape(values.shape), known
 
 
+def refuse_trusted_gaps(trusted: np.ndarray | None, known: np.ndarray | None) -> None:
+    """Raise an error if somebody is said to have checked a label that there is not."""
+    if trusted is None or known is None or not (trusted & ~known).any():
+        return
+    row, output = np.argwhere(trusted & ~known)[0]
+    raise ValueError(
+        f"trusted is true in row {row} of output {output}, where y holds no label: set it to False "
+        "there, or put the label in"
+    )
+
+
 def mark_missing(distiller: Any, known: np.ndarray | None) -> None:
     """Set `missing_mask_` of a fitted estimator, and doubt no label that there is not."""
     shape = np.shape(distiller.outlier_mask_)

@@ -176,6 +176,8 @@ class TORRegressor(BaseDistiller):
             result = cross_fit_by_target(data, self._cross_fit)
         teacher = data.scaling.standardize(result.prediction)
         verdict = detect_known(self._rule(), data.label - teacher, data.known)
+        verdict = verdict.with_trusted(data.trusted)
+        kept = verdict.inlier if data.known is None else verdict.inlier & data.known
         # A rejected label never enters the loss, but a huge one would not fit
         # into single precision.
         label = np.where(verdict.inlier, data.label, teacher)
@@ -186,6 +188,7 @@ class TORRegressor(BaseDistiller):
             "teacher_": result.teacher,
             "teacher_prediction_": result.prediction,
             "verdict_": verdict,
+            "repaired_labels_": np.where(kept, data.y, result.prediction),
         }
 
     def _rule(self) -> ThresholdRule:

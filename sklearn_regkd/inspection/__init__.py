@@ -1,6 +1,7 @@
 """What happened in a fit: pictures, and a report of one page."""
 
 from sklearn_regkd.inspection.agreement import TeacherAgreementDisplay
+from sklearn_regkd.inspection.corrections import apply_corrections
 from sklearn_regkd.inspection.label_issues import LabelIssues, label_issues
 from sklearn_regkd.inspection.label_noise import LabelNoiseDisplay
 from sklearn_regkd.inspection.make_report import distillation_report
@@ -15,6 +16,7 @@ __all__ = [
     "RouteDisplay",
     "TeacherAgreementDisplay",
     "TrainingDisplay",
+    "apply_corrections",
     "distillation_report",
     "label_issues",
 ]

@@ -1,5 +1,7 @@
 """Which labels a person should check, as a table."""
 
+import csv
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +40,9 @@ class LabelIssues:
         Probability that the label is wrong.
     flagged : ndarray of bool of shape (n_labels,)
         Whether it should be checked: it is more probably wrong than right.
+    index : ndarray of shape (n_labels,), default=None
+        The row's label in the index of a pandas Series or frame of labels, where that is not its
+        number.
     """
 
     row: np.ndarray
@@ -46,6 +51,7 @@ class LabelIssues:
     suggested: np.ndarray
     probability_wrong: np.ndarray
     flagged: np.ndarray
+    index: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.row)
@@ -56,25 +62,29 @@ class LabelIssues:
         Returns
         -------
         pandas.DataFrame
-            One line per label, the most suspicious first.
+            One line per label, the most suspicious first; with the index of y if it had one.
         """
         import pandas as pd
 
-        return pd.DataFrame({name: getattr(self, name) for name in COLUMNS})
+        return pd.DataFrame({name: getattr(self, name) for name in COLUMNS}, index=self.index)
 
     def to_csv(self, path: Any) -> None:
         """Write all labels to a file of comma-separated values.
 
-        Numbers are written with all their digits, so that they are read as they were.
+        Numbers are written with all their digits, so that they are read as they were. The labels of
+        an index are a further column. Write the right values into a new column ``corrected``, and
+        :func:`~sklearn_regkd.inspection.apply_corrections` takes them over.
 
         Parameters
         ----------
         path : str or path-like
             The file; it is replaced at once when all is written.
         """
-        columns = [map(str, getattr(self, name).tolist()) for name in COLUMNS]
-        lines = [",".join(values) for values in (COLUMNS, *zip(*columns, strict=True))]
-        write_atomically(path, ("\n".join(lines) + "\n").encode())
+        names = COLUMNS if self.index is None else (*COLUMNS, "index")
+        columns = [getattr(self, name).tolist() for name in names]
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([names, *zip(*columns, strict=True)])
+        write_atomically(path, text.getvalue().encode())
 
     def __str__(self) -> str:
         few = slice(min(SHOWN, len(self)))
@@ -143,6 +153,9 @@ def label_issues(estimator: Any, y: Any) -> LabelIssues:
     if missing is not None:
         order = order[~np.ravel(missing)[order]]
     row, output = np.divmod(order, suggested.shape[1])
+    index = getattr(y, "index", None) if hasattr(y, "iloc") else None
+    if index is not None and list(index) == list(range(len(index))):
+        index = None
     return LabelIssues(
         row=row,
         output=output,
@@ -150,4 +163,5 @@ def label_issues(estimator: Any, y: Any) -> LabelIssues:
         suggested=suggested.ravel()[order],
         probability_wrong=training.probability.ravel()[order],
         flagged=training.flagged.ravel()[order],
+        index=None if index is None else np.asarray(index)[row],
     )

@@ -48,6 +48,7 @@ def detect_by_rule(rule: Rule | None, models: OutOfFoldModels, find_alpha: bool)
         result = models.cross_fit_teacher()
     teacher = data.scaling.standardize(result.prediction)
     verdict = trust_all(label.shape) if rule is None else rule.detect(label - teacher)
+    verdict = verdict.with_trusted(data.trusted)
     alpha = np.full(label.shape[1], DEFAULT_ALPHA)
     if find_alpha and models.students is not None:
         student = models.students.predict(label, verdict.inlier * 1.0, ["squared_error"])[0]
@@ -114,6 +115,7 @@ def detect_by_evidence(models: OutOfFoldModels) -> LabelNoise:
             label[:, output],
             (students[0][:, output], students[1][:, output]),
             (trees[0][:, output], trees[1][:, output]),
+            None if data.trusted is None else data.trusted[:, output],
         )
         for output in range(data.n_outputs)
     ]
@@ -124,7 +126,7 @@ def detect_by_evidence(models: OutOfFoldModels) -> LabelNoise:
     else:
         unfitted, result = models.cross_fit_trusting()
     teacher = data.scaling.standardize(result.prediction)
-    search = RuleSearch(label, models.predict_refitted, models.error_scale)
+    search = RuleSearch(label, models.predict_refitted, models.error_scale, data.trusted)
     outputs = []
     for output, evidence in enumerate(found):
         choice = None
@@ -180,7 +182,8 @@ def _by_rule(
     to_check = verdict
     if not choice.stands_apart:
         error = (label - choice.candidate.prediction) / search.local_scale[:, output]
-        to_check = LocalFDRRule().detect(error[:, None])
+        checked = None if search.trusted is None else search.trusted[:, [output]]
+        to_check = LocalFDRRule().detect(error[:, None]).with_trusted(checked)
     return _OutputNoise(
         verdict=verdict.on_rows(to_check.inlier, to_check.inlier_probability),
         trust=trust,
@@ -218,9 +221,12 @@ def _trust_most(
     replacement = mix(student[:, output], teacher[:, output], np.clip(alpha, 0, 1))
     error = models.data.label[:, output] - replacement
     # Evidence or not, no good label is a thousand standard deviations away.
+    checked = None if models.data.trusted is None else models.data.trusted[:, [output]]
     near = np.abs(error)[:, None] < MOST_SIGMA
+    near = near if checked is None else near | checked
     scale = models.error_scale(label - replacement, replacement)
-    verdict = LocalFDRRule().detect((error.clip(-MOST_SIGMA, MOST_SIGMA) / scale)[:, None])
+    far = error.clip(-MOST_SIGMA, MOST_SIGMA) / scale
+    verdict = LocalFDRRule().detect(far[:, None]).with_trusted(checked)
     probability = near * verdict.inlier_probability
     inlier = near & verdict.inlier
     # Once more, now that the largest labels need not be drawn in.

@@ -28,6 +28,9 @@ from sklearn_regkd.preprocessing.robust_stats import robust_sigma
 from sklearn_regkd.utils.random import draw_seed
 
 FLAG_SIGMA = 3.0
+# Fewer labels that somebody has checked say nothing about which models are better.
+FEWEST_TRUSTED = 30
+FAMILIES = "students", "trees", "both on checked labels"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,7 @@ def weigh_evidence(
     label: np.ndarray,
     students: tuple[np.ndarray, np.ndarray],
     trees: tuple[np.ndarray, np.ndarray],
+    trusted: np.ndarray | None = None,
 ) -> Evidence:
     """Compare models of the squared and of the absolute error.
 
@@ -77,6 +81,8 @@ def weigh_evidence(
         Standardised labels.
     students, trees : tuple of (ndarray of shape (n_samples,), ndarray of shape (n_samples,))
         Out-of-fold predictions of the squared and of the absolute error.
+    trusted : ndarray of bool of shape (n_samples,), default=None
+        Labels that somebody has checked: which models predict these better is asked as well.
     """
     # Drawn even if not needed: what is drawn next must not depend on the student.
     seed = draw_seed(models.data.random_state)
@@ -86,6 +92,8 @@ def weigh_evidence(
     damage = measure_damage(label, squared, absolute)
     near = winsorize(label)
     gains = [measure_gain(near, *family) for family in (students, trees)]
+    if trusted is not None and trusted.sum() >= FEWEST_TRUSTED:
+        gains.append(measure_gain(label[trusted], squared[trusted], absolute[trusted]))
     loss = "absolute_error" if gains[0].z < -ROBUST_Z else "squared_error"
     words = [_of_damage(damage), _of_gains(gains)]
 
@@ -148,8 +156,7 @@ def _of_damage(damage: Difference) -> str:
 
 def _of_gains(gains: list[Difference]) -> str:
     of_each = (
-        f"the {family} by {-gain.z:+.1f}"
-        for family, gain in zip(("students", "trees"), gains, strict=True)
+        f"the {family} by {-gain.z:+.1f}" for family, gain in zip(FAMILIES, gains, strict=False)
     )
     return (
         "shift and scale apart, those of the absolute error are ahead in squared error, in "

@@ -38,6 +38,8 @@ SEPARATION, ONE_SIDED, FEWEST = 3.5, 0.95, 0.05
 # errors are on both sides it has to be clearly better than the threshold.
 MIXTURE_MARGIN, MIXTURE_MOST = 0.01, 0.4
 ROUND_MARGIN = 0.003
+# What is known to be right says more than what may be wrong.
+SAY_OF_CHECKED = 10
 # Errors count as no larger than that many robust standard deviations: in the score of a
 # candidate, and where one-sided errors are to be told apart from a model that ran after them.
 SCORE_CAP, NEAR_CAP = 3.0, 2.0
@@ -149,9 +151,19 @@ class RuleSearch:
         See :data:`Refit`.
     error_scale : callable
         See :data:`ErrorScale`.
+    trusted : ndarray of bool of shape (n_samples, n_outputs), default=None
+        Labels that somebody has checked: no rule doubts them, and each has the say of ten others
+        about candidates.
     """
 
-    def __init__(self, label: np.ndarray, refit: Refit, error_scale: ErrorScale):
+    def __init__(
+        self,
+        label: np.ndarray,
+        refit: Refit,
+        error_scale: ErrorScale,
+        trusted: np.ndarray | None = None,
+    ):
+        self.trusted = trusted
         self.label = label
         self.threshold, self.mixture = default_threshold(), MixtureRule(max_share=1.0)
         self.refit, self.error_scale = refit, error_scale
@@ -168,6 +180,7 @@ class RuleSearch:
             Out-of-fold predictions after training on all labels with the absolute error.
         """
         label, mass = self.label[:, output], one_value_stands_out(self.label[:, output])
+        self._counted = self._rows_by_say(output)
         every = np.ones(len(label), bool)
         first = self._candidate("all labels, absolute error", label, student, teacher, every, None)
         error = label - first.prediction
@@ -183,7 +196,8 @@ class RuleSearch:
             f"side, {second.separation:.1f} robust standard deviations away"
         ]
         cap = NEAR_CAP * second.scale
-        near = [np.minimum(np.abs(label - c.prediction), cap).mean() for c in tried]
+        counted = self._counted
+        near = [np.minimum(np.abs(label - c.prediction)[counted], cap).mean() for c in tried]
         if second.stands_apart and not mass and near[2] <= min(near):
             reasons.append("errors stand apart on one side: the mixture decides")
             again = self._refit("mixture, round 2", self.mixture, output, by_mixture, first)
@@ -249,7 +263,8 @@ class RuleSearch:
         # distance is looked for as it is.
         at_one_distance = rule is not self.threshold and self.one_distance
         local = 1.0 if at_one_distance else self.local_scale[:, [output]]
-        return rule.detect(error / local)
+        checked = None if self.trusted is None else self.trusted[:, [output]]
+        return rule.detect(error / local).with_trusted(checked)
 
     def _refit(
         self, name: str, rule: Rule, output: int, before: Candidate, first: Candidate
@@ -260,16 +275,26 @@ class RuleSearch:
         label = self.label[:, output]
         return self._candidate(name, label, student, teacher, trust[:, output] >= 0.5, first)
 
+    def _rows_by_say(self, output: int) -> np.ndarray:
+        """Return numbers of rows, those of checked labels as often as these count."""
+        rows = np.arange(len(self.label))
+        if self.trusted is None:
+            return rows
+        return np.repeat(rows, np.where(self.trusted[:, output], SAY_OF_CHECKED, 1))
+
     def _candidate(self, name, label, student, teacher, trusted, first) -> Candidate:
-        alpha = best_alpha(label[trusted], student[trusted], teacher[trusted])
+        rows = self._counted[trusted[self._counted]]
+        alpha = best_alpha(label[rows], student[rows], teacher[rows])
         candidate = Candidate(name, mix(student, teacher, alpha), alpha)
+        rows = self._counted
         if first is not None and one_value_stands_out(label):
-            behind = measure_gain(winsorize(label), first.prediction, candidate.prediction)
+            near = winsorize(label)[rows]
+            behind = measure_gain(near, first.prediction[rows], candidate.prediction[rows])
             candidate.cost = 1 + behind.relative
         elif first is not None:
             sigma = float(robust_sigma(label - first.prediction))
-            error = np.abs(label - candidate.prediction)
-            base = np.abs(label - first.prediction)
+            error = np.abs(label - candidate.prediction)[rows]
+            base = np.abs(label - first.prediction)[rows]
             candidate.cost = _relative(error, base, SCORE_CAP * sigma, 2)
             candidate.near = _relative(error, base, NEAR_CAP * sigma, 1)
         return candidate

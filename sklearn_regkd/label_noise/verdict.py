@@ -42,6 +42,12 @@ class Verdict:
         """Return the verdict of the same rules on other rows."""
         return replace(self, inlier=inlier, inlier_probability=inlier_probability)
 
+    def with_trusted(self, trusted: np.ndarray | None) -> "Verdict":
+        """Return the verdict with labels that somebody has checked: they are right."""
+        if trusted is None:
+            return self
+        return self.on_rows(self.inlier | trusted, np.where(trusted, 1.0, self.inlier_probability))
+
     def scaled(self, scale: np.ndarray) -> "Verdict":
         """Return the same verdict in other units, `scale` (n_outputs,) times as many."""
         mixtures = (

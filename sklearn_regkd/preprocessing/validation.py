@@ -201,6 +201,30 @@ def check_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
     return weight
 
 
+def check_trusted(trusted: Any, y: Any) -> np.ndarray | None:
+    """Validate which labels somebody has checked, (n_samples, n_outputs); None stays None.
+
+    Raises
+    ------
+    ValueError
+        If it has another shape than y, or holds anything but true and false.
+    """
+    if trusted is None:
+        return None
+    values, label = np.asarray(trusted), np.asarray(y)
+    shape = (len(label), 1) if label.ndim < 2 else label.shape
+    if values.shape not in (shape, shape[:1], label.shape):
+        raise ValueError(
+            f"trusted must say of each label whether somebody has checked it, with shape "
+            f"{shape[:1]} or that of y, {label.shape}; got shape {values.shape}"
+        )
+    if values.dtype != bool and not np.isin(values, [0, 1]).all():
+        odd = values[~np.isin(values, [0, 1])].ravel()[0]
+        raise ValueError(f"trusted must hold True and False (or 1 and 0), got {odd!r}")
+    columns = values.astype(bool).reshape(len(label), -1)
+    return np.broadcast_to(columns, shape).copy()
+
+
 def as_columns(prediction: Any, n_samples: int, n_outputs: int, who: str) -> np.ndarray:
     """Bring what a teacher says into shape (n_samples, n_outputs), float64.
 

@@ -78,6 +78,8 @@ class FitData:
     known : ndarray of bool of shape (n_samples, n_outputs) or None
         Which labels were measured, at least one of each row and several of each target; in the
         place of others y holds any number. None means all.
+    trusted : ndarray of bool of shape (n_samples, n_outputs) or None
+        Labels that somebody has checked.
     groups : ndarray of int of shape (n_samples,) or None
         Rows of one group are left out together.
     held_out : ValidationTargets or None
@@ -115,6 +117,7 @@ class FitData:
     teacher_X_unlabeled: Any = None
     left_out: "LeftOutRows | None" = None
     known: np.ndarray | None = None
+    trusted: np.ndarray | None = None
     groups: np.ndarray | None = None
     held_out: ValidationTargets | None = None
 
@@ -163,6 +166,7 @@ class FitData:
             left_out=None,
             known=None,
             groups=None if self.groups is None else self.groups[rows],
+            trusted=None if self.trusted is None else self.trusted[rows][:, [output]],
             held_out=held_out,
         )
 
