@@ -10,7 +10,7 @@ from sklearn_regkd.label_noise import evidence
 from sklearn_regkd.label_noise.detect import DEFAULT_ALPHA, detect_by_evidence, detect_by_rule
 from sklearn_regkd.label_noise.evidence import FLAG_SIGMA, weigh_evidence
 from sklearn_regkd.label_noise.loss_gap import Difference, are_good
-from sklearn_regkd.label_noise.mass import MASS, one_value_stands_out
+from sklearn_regkd.label_noise.mass import MASS
 from sklearn_regkd.label_noise.mixture import MixtureRule
 from sklearn_regkd.label_noise.noise import Decision
 from sklearn_regkd.label_noise.threshold import ThresholdRule
@@ -356,19 +356,6 @@ class TestEvidence:
     )
     def test_both_families_together_say_whether_labels_are_good(self, students, trees, good):
         assert are_good([Difference(0.1, students), Difference(0.1, trees)]) is good
-
-
-@pytest.mark.parametrize(
-    ("label", "expected"),
-    [
-        (np.r_[np.zeros(30), np.arange(70)], True),
-        (np.resize([5, 5, 6, 6, 6, 7], 100), False),  # ratings
-        (np.arange(100), False),
-        (np.ones(100), True),
-    ],
-)
-def test_whether_one_value_stands_out(label, expected):
-    assert one_value_stands_out(label * 1.0) is expected
 
 
 @pytest.mark.parametrize(
