@@ -51,6 +51,8 @@ ELSEWHERE = {
 }
 # Tests of several modules at once.
 ACROSS = {
+    "estimators/test_groups.py",
+    "estimators/test_trusted.py",
     "estimators/test_common.py",
     "estimators/test_fit.py",
     "estimators/test_fuzz_fits.py",
