@@ -50,7 +50,7 @@ def check_data(
     teacher_prediction: Any,
     teacher_route: Any,
     X_unlabeled: Any,
-    groups: Any,
+    groups: Any = None,
     known: np.ndarray | None = None,
     trusted: np.ndarray | None = None,
 ) -> FitData:

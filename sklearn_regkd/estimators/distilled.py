@@ -203,7 +203,7 @@ class DistilledRegressor(BaseDistiller):
     >>> bool(distilled.outlier_mask_[:10].all())
     True
     >>> distilled.decisions_[0].rule
-    'threshold, round 2'
+    'mixture'
     """
 
     def __init__(

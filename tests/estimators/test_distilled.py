@@ -158,7 +158,8 @@ def test_planted_errors_are_found_and_repaired(friedman, trusted, gross, kind):
         fitted = distilled().fit(X, noisy)
     decision = fitted.decisions_[0]
     assert decision.rule != "none"
-    assert decision.rejected == pytest.approx(wrong.mean(), abs=0.06)
+    # The smallest of the gross errors are learned from, as ordinary ones.
+    assert decision.rejected == pytest.approx(wrong.mean(), abs=0.08)
     assert wrong.sum() / 1.5 < decision.expected_wrong < 1.5 * wrong.sum()
     far = np.abs(noisy - y) > 3 * y.std()
     assert fitted.outlier_mask_[far].mean() > 0.95
