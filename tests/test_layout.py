@@ -11,6 +11,7 @@ PACKAGE = TESTS.parent / "sklearn_regkd"
 ELSEWHERE = {
     # Seen in a fit alone.
     "estimators/params.py": "estimators/test_student.py",
+    "estimators/label_noise.py": "estimators/test_distilled.py",
     "estimators/student_training.py": "estimators/test_student.py",
     "out_of_core/supervise.py": "out_of_core/test_distill.py",
     "training/deferred.py": "estimators/test_search.py",
@@ -51,6 +52,7 @@ ELSEWHERE = {
 }
 # Tests of several modules at once.
 ACROSS = {
+    "teachers/test_in_context.py",
     "estimators/test_groups.py",
     "estimators/test_trusted.py",
     "estimators/test_common.py",

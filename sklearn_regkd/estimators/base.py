@@ -1,6 +1,7 @@
 """What the distillation estimators share: from (X, y) and a teacher to a trained student."""
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -21,8 +22,10 @@ from sklearn_regkd.estimators.missing_labels import (
 from sklearn_regkd.estimators.nested import NestedParamsMixin
 from sklearn_regkd.estimators.params import CONSTRAINTS
 from sklearn_regkd.estimators.student import StudentRegressor
+from sklearn_regkd.estimators.targets import check_labels, in_units_of, least_label
 from sklearn_regkd.label_noise.left_out import with_left_out_rows
 from sklearn_regkd.label_noise.teacher_quality import warn_if_no_better_than_median
+from sklearn_regkd.losses.quantile import QuantileLoss
 from sklearn_regkd.networks.inputs import TransformedRows
 from sklearn_regkd.persistence.estimator_file import params_codec
 from sklearn_regkd.persistence.json_params import PLAIN
@@ -35,14 +38,10 @@ from sklearn_regkd.preprocessing.validation import (
 )
 from sklearn_regkd.supervision.methods import DistillationMethods
 from sklearn_regkd.supervision.supervision import Supervision
-from sklearn_regkd.teachers.cross_fit import (
-    CrossFitResult,
-)
+from sklearn_regkd.teachers.cross_fit import CrossFitResult
 from sklearn_regkd.teachers.ensemble import as_ensemble, cross_fit_teacher
 from sklearn_regkd.teachers.fit_data import FitData
-from sklearn_regkd.teachers.kinds import (
-    default_teacher,
-)
+from sklearn_regkd.teachers.kinds import default_teacher
 from sklearn_regkd.training.distributed import current_processes
 from sklearn_regkd.training.torch_state import in_plain_torch
 from sklearn_regkd.utils.files import FileError
@@ -108,6 +107,10 @@ class BaseDistiller(
     @abstractmethod
     def _criterion(self, fitted: dict[str, Any], methods: DistillationMethods) -> dict[str, Any]:
         """Return the arguments of the student's criterion, given what :meth:`_supervise` did."""
+
+    @abstractmethod
+    def _named_loss(self) -> Any:
+        """Return the loss that the user has named, or else the default."""
 
     @in_plain_torch
     @all_or_nothing
@@ -183,20 +186,23 @@ class BaseDistiller(
         )
         student._validate_params_now()  # now that it has a seed: before a teacher is fitted
         check_methods(data, methods)
+        loss = self._named_loss()
+        check_labels(loss, data.y, data.known)
+        data = replace(data, least=least_label(loss, data.y, data.known))
         context = self._init_callback_context(max_subtasks=2)
         shown = current_processes().verbosity(self.verbose)
         with show_progress(self, shown), fit_task(context, self):
             with fit_task(context.subcontext(task_name="teacher"), self):
                 supervision, fitted = self._supervise(data, methods)
                 supervision = supervision.held_out_by(data.groups, data.held_out)
-            warn_if_no_better_than_median(data, fitted["teacher_prediction_"])
+            if not isinstance(loss, QuantileLoss):
+                warn_if_no_better_than_median(data, fitted["teacher_prediction_"])
             X_seen, rows, supervision = _rows_of_student(data, supervision)
             task = context.subcontext(task_name="student")
             with task.propagate_callback_context(student), fit_task(task, self):
                 criterion = self._criterion(fitted, methods)
-                student._learn_from_teacher(
-                    self, X_seen, supervision, data.scaling, criterion, rows
-                )
+                supervision, scaling = in_units_of(loss, data, supervision)
+                student._learn_from_teacher(self, X_seen, supervision, scaling, criterion, rows)
         self._set_fitted(data, student, fitted, trusted)
         if self.missing_labels == "teacher":
             mark_missing(self, known)

@@ -191,12 +191,11 @@ def _target_scaling(y: np.ndarray, weight: np.ndarray, known: np.ndarray | None)
         return fit_target_scaling(y, weight)
     columns = zip(y.T, known.T, strict=True)
     parts = [fit_target_scaling(label[rows, None], weight[rows]) for label, rows in columns]
-    return Scaling(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("center", "scale", "constant")
-        )
+    center, scale, constant = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("center", "scale", "constant")
     )
+    return Scaling(center, scale, constant)
 
 
 def _with_rows(given: tuple, X: np.ndarray, teacher_X: Any) -> tuple[np.ndarray, Any]:

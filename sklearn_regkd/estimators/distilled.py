@@ -1,6 +1,7 @@
 """The default recipe: a repaired teacher and repaired labels for a small student."""
 
 from dataclasses import asdict, replace
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -9,14 +10,13 @@ import torch
 from torch import Tensor
 
 from sklearn_regkd.estimators.base import BaseDistiller
+from sklearn_regkd.estimators.label_noise import find_label_noise
 from sklearn_regkd.estimators.student import StudentRegressor
-from sklearn_regkd.label_noise.by_target import detect_by_target
-from sklearn_regkd.label_noise.detect import detect_by_evidence, detect_by_rule
-from sklearn_regkd.label_noise.noise import Decision, LabelNoise
-from sklearn_regkd.label_noise.out_of_fold import OutOfFoldModels
+from sklearn_regkd.estimators.targets import loss_of
+from sklearn_regkd.label_noise.by_target import detect_by_target, refit_on_repaired
+from sklearn_regkd.label_noise.noise import Decision
 from sklearn_regkd.label_noise.rules import resolve_rule
-from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
-from sklearn_regkd.label_noise.teacher_quality import has_memorised, warn_of_memory
+from sklearn_regkd.label_noise.teacher_quality import repeats_labels
 from sklearn_regkd.losses.modules import LOSSES, TEACHER_LOSSES
 from sklearn_regkd.persistence.estimator_file import saveable
 from sklearn_regkd.persistence.json_params import PLAIN
@@ -25,9 +25,7 @@ from sklearn_regkd.supervision.mixing import mix
 from sklearn_regkd.supervision.targets import Targets
 from sklearn_regkd.supervision.validation_targets import ValidationTargets
 from sklearn_regkd.teachers.interface import FittedTeacher
-from sklearn_regkd.teachers.refit import refit_teacher
 from sklearn_regkd.training.torch_state import in_plain_torch
-from sklearn_regkd.utils.random import draw_seed
 from sklearn_regkd.utils.sklearn_compat import (
     Interval,
     StrOptions,
@@ -311,21 +309,34 @@ class DistilledRegressor(BaseDistiller):
         )
 
     def _supervise(self, data, methods):
+        detect = partial(
+            find_label_noise,
+            outliers=self.outliers,
+            find_alpha=self.alpha == "auto",
+            loss=self._named_loss(),
+        )
         if data.known is None:
-            noise = self._detect_label_noise(data)
+            noise = detect(data)
             label = mix(noise.replacement, data.label, noise.trust)
-            teacher, stages = refit_teacher(data, noise.unfitted, label, methods.route)
+            teacher, stages = refit_on_repaired(data, noise, methods.route)
         else:
-            noise, teacher, prediction = detect_by_target(data, self._detect_label_noise)
+            noise, teacher, prediction = detect_by_target(data, detect)
             noise = replace(noise, trust=noise.trust * data.known)
             label = mix(noise.replacement, data.label, noise.trust)
             stages = prediction[None]
+        oof_prediction = data.scaling.standardize(noise.teacher_prediction)
+        if teacher is not None and repeats_labels(label, stages[-1], oof_prediction):
+            # Of rows that it holds it says nothing new. R2 with its other predictions: on protein
+            # extra trees .317 -> .331, with 20 % gross labels .215 -> .340, nearest neighbours
+            # .317 -> .335 and .266 -> .325; on california, clean, .790 -> .777 and .783.
+            replaced = (noise.trust < 1).any()
+            stages[-1] = noise.replacement if replaced else oof_prediction
         alpha = noise.alpha if self.alpha == "auto" else self.alpha
         alpha = np.broadcast_to(alpha, noise.alpha.shape).copy()
         targets = Targets(
             label=label,
             teacher=stages,
-            oof_prediction=data.scaling.standardize(noise.teacher_prediction),
+            oof_prediction=oof_prediction,
             inlier=noise.trust >= 0.5,
             alpha=np.zeros_like(alpha) if self._weighs_by_itself() else alpha,
         )
@@ -345,50 +356,28 @@ class DistilledRegressor(BaseDistiller):
             "teacher_": teacher,
             "teacher_prediction_": noise.teacher_prediction,
             "suggested_labels_": data.scaling.restore(noise.replacement),
-            "repaired_labels_": np.where(noise.trust == 1, data.y, data.scaling.restore(label)),
+            "repaired_labels_": np.where(
+                noise.trust == 1, data.y, data.raised(data.scaling.restore(label))
+            ),
             "verdict_": noise.verdict,
             "alpha_": alpha,
             "decisions_": noise.decisions,
         }
 
-    def _detect_label_noise(self, data) -> LabelNoise:
-        """Find wrong labels, by evidence or by the rule that was named."""
-        memorised = has_memorised(data)
-        if memorised:
-            warn_of_memory(data)
-        honest = data.with_default_teacher() if memorised else data
-        models = OutOfFoldModels(honest, self._cross_fitted_students(data))
-        if isinstance(self.outliers, str) and self.outliers == "auto":
-            noise = detect_by_evidence(models)
-        else:
-            noise = detect_by_rule(resolve_rule(self.outliers), models, self.alpha == "auto")
-        if memorised:
-            # A memory of the labels is no evidence that it knows more than they do.
-            return noise.without_teacher(data.teacher, data.teacher_prediction)
-        return noise
-
-    def _cross_fitted_students(self, data) -> CrossFittedStudents | None:
-        if data.X.ndim > 2:
-            return None
-        student = data.student if data.student.module is None else StudentRegressor()
-        rows, seed = data.network_rows, draw_seed(data.random_state)
-        return CrossFittedStudents(
-            student, rows, data.label, data.weight, data.folds, seed, data.held_out, data.cache
-        )
-
     def _weighs_by_itself(self) -> bool:
         """Whether the loss decides about label and teacher, so that they must not be mixed."""
-        return not isinstance(self.loss, str) or (
-            self.loss in TEACHER_LOSSES and self.loss != "tor"
-        )
+        loss = self._named_loss()
+        return not isinstance(loss, str) or (loss in TEACHER_LOSSES and loss != "tor")
+
+    def _named_loss(self) -> Any:
+        student = self.student if isinstance(self.student, StudentRegressor) else StudentRegressor()
+        return loss_of(student, None if self.loss == "auto" else self.loss)
 
     def _criterion(self, fitted, methods) -> dict[str, Any]:
-        loss, alpha = self.loss, fitted["alpha_"]
-        if loss == "auto":
-            loss = getattr(self.student, "loss", "squared_error")
-            if loss == "squared_error":
-                losses = {one.loss for one in fitted["decisions_"]}
-                loss = losses.pop() if len(losses) == 1 else "huber"
+        loss, alpha = self._named_loss(), fitted["alpha_"]
+        if self.loss == "auto" and loss == "squared_error":
+            losses = {one.loss for one in fitted["decisions_"]}
+            loss = losses.pop() if len(losses) == 1 else "huber"
         return {
             "loss": loss,
             "n_heads": self.heads,
@@ -403,7 +392,7 @@ class DistilledRegressor(BaseDistiller):
             self,
             {
                 "alpha": [Interval(Real, None, None, closed="neither"), StrOptions({"auto"})],
-                "loss": [StrOptions({"auto", *LOSSES}), callable],
+                "loss": [StrOptions({"auto", "quantile", *LOSSES}), callable],
             },
         )
         if not (isinstance(self.outliers, str) and self.outliers == "auto"):

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from sklearn_regkd.estimators.student_training import around_training, new_net
+from sklearn_regkd.estimators.targets import check_labels, loss_of, scaling_for
 from sklearn_regkd.networks.inputs import InputTransform, StandardTransform, fit_input_transform
 from sklearn_regkd.networks.scaling import OutputScaling
-from sklearn_regkd.preprocessing.scaling import Scaling, fit_target_scaling
+from sklearn_regkd.preprocessing.scaling import Scaling
 from sklearn_regkd.preprocessing.validation import check_fit_data, check_weight
 from sklearn_regkd.supervision.supervision import Supervision
 from sklearn_regkd.training.build import AUTO_ROWS
@@ -107,6 +108,7 @@ def learn_block(student: Any, X: Any, y: Any, sample_weight: Any) -> Any:
     used = weight > 0
     if not used.all():
         X, y, weight = X[used], y[used], weight[used]
+    check_labels(student.loss, y, is_block=True)
     if first:
         student._y_ndim = y_ndim
         _start_by_block(student, X, y, weight)
@@ -127,15 +129,15 @@ def _start_by_block(student: Any, X: np.ndarray, y: np.ndarray, weight: np.ndarr
     """Build the network, scaled by the first block."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # one block of equal labels proves nothing
-        scaling = fit_target_scaling(y, weight)
-    scaling = Scaling(scaling.center, scaling.scale, np.zeros_like(scaling.constant))
+        scaling = scaling_for(student.loss, y, weight)
+    scaling = replace(scaling, constant=np.zeros_like(scaling.constant))
     kind = student.input_transform if student.module is None else "standard"
     transform = fit_input_transform(X, weight, kind, student._categorical)
     if isinstance(transform, StandardTransform):  # nor does one of equal inputs
         varies = np.zeros_like(transform.scaling.constant)
         transform = StandardTransform(replace(transform.scaling, constant=varies))
     random_state = own_random_state(student.random_state)
-    start_student(student, X, transform, scaling, {"loss": student.loss}, random_state)
+    start_student(student, X, transform, scaling, {"loss": loss_of(student)}, random_state)
 
 
 def _random_state_of(student: Any) -> np.random.RandomState:
@@ -195,4 +197,4 @@ def start_student(
 def _scaling_of(output: OutputScaling) -> Scaling:
     """Return the scaling behind a student's output; a constant target has the scale 1."""
     center, scale = (values.detach().cpu().double().numpy() for values in output.buffers())
-    return Scaling(center, np.where(scale > 0, scale, 1.0), scale == 0)
+    return Scaling(center, np.where(scale > 0, scale, 1.0), scale == 0, output.log)

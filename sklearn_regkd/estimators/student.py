@@ -11,6 +11,7 @@ from torch import Tensor
 from sklearn_regkd.estimators.params import check_student_params
 from sklearn_regkd.estimators.partial_fit import PartialFitMixin
 from sklearn_regkd.estimators.student_training import train_student
+from sklearn_regkd.estimators.targets import check_labels, loss_of, scaling_for
 from sklearn_regkd.networks.inference import InferenceNetwork, inference_networks
 from sklearn_regkd.networks.inputs import TransformedRows
 from sklearn_regkd.persistence.estimator_file import saveable
@@ -18,7 +19,7 @@ from sklearn_regkd.persistence.mixin import SaveMixin
 from sklearn_regkd.persistence.student_file import student_from_plain, student_to_plain
 from sklearn_regkd.preprocessing.columns import TableColumns
 from sklearn_regkd.preprocessing.folds import check_groups
-from sklearn_regkd.preprocessing.scaling import Scaling, fit_target_scaling
+from sklearn_regkd.preprocessing.scaling import Scaling
 from sklearn_regkd.preprocessing.validation import (
     check_fit_data,
     check_predict_data,
@@ -64,8 +65,13 @@ class StudentRegressor(
         Tukey's and Barron's take the scale of an ordinary residual from the
         batches (1.4826 MAD, averaged over batches). A function or module of
         ``(prediction, label)``, tensors of shape (n_rows, n_outputs) in standardised
-        units, returns one loss per element. For a student that is distilled, the `loss` of
+        units, returns one loss per element. ``"poisson"`` (counts and other labels >= 0) and
+        ``"gamma"`` (labels > 0, errors relative to what is predicted) are deviances: the network
+        predicts the logarithm, so that predictions are positive. ``"quantile"`` is the loss of
+        the level `quantile`. For a student that is distilled, the `loss` of
         DistilledRegressor goes before it, and TORRegressor has the loss of its paper.
+    quantile : float, default=0.5
+        Level of the quantile that is predicted with ``loss="quantile"``, between 0 and 1.
     lr : float, default=0.02
         Learning rate; without early stopping the peak of a one-cycle
         schedule, with it constant.
@@ -202,6 +208,7 @@ class StudentRegressor(
         *,
         activation="silu",
         loss="squared_error",
+        quantile=0.5,
         lr=0.02,
         max_epochs="auto",
         batch_size="auto",
@@ -226,6 +233,7 @@ class StudentRegressor(
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.loss = loss
+        self.quantile = quantile
         self.lr = lr
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -289,12 +297,14 @@ class StudentRegressor(
         if not used.all():
             X, y, weight = X[used], y[used], weight[used]
             groups = None if groups is None else groups[used]
-        scaling = fit_target_scaling(y, weight)
+        loss = loss_of(self)
+        check_labels(loss, y)
+        scaling = scaling_for(loss, y, weight)
         label = scaling.standardize(y)
         supervision = Supervision.by_labels(label, weight / weight.mean()).held_out_by(
             groups, ValidationTargets.of_groups(groups)
         )
-        train_student(self, X, supervision, scaling, {"loss": self.loss})
+        train_student(self, X, supervision, scaling, {"loss": loss})
         return self
 
     def predict(self, X):

@@ -194,6 +194,15 @@ class TORRegressor(BaseDistiller):
     def _rule(self) -> ThresholdRule:
         return ThresholdRule(self.threshold, self.expected_outliers)
 
+    def _named_loss(self) -> Any:
+        loss = getattr(self.student, "loss", "tor")
+        if loss in ("poisson", "gamma", "quantile"):
+            raise ValueError(
+                f"the student has loss={loss!r}, and TORRegressor trains it by the loss of its "
+                "paper, for the mean: use DistilledRegressor, or a student of another loss"
+            )
+        return "tor"
+
     def _criterion(self, fitted, methods) -> dict[str, Any]:
         return {"loss": "tor", "n_heads": self.heads, "teacher_weight": self.teacher_weight}
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.export.graph import Graph
 from sklearn_regkd.networks.inference import InferenceNetwork
-from sklearn_regkd.networks.scaling import FARTHEST
+from sklearn_regkd.networks.scaling import FARTHEST, LARGEST_LOG
 from sklearn_regkd.preprocessing.error_messages import listed
 
 # What rounding to single precision may do to an input of the network, whose scale is 1.
@@ -154,13 +154,16 @@ def _run(graph: Graph, network: InferenceNetwork, hidden: str, head: str) -> str
         hidden = _dense(graph, hidden, bias, weight)
         hidden = ACTIVATIONS[network.kind](graph, hidden)
     bias, weight = network.heads[head]
-    if network.center.dtype == torch.float32 and len(bias) == 1:
+    if network.center.dtype == torch.float32 and len(bias) == 1 and not network.log:
         # One operation with the last layer. (Of several outputs eight bits would have to
         # hold all units at once.)
         unit, offset = network.scale.double(), network.center.double()
         bias, weight = bias.double() * unit + offset, weight.double() * unit
         return _dense(graph, hidden, bias.float(), weight.float())
     standard = _dense(graph, hidden, bias, weight)
+    if network.log:
+        largest = np.array(LARGEST_LOG, _dtype(bias))
+        standard = graph.add("Exp", graph.add("Min", standard, largest))
     center, scale = (_array(values[:, 0]) for values in (network.center, network.scale))
     if center.dtype == np.float64:
         standard = graph.cast(standard, np.float64)  # the target's offset needs its digits

@@ -10,8 +10,10 @@ from sklearn_regkd.label_noise.noise import LabelNoise
 from sklearn_regkd.label_noise.rules import Rule
 from sklearn_regkd.label_noise.verdict import Verdict, join_outputs
 from sklearn_regkd.supervision.mixing import mix
+from sklearn_regkd.supervision.route import RouteSchedule
 from sklearn_regkd.teachers.cross_fit import CrossFitResult, predict_teacher
 from sklearn_regkd.teachers.fit_data import FitData
+from sklearn_regkd.teachers.kinds import weight_params
 from sklearn_regkd.teachers.multioutput import OneTeacherPerTarget
 from sklearn_regkd.teachers.refit import refit_teacher
 from sklearn_regkd.utils.sklearn_compat import safe_indexing
@@ -116,6 +118,27 @@ def detect_known(rule: Rule, error: np.ndarray, known: np.ndarray | None) -> Ver
     return join_outputs(verdicts)
 
 
+def refit_on_repaired(
+    data: FitData, noise: LabelNoise, route: RouteSchedule | None
+) -> tuple[Any, np.ndarray]:
+    """Fit the teacher on repaired labels; see :func:`~sklearn_regkd.teachers.refit.refit_teacher`.
+
+    Parameters
+    ----------
+    data : FitData
+        The data of the fit.
+    noise : LabelNoise
+        Which labels are replaced by what, and the teacher that learns the result.
+    route : RouteSchedule or None
+        Whether to predict at earlier stages.
+    """
+    repaired = mix(noise.replacement, data.label, noise.trust)
+    if noise.row_weight is not None:
+        params = weight_params(noise.unfitted, noise.row_weight)
+        data = replace(data, teacher_params=params)
+    return refit_teacher(data, noise.unfitted, repaired, route)
+
+
 def detect_by_target(
     data: FitData, detect: Callable[[FitData], LabelNoise]
 ) -> tuple[LabelNoise, Any, np.ndarray]:
@@ -142,8 +165,7 @@ def detect_by_target(
     for output in range(data.n_outputs):
         own = data.of_target(output)
         noise = detect(own)
-        repaired = mix(noise.replacement, own.label, noise.trust)
-        teacher, (prediction,) = refit_teacher(own, noise.unfitted, repaired, None)
+        teacher, (prediction,) = refit_on_repaired(own, noise, None)
         targets.append(KnownTarget.of(data, output, own, teacher))
         noises.append(noise)
         stages.append(prediction)
@@ -174,6 +196,7 @@ def detect_by_target(
         unfitted=None,
         decisions=[decision for noise in noises for decision in noise.decisions],
         by_fold=None,
+        row_weight=None,
         weight_decay=float(np.median(decays)) if decays else None,
     )
     prediction = np.column_stack(

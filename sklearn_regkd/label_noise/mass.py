@@ -6,9 +6,9 @@ import numpy as np
 MASS = 0.1
 
 
-def have_mass(label: np.ndarray) -> bool:
-    """Return whether a tenth of the labels (n_samples,) are one value."""
-    return bool(_shares(label)[0] > MASS)
+def have_mass(label: np.ndarray, share: float = MASS) -> bool:
+    """Return whether a tenth of the labels (n_samples,), or that share, are one value."""
+    return bool(_shares(label)[0] > share)
 
 
 def one_value_stands_out(label: np.ndarray) -> bool:

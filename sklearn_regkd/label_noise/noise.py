@@ -92,6 +92,8 @@ class LabelNoise:
         labels are trusted: then they have learned from the same labels as the fitted teacher.
     weight_decay : float or None, default=None
         Weight decay of the cross-fitted students.
+    row_weight : ndarray of shape (n_samples,) or None, default=None
+        Weights of the rows for the fit of the teacher, in place of those of the data.
     """
 
     verdict: Verdict
@@ -103,6 +105,7 @@ class LabelNoise:
     decisions: list[Decision]
     by_fold: np.ndarray | None = None
     weight_decay: float | None = None
+    row_weight: np.ndarray | None = None
 
     def without_teacher(self, unfitted: Any, prediction: np.ndarray) -> "LabelNoise":
         """Return the same for a teacher that deserves no trust, which predicts `prediction`."""
@@ -113,4 +116,5 @@ class LabelNoise:
             alpha=np.zeros_like(self.alpha),
             decisions=[replace(one, alpha=0.0) for one in self.decisions],
             by_fold=None,
+            row_weight=None,
         )

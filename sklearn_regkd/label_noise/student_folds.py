@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from sklearn_regkd.losses.quantile import QuantileLoss
 from sklearn_regkd.preprocessing.scaling import MOST_SIGMA
 from sklearn_regkd.training.batched_mlp import train_batched
 from sklearn_regkd.training.build import mlp_config
@@ -81,7 +82,7 @@ class CrossFittedStudents:
         self,
         label: np.ndarray,
         trust: np.ndarray | None,
-        losses: Sequence[str],
+        losses: Sequence[str | QuantileLoss],
         weight_decay: float | None = None,
         shorten: int = 1,
     ) -> list[np.ndarray]:
@@ -93,7 +94,7 @@ class CrossFittedStudents:
             Standardised.
         trust : ndarray of shape (n_samples, n_outputs) or None
             Weight of each label, in [0, 1]; None trusts all.
-        losses : sequence of str
+        losses : sequence of str or QuantileLoss
             One or more; each has copies of its own.
         weight_decay : float, default=None
             Weight decay of the copies; None takes the student's.

@@ -20,6 +20,9 @@ NO_BETTER = 0.99
 # `energy`, whose labels are free of noise: there they are as good as the teacher). Boosting on its
 # own training rows has .27 to .74 and is not always told apart.
 MEMORISED = 0.4
+# Of a teacher that was fitted here: its median error on its own rows over that on others. Extra
+# trees and nearest neighbours have 0, a forest .37, boosting .4 and more.
+REPEATED = 0.1
 FEWEST_ROWS = 50
 PROBE = {"max_iter": 100, "learning_rate": 0.1}
 
@@ -100,6 +103,31 @@ def has_memorised(data: FitData) -> bool:
     teacher, boosting = errors
     known = ~data.scaling.constant & (boosting > 0)
     return bool(known.any() and (teacher[known] < MEMORISED * boosting[known]).all())
+
+
+def repeats_labels(label: np.ndarray, fitted: np.ndarray, oof: np.ndarray) -> bool:
+    """Return whether a teacher repeats the labels of the rows that it was fitted on.
+
+    So do extra trees, nearest neighbours and in-context models: a student that learned from such
+    predictions would learn the labels once more.
+
+    Parameters
+    ----------
+    label : ndarray of shape (n_samples, n_outputs)
+        The labels that the teacher was fitted on.
+    fitted, oof : ndarray of shape (n_samples, n_outputs)
+        What it predicts for these rows, and what it predicts for rows that it has not seen.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_regkd.label_noise.teacher_quality import repeats_labels
+    >>> label = np.array([[1.0], [2.0]])
+    >>> [repeats_labels(label, label + error, label + 1) for error in (0.01, 0.5)]
+    [True, False]
+    """
+    error, honest = (np.median(np.abs(label - one), axis=0) for one in (fitted, oof))
+    return bool((error < REPEATED * honest).all() and honest.any())
 
 
 def warn_of_memory(data: FitData) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sklearn_regkd.losses.modules import Attention, element_loss
+from sklearn_regkd.losses.modules import LOG_LOSSES, Attention, element_loss
 from sklearn_regkd.losses.robust import squared_error
 from sklearn_regkd.supervision.supervision import unpack
 
@@ -16,7 +16,7 @@ class SupervisionCriterion(nn.Module):
 
     With one head: the weighted mean over rows and outputs of `loss`. With two
     heads `loss` takes the student's first `n_outputs` columns, and the others are
-    compared with the teacher, squared, with weight `teacher_weight` (lambda):
+    compared with the teacher, squared or by the deviance, with weight `teacher_weight` (lambda):
     ``L(s_y; y, t) + lambda mean (s_t - t)^2``.
 
     Parameters
@@ -51,6 +51,8 @@ class SupervisionCriterion(nn.Module):
     ):
         super().__init__()
         self.loss = element_loss(loss, n_outputs, alpha)
+        is_log = isinstance(loss, str) and loss in LOG_LOSSES
+        self.log_loss: Any = getattr(self.loss, "loss", None) if is_log else None
         self.n_outputs = n_outputs
         self.n_heads = n_heads
         self.teacher_weight = teacher_weight
@@ -79,9 +81,10 @@ class SupervisionCriterion(nn.Module):
                 f"element, {tuple(label.shape)}: leave the mean to us (reduction='none')"
             )
         if self.n_heads == 2:
-            by_output = by_output + self.teacher_weight * squared_error(
-                prediction[:, k : 2 * k], teacher
-            )
+            of_teacher = prediction[:, k : 2 * k]
+            # Where a network predicts logarithms, the loss compares them with what is none.
+            distance = self.log_loss or squared_error
+            by_output = by_output + self.teacher_weight * distance(of_teacher, teacher)
         if weight.ndim == 2:  # some labels are missing
             return torch.where(weight > 0, weight * by_output, torch.zeros_like(by_output)).mean()
         # Weights have mean 1 over the training set. Dividing by the rows, not

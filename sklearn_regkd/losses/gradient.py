@@ -1,16 +1,36 @@
 """Losses together with their gradient, in closed form where there is a simple one."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from sklearn_regkd.losses.criterion import SupervisionCriterion
+from sklearn_regkd.losses.deviance import (
+    gamma_derivative,
+    gamma_loss,
+    poisson_derivative,
+    poisson_loss,
+)
 from sklearn_regkd.losses.modules import ElementLoss, HuberLoss, LabelOnly
+from sklearn_regkd.losses.quantile import QuantileLoss
 from sklearn_regkd.losses.robust import HUBER_DELTA, absolute_error, squared_error
 
 
 def is_closed(loss: ElementLoss) -> bool:
     """Return whether a loss of student and label has its gradient here in closed form."""
-    return is_exact(loss) or isinstance(loss, HuberLoss)
+    closed = isinstance(loss, HuberLoss) or _own_derivative(loss) is not None
+    return closed or is_exact(loss)
+
+
+def _own_derivative(loss: ElementLoss) -> Callable[[Tensor, Tensor], Tensor] | None:
+    """Return the derivative of a deviance or quantile loss by the prediction."""
+    plain = loss.loss if isinstance(loss, LabelOnly) else None
+    if isinstance(plain, QuantileLoss):
+        return plain.derivative
+    if plain is poisson_loss:
+        return poisson_derivative
+    return gamma_derivative if plain is gamma_loss else None
 
 
 def _huber_parts(loss: HuberLoss, prediction: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,6 +88,10 @@ def element_gradient(loss: ElementLoss, prediction: Tensor, label: Tensor) -> tu
     if isinstance(loss, HuberLoss):
         difference, near = _huber_parts(loss, prediction, label)
         return near * (2 * difference - near), 2 * near
+    own = _own_derivative(loss)
+    if own is not None:
+        assert plain is not None
+        return plain(prediction, label), own(prediction, label)
     with torch.enable_grad():
         leaf = prediction.detach().requires_grad_()
         error = loss(leaf, label, label, torch.ones_like(label, dtype=torch.bool))
@@ -94,6 +118,9 @@ def element_derivative(loss: ElementLoss, prediction: Tensor, label: Tensor) -> 
         return (prediction - label).sign_()
     if isinstance(loss, HuberLoss):
         return _huber_parts(loss, prediction, label)[1].mul_(2)
+    own = _own_derivative(loss)
+    if own is not None:
+        return own(prediction, label)
     return element_gradient(loss, prediction, label)[1]
 
 

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from sklearn_regkd.losses.attentive import attention, attentive_loss
 from sklearn_regkd.losses.barron import barron_loss, log_partition
 from sklearn_regkd.losses.bounded import bounded_loss
+from sklearn_regkd.losses.deviance import gamma_loss, poisson_loss
+from sklearn_regkd.losses.quantile import QuantileLoss, QuantileWithTeacher
 from sklearn_regkd.losses.robust import (
     HUBER_DELTA,
     TUKEY_C,
@@ -205,6 +207,8 @@ BATCHED_LOSSES: dict[str, Callable[[int], ElementLoss]] = {
     "tukey": TukeyLoss,
     "wing": lambda n_outputs: LabelOnly(wing_loss),
     "barron": BarronLoss,
+    "poisson": lambda n_outputs: LabelOnly(poisson_loss),
+    "gamma": lambda n_outputs: LabelOnly(gamma_loss),
 }
 LEARNED = {"barron_learned": lambda n_outputs: BarronLoss(n_outputs, learned=True)}
 # These compare student, label and teacher themselves.
@@ -213,7 +217,10 @@ TEACHER_LOSSES = {
     "bounded": lambda n_outputs: _bounded,
     "attentive": AttentiveLoss,
 }
-STUDENT_LOSSES = {*BATCHED_LOSSES, *LEARNED}
+# With these a network predicts logarithms, and no label or prediction is negative.
+LOG_LOSSES = ("poisson", "gamma")
+# The last one is a QuantileLoss, which has a level.
+STUDENT_LOSSES = {*BATCHED_LOSSES, *LEARNED, "quantile"}
 LOSSES: dict[str, Callable[..., ElementLoss]] = {**BATCHED_LOSSES, **LEARNED, **TEACHER_LOSSES}
 
 
@@ -231,6 +238,9 @@ def element_loss(name: str | Callable, n_outputs: int, alpha: Any = None) -> Ele
     alpha : sequence of float, default=None
         Weight of the teacher in losses that have one.
     """
+    if isinstance(name, QuantileLoss):
+        taught = alpha is not None and any(alpha)
+        return QuantileWithTeacher(name.quantile, alpha) if taught else LabelOnly(name)
     if not isinstance(name, str):
         own = copy.deepcopy(name) if isinstance(name, nn.Module) else name
         called = own.forward if isinstance(own, nn.Module) else own
@@ -240,3 +250,22 @@ def element_loss(name: str | Callable, n_outputs: int, alpha: Any = None) -> Ele
     if name not in LOSSES:
         raise ValueError(f"loss={name!r} is unknown; known: {', '.join(sorted(LOSSES))}")
     return AttentiveLoss(n_outputs, alpha) if name == "attentive" else LOSSES[name](n_outputs)
+
+
+def label_cost(loss: str | QuantileLoss, prediction: Tensor, label: Tensor) -> Tensor:
+    """Return by what the predictions of students of that loss are compared with labels.
+
+    Their own loss where the labels themselves say what it should be: squared error, deviance or
+    quantile loss. Else the absolute error, which knows no scale.
+
+    Parameters
+    ----------
+    loss : str or QuantileLoss
+        One of the losses of student and label.
+    prediction, label : Tensor of one shape
+        Standardised.
+    """
+    costs = {"squared_error": squared_error, "poisson": poisson_loss, "gamma": gamma_loss}
+    if isinstance(loss, QuantileLoss):
+        return loss(prediction, label)
+    return costs.get(loss, absolute_error)(prediction, label)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sklearn_regkd.networks.embedding import PeriodicEmbedding
 from sklearn_regkd.networks.mlp import MLP
-from sklearn_regkd.networks.scaling import OutputScaling, standardize_inputs
+from sklearn_regkd.networks.scaling import LARGEST_LOG, OutputScaling, standardize_inputs
 from sklearn_regkd.networks.score_table import ScoreTable
 from sklearn_regkd.preprocessing.scaling import needs_double
 from sklearn_regkd.utils.arithmetic import ceil_div
@@ -43,6 +43,7 @@ class InferenceNetwork:
             values.to(torch.promote_types(dtype, values.dtype))[:, None]
             for values in (output.center, output.scale)
         )
+        self.log = output.log
         layers = list(module)
         linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
         weights = [layer.weight.detach().double() for layer in linear]
@@ -111,7 +112,10 @@ class InferenceNetwork:
             inputs = torch.cat([inputs, phase.sin(), phase.cos()])
         for bias, weight in self.hidden:
             inputs = self.activation(torch.addmm(bias, weight, inputs))
-        return (torch.addmm(*self.heads[head], inputs) * self.scale + self.center).T
+        standard = torch.addmm(*self.heads[head], inputs)
+        if self.log:
+            standard = standard.clamp_(max=LARGEST_LOG).exp_()
+        return (standard * self.scale + self.center).T
 
     def enter(self, X: Tensor) -> Tensor:
         """Return what the network sees of raw rows, (n_inputs, n_samples)."""

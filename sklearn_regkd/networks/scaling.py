@@ -12,6 +12,9 @@ from sklearn_regkd.preprocessing.scaling import Scaling
 # So many standard deviations from the mean an input is as absurd as at any greater distance,
 # of which the sine is noise and the products with weights overflow.
 FARTHEST = 1e3
+# A network that predicts logarithms ends there, 1e13 times the mean label: far from all rows its
+# last digits would be infinite.
+LARGEST_LOG = 30.0
 
 
 def standardize_inputs(
@@ -91,17 +94,24 @@ class OutputScaling(nn.Module):
         self.n_heads = n_heads
         # A constant target is predicted exactly, whatever the network returns.
         scale = np.where(scaling.constant, 0.0, scaling.scale)
+        center = scaling.center
+        self.log = scaling.log
+        if self.log:
+            center = np.where(scaling.constant, scaling.scale, center)
         # Single precision unless it would swallow the target's own spread
         # (a time stamp); float64 buffers make the output float64.
         resolved = np.all(np.abs(scaling.center) < 1e4 * scaling.scale)
         dtype = torch.float32 if resolved and _fits_single(scaling) else torch.float64
         self.center: Tensor
         self.scale: Tensor
-        self.register_buffer("center", torch.tensor(scaling.center, dtype=dtype))
+        self.register_buffer("center", torch.tensor(center, dtype=dtype))
         self.register_buffer("scale", torch.tensor(scale, dtype=dtype))
 
     def forward(self, standard: Tensor, head: str = "label") -> Tensor:
-        """Return predictions (n_samples, n_outputs) of a head: "label", "teacher" or "mean"."""
+        """Return predictions (n_samples, n_outputs) of a head: "label", "teacher" or "mean".
+
+        The mean is that of what the network predicts: of logarithms, if these are logarithms.
+        """
         # Not len(): traced for ONNX that would be the number of rows for ever.
         standard = standard.reshape(standard.shape[0], -1)
         k = self.n_outputs
@@ -115,6 +125,8 @@ class OutputScaling(nn.Module):
             chosen = (standard[:, :k] + standard[:, k:]) / 2
         else:
             raise ValueError(f"predict_head={head!r} is unknown; known: label, teacher, mean")
+        if self.log:
+            chosen = chosen.clamp(max=LARGEST_LOG).exp()
         return chosen * self.scale + self.center
 
 

@@ -1,7 +1,7 @@
 """One call: from blocks on disk or on a cluster to a distilled student."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,14 @@ from sklearn_regkd.estimators.distilled import DistilledRegressor
 from sklearn_regkd.estimators.partial_fit import start_student
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.estimators.student_training import around_training, decisive_params
+from sklearn_regkd.estimators.targets import (
+    check_labels,
+    in_log_units,
+    is_log_loss,
+    least_label,
+    loss_of,
+    scaling_for,
+)
 from sklearn_regkd.networks.inputs import fit_input_transform
 from sklearn_regkd.out_of_core.block_reader import (
     Block,
@@ -146,8 +154,14 @@ def _distill(
     if isinstance(estimator, StudentRegressor):
         check_fit_data(student, rows, sample.y, allow_nan=student._takes_missing())
         student._y_ndim = ndim
-        stream.train(student, {"loss": student.loss}, stream.supervise_by_labels)
+        loss = loss_of(student)
+        check_labels(loss, sample.y)
+        scaling = scaling_for(loss, sample.y, np.ones(len(sample.y)))
+        stream = replace(stream, scaling=scaling, loss=loss)
+        stream.train(student, {"loss": loss}, stream.supervise_by_labels)
         return student
+    loss = estimator._named_loss()
+    check_labels(loss, sample.y)
     on_sample = _estimator_for_sample(estimator)
     # A hash of all that decides the teacher: its own may change on the way through a file.
     teacher_hash = fingerprint([on_sample, rows, sample.y])
@@ -165,9 +179,17 @@ def _distill(
     methods = DistillationMethods()  # none of which works block by block
     criterion = distilled._criterion(vars(distilled), methods)
     supervisor = BlockSupervisor(distilled, sample.y, scaling)
+    if is_log_loss(loss):
+        units = scaling_for(loss, sample.y, np.ones(len(sample.y)))
+        stream = replace(stream, scaling=units)
+    least = least_label(loss, sample.y)
 
     def supervise(index: int, y: np.ndarray) -> Supervision:
-        return supervisor.supervise(y, predictions.read(index))
+        check_labels(loss, y, is_block=True)
+        supervision = supervisor.supervise(y, predictions.read(index))
+        if not is_log_loss(loss):
+            return supervision
+        return in_log_units(supervision, scaling, stream.scaling, least)
 
     stream.train(student, criterion, supervise, teacher_hash)
     distilled.student_ = student
@@ -239,6 +261,8 @@ class _Stream:
         Scaling of the targets.
     folder : path-like
         Folder for the state of the training.
+    loss : str or callable, default="squared_error"
+        The loss of a student without a teacher, for the check of its labels.
     """
 
     reader: BlockReader
@@ -247,9 +271,11 @@ class _Stream:
     plan: Plan
     scaling: Scaling
     folder: Any
+    loss: Any = "squared_error"
 
     def supervise_by_labels(self, index: int, y: np.ndarray) -> Supervision:
         """Return the supervision of a block for a student without a teacher."""
+        check_labels(self.loss, y, is_block=True)
         return Supervision.by_labels(self.scaling.standardize(y), np.ones(len(y)))
 
     def train(

@@ -56,6 +56,7 @@ def student_to_plain(student: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
     words, numbers = _history_to_plain(student.history_)
     state = {
         "n_heads": student._output.n_heads,
+        "log": student._output.log,
         "n_outputs": student.n_outputs_,
         "y_ndim": student._y_ndim,
         "input_shape": list(student._input_shape),
@@ -106,7 +107,7 @@ def student_from_plain(
 
     module = _below("module.", tensors)
     transform = _transform(module, student.n_features_in_, student._columns.categorical)
-    output = _output(_below("output.", tensors), n_heads)
+    output = _output(_below("output.", tensors), n_heads, state.get("log", False))
     if output.n_outputs != n_outputs:
         raise FileError(f"the file has {output.n_outputs} outputs and says {n_outputs}")
     if student.module is None:
@@ -251,14 +252,16 @@ def _check_double(*tables: np.ndarray) -> None:
         raise FileError("the file's tables of its inputs are not of double precision")
 
 
-def _output(tensors: dict[str, Tensor], n_heads: int) -> OutputScaling:
+def _output(tensors: dict[str, Tensor], n_heads: int, log: Any) -> OutputScaling:
+    if not isinstance(log, bool):
+        raise FileError(f"log must be true or false in the file, got {log!r}")
     center, scale = tensors["center"], tensors["scale"]
     if center.ndim != 1 or center.shape != scale.shape or center.dtype != scale.dtype:
         raise FileError("the file's scaling of the targets is none")
     if not (center.isfinite().all() and scale.isfinite().all()):
         raise FileError("the file's scaling of the targets is not finite")
     plain = np.zeros(len(center))
-    output = OutputScaling(Scaling(plain, plain + 1, plain > 0), n_heads)
+    output = OutputScaling(Scaling(plain, plain + 1, plain > 0, log), n_heads)
     output.center, output.scale = center, scale
     return output
 

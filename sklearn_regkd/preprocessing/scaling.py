@@ -5,7 +5,7 @@ must not decide the units in which all others are learned.
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
@@ -66,11 +66,14 @@ class Scaling:
         Both in raw units; `scale` is positive.
     constant : ndarray of bool of shape (n_columns,)
         Columns that hold one value only.
+    log : bool, default=False
+        Whether networks predict logarithms of standardised targets; `center` is 0 then.
     """
 
     center: np.ndarray
     scale: np.ndarray
     constant: np.ndarray
+    log: bool = False
 
     @property
     def divisor(self) -> np.ndarray:
@@ -85,7 +88,9 @@ class Scaling:
     def of_column(self, column: int) -> "Scaling":
         """Return the scaling of one column alone."""
         only = slice(column, column + 1)
-        return Scaling(self.center[only], self.scale[only], self.constant[only])
+        return replace(
+            self, center=self.center[only], scale=self.scale[only], constant=self.constant[only]
+        )
 
     def standardize(self, values: np.ndarray) -> np.ndarray:
         """Return raw values (n_samples, n_columns) in standard units."""
@@ -128,14 +133,41 @@ def fit_target_scaling(y: np.ndarray, weight: np.ndarray) -> Scaling:
     scale = np.where(scale > 0, scale, P90_TO_SIGMA * spread)
     mean = MEAN_DEVIATION_TO_SIGMA * np.average(deviation, axis=0, weights=weight)
     scale = np.where(scale > 0, scale, mean)
+    return Scaling(center, np.where(scale > 0, scale, 1.0), _constant(y))
+
+
+def _constant(y: np.ndarray) -> np.ndarray:
+    """Return which outputs are the same in all rows, and warn of them."""
     constant = y.min(axis=0) == y.max(axis=0)
     for output in np.flatnonzero(constant):
         warnings.warn(
             f"output {output} of y is {y[0, output]:g} in every row: the student will predict just "
             "that",
-            stacklevel=2,
+            stacklevel=3,
         )
-    return Scaling(center, np.where(scale > 0, scale, 1.0), constant)
+    return constant
+
+
+def fit_log_scaling(y: np.ndarray, weight: np.ndarray) -> Scaling:
+    """Learn the mean of each target, the unit in which networks predict its logarithm.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples, n_outputs)
+        Labels in raw units, none negative, and not all 0.
+    weight : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Weights of the rows or of the labels, not negative.
+
+    Warns
+    -----
+    UserWarning
+        If a target is the same in all rows; it will be predicted exactly.
+    """
+    weight = np.broadcast_to(weight.reshape(len(y), -1), y.shape)
+    mean = np.average(y, axis=0, weights=weight)
+    # Of wrong labels alone might a mean be 0.
+    scale = np.where(mean > 0, mean, 1.0)
+    return Scaling(np.zeros_like(mean), scale, _constant(y), log=True)
 
 
 def fit_input_scaling(X: np.ndarray, weight: np.ndarray) -> Scaling:
@@ -162,7 +194,9 @@ def fit_input_scaling(X: np.ndarray, weight: np.ndarray) -> Scaling:
     if X.ndim == 3:
         # The rows of a picture are no features: the margin of one may be the middle of another.
         whole = fit_input_scaling(X[:, None], weight)
-        return Scaling(*(values.repeat(X.shape[1]) for values in vars(whole).values()))
+        columns = (whole.center, whole.scale, whole.constant)
+        center, scale, constant = (values.repeat(X.shape[1]) for values in columns)
+        return Scaling(center, scale, constant)
     scaler = StandardScaler()
     per_row = int(np.prod(X.shape[1:]))
     inner = per_row // X.shape[1]

@@ -183,6 +183,9 @@ class DataSelection(Strategy):
         seed = random_state.randint(2**31 - 1)
         # The checkpoint is that of the student that is to learn from this.
         first = clone(student).set_params(random_state=seed, checkpoint=None)
+        if first.loss in ("poisson", "gamma", "quantile"):
+            # The influence is that on the squared error, and standard units know no least label.
+            first.set_params(loss="squared_error")
         names = None if groups is None or len(np.unique(groups[rest])) < 2 else groups[rest]
         first.fit(X[rest], target[rest], sample_weight=weight[rest], groups=names)
         prediction = first.predict(X[held]).reshape(n_held, -1)

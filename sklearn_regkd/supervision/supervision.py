@@ -1,5 +1,6 @@
 """What the student is told about each row, and how it travels through a training loop."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -85,6 +86,32 @@ class Supervision:
         """Return the same with the groups of the rows, and with rows to hold out by default."""
         targets = held_out if self.validation_targets is None else self.validation_targets
         return replace(self, groups=groups, validation_targets=targets)
+
+    def in_units(self, convert: Callable[[np.ndarray], np.ndarray]) -> Self:
+        """Return the same in other units.
+
+        Parameters
+        ----------
+        convert : callable
+            From values in the units of `label`, of any shape (..., n_outputs), to the new ones.
+        """
+        clean, trial, route = self.clean_label, self.validation_targets, self.curriculum
+        if trial is not None and trial.target is not None:
+            trial = replace(trial, target=convert(trial.target))
+        if route is not None:
+            label, teacher = (
+                convert(one).astype(np.float32) for one in (route.label, route.teacher)
+            )
+            route = replace(route, label=label, teacher=teacher)
+        return replace(
+            self,
+            label=convert(self.label),
+            teacher=convert(self.teacher),
+            clean_label=None if clean is None else convert(clean),
+            validation_targets=trial,
+            curriculum=route,
+            extra_rows=tuple((X, convert(teacher)) for X, teacher in self.extra_rows),
+        )
 
     @property
     def n_labeled(self) -> int:

@@ -84,6 +84,8 @@ class FitData:
         Rows of one group are left out together.
     held_out : ValidationTargets or None
         Which rows are left out where settings of the student are tried; None means any.
+    least : ndarray of shape (n_outputs,) or None, default=None
+        The smallest number in raw units that may stand for a label; None means any.
     random_state : RandomState
         Decides everything that is random.
     cache : FitCache
@@ -120,6 +122,7 @@ class FitData:
     trusted: np.ndarray | None = None
     groups: np.ndarray | None = None
     held_out: ValidationTargets | None = None
+    least: np.ndarray | None = None
 
     @property
     def n_outputs(self) -> int:
@@ -139,6 +142,10 @@ class FitData:
             teacher_prediction=None,
             teacher_route=None,
         )
+
+    def raised(self, values: np.ndarray) -> np.ndarray:
+        """Return values (n_samples, n_outputs) in raw units, none below what a label may be."""
+        return values if self.least is None else np.maximum(values, self.least)
 
     def of_target(self, output: int) -> Self:
         """Return the data of one target alone, and of the rows in which it is measured."""
@@ -165,6 +172,7 @@ class FitData:
             folds=folds,
             left_out=None,
             known=None,
+            least=None if self.least is None else self.least[[output]],
             groups=None if self.groups is None else self.groups[rows],
             trusted=None if self.trusted is None else self.trusted[rows][:, [output]],
             held_out=held_out,

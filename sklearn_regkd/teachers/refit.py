@@ -88,7 +88,7 @@ def refit_teacher(
             {"n_jobs": data.n_jobs},
             unfitted=unfitted,
             X=data.teacher_X,
-            y=data.scaling.restore(repaired),
+            y=data.raised(data.scaling.restore(repaired)),
             params=data.teacher_params,
             folds=folds,
             n_stages=route and route.n_predicted,

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sklearn_regkd.losses.batched import BatchedLoss
 from sklearn_regkd.losses.modules import element_loss
+from sklearn_regkd.losses.quantile import QuantileLoss
 from sklearn_regkd.networks.embedding import PeriodicEmbedding
 from sklearn_regkd.networks.inputs import EmbeddedRows, TransformedRows
 from sklearn_regkd.networks.mlp import ACTIVATIONS
@@ -132,7 +133,7 @@ def train_batched(
     inputs: Tensor | TransformedRows,
     target: Tensor,
     weight: Tensor,
-    losses: Sequence[str],
+    losses: Sequence[str | QuantileLoss],
     weight_decay: Tensor,
     seed: int,
 ) -> BatchedMLP:
@@ -150,8 +151,8 @@ def train_batched(
         What the networks see.
     target, weight : Tensor of shape (n_nets, n_samples, n_outputs), float32
         What each network is to predict, and how much that counts (mean 1 each).
-    losses : sequence of str
-        Name of the loss of each network; those of neighbours of one name are computed at once.
+    losses : sequence of str or QuantileLoss
+        The loss of each network; those of neighbours of one kind are computed at once.
     weight_decay : Tensor of shape (n_nets,)
         Weight decay of each network's weights; biases are left alone.
     seed : int

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
-from sklearn_regkd.losses.modules import BATCHED_LOSSES
+from sklearn_regkd.losses.modules import BATCHED_LOSSES, label_cost
+from sklearn_regkd.losses.quantile import QuantileLoss
 from sklearn_regkd.networks.inputs import TransformedRows
 from sklearn_regkd.preprocessing.scaling import MOST_SIGMA
 from sklearn_regkd.supervision.supervision import Supervision
@@ -44,12 +45,15 @@ IN_DOUBT = 0.25
 FEWEST_STEPS = 1000
 
 
+Trial = tuple[str | QuantileLoss, float]
+
+
 def choose_weight_decay(
     config: MLPConfig,
     inputs: np.ndarray | TransformedRows,
     label: np.ndarray,
     weight: np.ndarray,
-    losses: Sequence[str],
+    losses: Sequence[str | QuantileLoss],
     seed: int,
     validation_targets: ValidationTargets | None = None,
     start: float | None = None,
@@ -60,8 +64,8 @@ def choose_weight_decay(
     candidate is tried, or three around `start`, then what lies beside the best until that lies
     between others. Those of a round are trained at once, for half of the steps (but 1,000, if
     there are as many), on 80 % of at most 20,000 rows, three times with other rows held out;
-    under 50 rows the default 0.3 is returned untried. The held-out error is squared for the
-    squared error and absolute for the robust losses.
+    under 50 rows the default 0.3 is returned untried. The held-out error is the
+    absolute one for the robust losses, see :func:`~sklearn_regkd.losses.modules.label_cost`.
 
     Parameters
     ----------
@@ -73,7 +77,7 @@ def choose_weight_decay(
         Standardised labels, without a teacher mixed in.
     weight : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Weights of the rows, or of the labels.
-    losses : sequence of str
+    losses : sequence of str or QuantileLoss
         One or more, each once.
     seed : int
         Decides the held-out rows and the training.
@@ -102,7 +106,7 @@ def choose_weight_decay(
     )
     if not trial.is_possible:
         return default
-    cost: dict[tuple[str, float], np.ndarray] = {}
+    cost: dict[Trial, np.ndarray] = {}
     places = _first_places(candidates, start)
     missing = [(loss, candidates[place]) for loss in losses for place in places]
     while missing:
@@ -126,7 +130,7 @@ def _first_places(candidates: Sequence[float], start: float | None) -> list[int]
     return [place for place in range(nearest - 1, nearest + 2) if 0 <= place < len(candidates)]
 
 
-def _of_loss(cost: dict[tuple[str, float], np.ndarray], loss: str) -> dict[float, np.ndarray]:
+def _of_loss(cost: dict[Trial, np.ndarray], loss: str | QuantileLoss) -> dict[float, np.ndarray]:
     return {decay: one for (name, decay), one in cost.items() if name == loss}
 
 
@@ -184,12 +188,12 @@ class _Trial:
         """Whether there is something to learn from, and to compare with."""
         return bool(self.weights.any(axis=1).all() and self.weight[: self.n_held_out].any())
 
-    def cost(self, trials: Sequence[tuple[str, float]]) -> dict[tuple[str, float], np.ndarray]:
+    def cost(self, trials: Sequence[Trial]) -> dict[Trial, np.ndarray]:
         """Return what each loss with a weight decay costs in each held-out row, weighted.
 
         Parameters
         ----------
-        trials : sequence of (str, float)
+        trials : sequence of (loss, float)
             Losses and weight decays; all are trained at once.
         """
         n, fold = self.n_held_out, self.targets.fold[: self.n_held_out]
@@ -210,11 +214,12 @@ class _Trial:
         )
         prediction = networks.predict(self.inputs[:n]).reshape(len(trials), n_parts, n, -1)
         # Each row's prediction is that of the networks that have not seen it.
-        error = np.abs(prediction[:, fold, np.arange(n)] - self.label[:n])
+        predicted = torch.from_numpy(prediction[:, fold, np.arange(n)])
+        label = torch.from_numpy(self.label[:n])
         weight = self.weight[:n] / self.weight[:n].mean(axis=0)
         return {
-            trial: (weight * (one**2 if trial[0] == "squared_error" else one)).mean(axis=1)
-            for trial, one in zip(trials, error, strict=True)
+            trial: (weight * label_cost(trial[0], one.to(label.dtype), label).numpy()).mean(axis=1)
+            for trial, one in zip(trials, predicted, strict=True)
         }
 
 
@@ -262,15 +267,16 @@ def try_weight_decays(
         Of the same rows.
     criterion : dict
         The loss is tried as it is; one that needs a teacher is replaced by the
-        squared error on trusted labels.
+        squared error on trusted labels; quantiles are those of trusted labels as well.
     random_state : RandomState
         Decides held-out rows and training.
     """
     if student.module is not None:
         return MODULE_WEIGHT_DECAY
     loss, weight = criterion["loss"], supervision.weight
-    if not isinstance(loss, str) or loss not in BATCHED_LOSSES:
-        loss = "squared_error"
+    is_quantile = isinstance(loss, QuantileLoss)
+    if is_quantile or not isinstance(loss, str) or loss not in BATCHED_LOSSES:
+        loss = loss if is_quantile else "squared_error"
         trusted = supervision.inlier.all(axis=1)
         weight = (weight.T * (trusted if trusted.any() else 1)).T
     labeled = slice(supervision.n_labeled)

@@ -8,17 +8,19 @@ import torch
 from sklearn_regkd.losses.batched import BatchedCriterion, BatchedLoss
 from sklearn_regkd.losses.criterion import SupervisionCriterion
 from sklearn_regkd.losses.gradient import element_gradient, output_gradient
-from sklearn_regkd.losses.modules import BATCHED_LOSSES, element_loss
+from sklearn_regkd.losses.modules import BATCHED_LOSSES, LOG_LOSSES, element_loss
+from sklearn_regkd.losses.quantile import QuantileLoss
 
 
 def draw(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def batches(n_nets, n_outputs, n_batches=3):
+def batches(n_nets, n_outputs, n_batches=3, positive=False):
     """Predictions and labels that get nearer to each other."""
     for batch in range(n_batches):
         label = draw(n_nets, 20, n_outputs, seed=batch)
+        label = label.abs() if positive else label
         yield label + draw(n_nets, 20, n_outputs, seed=9) / (1 + batch), label
 
 
@@ -27,6 +29,7 @@ def batches(n_nets, n_outputs, n_batches=3):
     "names",
     [
         *([name] * 3 for name in BATCHED_LOSSES),
+        [QuantileLoss(0.1), QuantileLoss(0.1), QuantileLoss(0.9), "huber"],
         ["huber", "huber", "squared_error", "tukey"],
         ["huber", "absolute_error", "huber"],
     ],
@@ -35,7 +38,7 @@ def batches(n_nets, n_outputs, n_batches=3):
 def test_each_network_has_its_own_loss_and_scale(names, n_outputs):
     together = BatchedLoss([element_loss(name, n_outputs) for name in names], n_outputs)
     alone = [element_loss(name, n_outputs) for name in names]
-    for prediction, label in batches(len(names), n_outputs):
+    for prediction, label in batches(len(names), n_outputs, positive=names[0] in LOG_LOSSES):
         loss, derivative = together(prediction, label)
         for net, own in enumerate(alone):
             expected = element_gradient(own, prediction[net], label[net])

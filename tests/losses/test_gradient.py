@@ -9,7 +9,14 @@ from hypothesis import given
 
 from sklearn_regkd.losses.criterion import SupervisionCriterion
 from sklearn_regkd.losses.gradient import element_gradient, is_closed, output_gradient
-from sklearn_regkd.losses.modules import BATCHED_LOSSES, LEARNED, LOSSES, element_loss
+from sklearn_regkd.losses.modules import (
+    BATCHED_LOSSES,
+    LEARNED,
+    LOG_LOSSES,
+    LOSSES,
+    element_loss,
+)
+from sklearn_regkd.losses.quantile import QuantileLoss
 
 VALUES = st.floats(-50, 50, width=32).filter(lambda v: v == 0 or abs(v) > 1e-3)
 
@@ -30,6 +37,7 @@ class TestElement:
     def test_equals_autograd(self, name, prediction, seed):
         prediction = torch.from_numpy(prediction)
         label = torch.randn(prediction.shape, generator=torch.Generator().manual_seed(seed))
+        label = label.abs() if name in LOG_LOSSES else label
         losses = [element_loss(name, prediction.shape[1]) for _ in range(2)]
         error, gradient = element_gradient(losses[0], prediction, label)
         expected = by_autograd(losses[1], prediction, label)
@@ -38,7 +46,8 @@ class TestElement:
 
     def test_which_are_closed(self):
         closed = {name for name in BATCHED_LOSSES if is_closed(element_loss(name, 1))}
-        assert closed == {"squared_error", "absolute_error", "huber"}
+        assert closed == {"squared_error", "absolute_error", "huber", *LOG_LOSSES}
+        assert is_closed(element_loss(QuantileLoss(0.1), 1))
         assert not is_closed(element_loss(lambda s, y: (s - y) ** 4, 1))
 
     @pytest.mark.parametrize("name", ["huber", "tukey"])
@@ -57,6 +66,8 @@ class TestOutput:
     def test_equals_autograd(self, name, n_heads):
         draw = torch.Generator().manual_seed(3)
         packed = torch.randn(30, 7, generator=draw)
+        if name in LOG_LOSSES:
+            packed[:, :4].abs_()
         packed[:, 4:6] = (packed[:, 4:6] > -1).float()
         packed[:, 6].abs_()
         packed[:5, 6] = 0  # rows without weight
