@@ -7,6 +7,8 @@ samples run along the last axis, so that each operation sweeps over contiguous
 memory however few features there are.
 """
 
+import copy
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -43,6 +45,7 @@ class InferenceNetwork:
             values.to(torch.promote_types(dtype, values.dtype))[:, None]
             for values in (output.center, output.scale)
         )
+        self.clip = None if output.low is None else copy.deepcopy(output).clip
         layers = list(module)
         linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
         weights = [layer.weight.detach().double() for layer in linear]
@@ -111,7 +114,8 @@ class InferenceNetwork:
             inputs = torch.cat([inputs, phase.sin(), phase.cos()])
         for bias, weight in self.hidden:
             inputs = self.activation(torch.addmm(bias, weight, inputs))
-        return (torch.addmm(*self.heads[head], inputs) * self.scale + self.center).T
+        raw = (torch.addmm(*self.heads[head], inputs) * self.scale + self.center).T
+        return raw if self.clip is None else self.clip(raw)
 
     def enter(self, X: Tensor) -> Tensor:
         """Return what the network sees of raw rows, (n_inputs, n_samples)."""
