@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_regkd.preprocessing.domain import fit_domain
+from sklearn_regkd.preprocessing.domain import Domain, fit_domain
 from sklearn_regkd.preprocessing.validation import check_predict_data
 from sklearn_regkd.utils.sklearn_compat import check_fitted
 
@@ -51,23 +51,33 @@ class InDomainMixin:
         """
         check_fitted(self, "n_iter_")
         student: Any = getattr(self, "student_", self)
-        shape = student._input_shape
-        if len(shape) > 1:
-            raise ValueError(
-                f"in_domain takes tables, but {type(self).__name__} was fitted on rows of shape "
-                f"{shape}: the range of a pixel says little of an image. Take features of the "
-                "images, such as their mean and contrast, and compare these"
-            )
-        domain = getattr(student, "_domain", None)
-        if domain is None:
-            raise ValueError(
-                f"in_domain needs the ranges of the training rows, which this "
-                f"{type(self).__name__} does not have: an earlier version has fitted or saved it. "
-                "Fit it again, and save it anew"
-            )
-        columns = student._columns
+        domain, columns, shape = domain_of(student), student._columns, student._input_shape
         rows = check_predict_data(self, columns.transform(X), shape, any_number=True)
         return domain.contains(rows) & ~columns.unseen(X)
+
+
+def domain_of(student: Any) -> Domain:
+    """Return which rows the training table of a fitted student can speak about.
+
+    Raises
+    ------
+    ValueError
+        If it was fitted on images, or does not know its training rows.
+    """
+    shape = student._input_shape
+    if len(shape) > 1:
+        raise ValueError(
+            f"in_domain takes tables, but the student was fitted on rows of shape {shape}: the "
+            "range of a pixel says little of an image. Take features of the images, such as "
+            "their mean and contrast, and compare these"
+        )
+    domain = getattr(student, "_domain", None)
+    if domain is None:
+        raise ValueError(
+            "in_domain needs the ranges of the training rows, which this estimator does not have: "
+            "an earlier version has fitted or saved it. Fit it again, and save it anew"
+        )
+    return domain
 
 
 def note_training_rows(

@@ -7,8 +7,6 @@ samples run along the last axis, so that each operation sweeps over contiguous
 memory however few features there are.
 """
 
-import copy
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -45,7 +43,7 @@ class InferenceNetwork:
             values.to(torch.promote_types(dtype, values.dtype))[:, None]
             for values in (output.center, output.scale)
         )
-        self.clip = None if output.low is None else copy.deepcopy(output).clip
+        self.clip = None if output.low is None else output.clip
         layers = list(module)
         linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
         weights = [layer.weight.detach().double() for layer in linear]
