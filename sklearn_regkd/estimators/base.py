@@ -83,7 +83,13 @@ OF_STUDENT = (
 
 
 class BaseDistiller(
-    NestedParamsMixin, InDomainMixin, SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC
+    NestedParamsMixin,
+    InDomainMixin,
+    SaveMixin,
+    CallbackSupportMixin,
+    RegressorMixin,
+    BaseEstimator,
+    ABC,
 ):
     """Base of the estimators in which a teacher supervises a student.
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_regkd.preprocessing.domain import Domain, fit_domain
+from sklearn_regkd.preprocessing.domain import Domain, fit_domain, label_range
 from sklearn_regkd.preprocessing.validation import check_predict_data
 from sklearn_regkd.utils.sklearn_compat import check_fitted
 
@@ -108,22 +108,3 @@ def note_more_rows(student: Any, X: np.ndarray, label: np.ndarray) -> None:
     if known is not None:
         low, high = label_range(label)
         student._label_range = np.minimum(known[0], low), np.maximum(known[1], high)
-
-
-def label_range(
-    label: np.ndarray, believed: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least and the largest label of each output among those taken for right.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_regkd.estimators.in_domain import label_range
-    >>> label_range(np.array([[1.0], [2.0], [900.0]]), np.array([[True], [True], [False]]))
-    (array([1.]), array([2.]))
-    """
-    if believed is None:
-        believed = np.ones(label.shape, bool)
-    believed = believed | ~believed.any(axis=0)  # no label is right: nothing is known, then
-    low = np.where(believed, label, np.inf).min(axis=0)
-    return low, np.where(believed, label, -np.inf).max(axis=0)

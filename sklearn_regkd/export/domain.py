@@ -103,8 +103,9 @@ def _is_known(graph: Graph, domain: Domain, X: str, dtype: np.dtype) -> str:
     """Return the name of (n_samples, n_categorical): which categories the table has."""
     codes = graph.add("Gather", X, domain.categorical, axis=1)
     may_be_missing = domain.missing[domain.categorical]
-    least = float(np.finfo(dtype).min)
-    gap = _between(graph, codes, np.array(least, dtype), np.array(-0.5, dtype))
+    is_negative = graph.add("Less", codes, np.array(0, dtype))
+    is_finite = graph.add("GreaterOrEqual", codes, np.array(np.finfo(dtype).min))
+    gap = graph.add("And", is_negative, is_finite)
     gap = graph.add("Or", gap, graph.add("IsNaN", codes))
     known = graph.add("And", gap, may_be_missing)
     if len(domain.category_value):

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils import gen_batches
 
 from sklearn_regkd.preprocessing.scaling import BLOCK_ELEMENTS
+from sklearn_regkd.utils.arithmetic import ceil_div
 
 # A row is a false alarm if it is like those of fit, and outside all the same. Of n rows that are,
 # in d columns, 2 d / n lie beyond the least or largest of n others. Beyond c times as far, by
@@ -110,7 +111,7 @@ class Domain:
         (low, high), values = self.bounds(X.dtype), X[:, self.numeric]
         inside = (values >= low) & (values <= high)
         inside |= np.isnan(values) & self.missing[self.numeric]
-        found = inside.all(axis=1)
+        found: np.ndarray = inside.all(axis=1)
         for feature in self.categorical:
             known = self.category_value[self.category_feature == feature].astype(X.dtype)
             codes = X[:, feature]
@@ -189,7 +190,7 @@ def fit_domain(X: np.ndarray, categorical: Sequence[int] = ()) -> Domain:
             values = np.unique(block[:, feature])
             known.update(values[values >= 0].tolist())
             missing[feature] |= bool((values < 0).any())
-    some = X[:: -(-len(X) // ROWS_SEEN)]
+    some = X[:: max(1, ceil_div(len(X), ROWS_SEEN))]
     lower, upper, few_valued = (np.array(one) for one in zip(*map(_shape, some.T), strict=True))
     pairs = [(at, code) for at, known in zip(categorical, codes, strict=True) for code in known]
     table = np.array(sorted(pairs), np.float64).reshape(-1, 2)
@@ -215,3 +216,29 @@ def _shape(column: np.ndarray) -> tuple[float, float, bool]:
     lower, upper = np.quantile(known, [0.25, 0.75])
     two = bool(((known == known.min()) | (known == known.max())).all())
     return float(lower), float(upper), two
+
+
+def label_range(
+    label: np.ndarray, believed: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and the largest label of each output among those taken for right.
+
+    Parameters
+    ----------
+    label : ndarray of shape (n_samples, n_outputs)
+        Labels.
+    believed : ndarray of bool of shape (n_samples, n_outputs), default=None
+        Which are taken for right; where that is none of an output, or None, all count.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_regkd.preprocessing.domain import label_range
+    >>> label_range(np.array([[1.0], [2.0], [900.0]]), np.array([[True], [True], [False]]))
+    (array([1.]), array([2.]))
+    """
+    if believed is None:
+        believed = np.ones(label.shape, bool)
+    believed = believed | ~believed.any(axis=0)
+    low = np.where(believed, label, np.inf).min(axis=0, initial=np.inf)
+    return low, np.where(believed, label, -np.inf).max(axis=0, initial=-np.inf)
