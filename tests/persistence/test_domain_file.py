@@ -44,7 +44,7 @@ def test_files_of_before_there_were_ranges(saved):
     student, X, path = saved
 
     def forget(state, tensors):
-        del state["domain_rows"]
+        del state["learned"]["domain_rows"]
         for name in [name for name in tensors if name.startswith("domain.")]:
             del tensors[name]
 
@@ -76,7 +76,7 @@ def test_what_does_not_fit_is_refused(saved, name, value):
 
 def test_claimed_rows(saved):
     def change(state, _):
-        state["domain_rows"] = 0
+        state["learned"]["domain_rows"] = 0
 
     with pytest.raises(FileError, match="domain_rows"):
         load(forged(saved[2], change))
