@@ -113,6 +113,11 @@ class OutputScaling(nn.Module):
         if label_range is not None:
             self.clip_to(*label_range)
 
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        for name in ("low", "high"):  # a pickle of an earlier version has none
+            self._buffers.setdefault(name, None)
+
     def clip_to(self, low: np.ndarray, high: np.ndarray) -> None:
         """Clip predictions to a range from now on, (n_outputs,) in raw units."""
         # Double precision: rounded, the largest label would not be the largest prediction.

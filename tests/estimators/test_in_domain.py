@@ -14,7 +14,7 @@ from skorch import NeuralNetRegressor
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor
 from sklearn_regkd.out_of_core import distill_blocks
-from tests.helpers import QUICK, robust_teacher
+from tests.helpers import QUICK, boosting, robust_teacher
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +180,7 @@ def test_all_blocks_are_known(table, tmp_path, kind):
     student = StudentRegressor((4,), clip_predictions=True, **QUICK)
     estimator = student
     if kind is DistilledRegressor:
-        estimator = kind(robust_teacher(), student, outliers=None, random_state=0)
+        estimator = kind(boosting(), student, outliers=None, random_state=0)
     far = X.copy()
     far[0] = 1000
     blocks = [(X, y), (X, y + 1), (far, y)]
