@@ -104,13 +104,13 @@ def student_from_plain(
     if state["feature_names_in"] is not None:
         _set_names(student, state["feature_names_in"])
     student._columns = _columns(state)
-    categorical = student._columns.categorical
-    student._domain = domain_from_plain(state, tensors, student.n_features_in_, categorical)
     student.weight_decay_ = number(state["weight_decay"], "weight_decay")
     student.n_outputs_, student._input_shape = n_outputs, shape
 
     module = _below("module.", tensors)
+    categorical = student._columns.categorical
     transform = _transform(module, student.n_features_in_, categorical)
+    student._domain = domain_from_plain(state, tensors, student.n_features_in_, categorical)
     output = _output(_below("output.", tensors), n_heads)
     if output.n_outputs != n_outputs:
         raise FileError(f"the file has {output.n_outputs} outputs and says {n_outputs}")
