@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sklearn_regkd.estimators.check_data import check_data, check_methods
 from sklearn_regkd.estimators.diagram import teacher_and_student
+from sklearn_regkd.estimators.in_domain import InDomainMixin, note_training_rows
 from sklearn_regkd.estimators.missing_labels import (
     fill_missing,
     mark_missing,
@@ -81,7 +82,13 @@ OF_STUDENT = (
 
 
 class BaseDistiller(
-    NestedParamsMixin, SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator, ABC
+    NestedParamsMixin,
+    InDomainMixin,
+    SaveMixin,
+    CallbackSupportMixin,
+    RegressorMixin,
+    BaseEstimator,
+    ABC,
 ):
     """Base of the estimators in which a teacher supervises a student.
 
@@ -197,6 +204,9 @@ class BaseDistiller(
                 supervision = supervision.held_out_by(data.groups, data.held_out)
             if not isinstance(loss, QuantileLoss):
                 warn_if_no_better_than_median(data, fitted["teacher_prediction_"])
+            inlier = fitted["verdict_"].inlier
+            believed = inlier if data.known is None else inlier & data.known
+            note_training_rows(student, data.X, data.y, believed)
             X_seen, rows, supervision = _rows_of_student(data, supervision)
             task = context.subcontext(task_name="student")
             with task.propagate_callback_context(student), fit_task(task, self):

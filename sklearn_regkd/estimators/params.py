@@ -27,6 +27,7 @@ CONSTRAINTS = {
     "input_transform": [StrOptions(set(TRANSFORMS))],
     "categorical_features": [None, "array-like", StrOptions({"from_dtype"})],
     "missing_values": [StrOptions({"error", "indicator"})],
+    "clip_predictions": ["boolean"],
     "early_stopping": ["boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],

@@ -1,5 +1,6 @@
 """`partial_fit` of the student: rows that come one block after the other."""
 
+import copy
 import warnings
 from dataclasses import replace
 from numbers import Integral
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_regkd.estimators.in_domain import note_more_rows, note_training_rows
 from sklearn_regkd.estimators.student_training import around_training, new_net
 from sklearn_regkd.estimators.targets import check_labels, loss_of, scaling_for
 from sklearn_regkd.networks.inputs import InputTransform, StandardTransform, fit_input_transform
@@ -111,6 +113,7 @@ def learn_block(student: Any, X: Any, y: Any, sample_weight: Any) -> Any:
     check_labels(student.loss, y, is_block=True)
     if first:
         student._y_ndim = y_ndim
+        note_training_rows(student, X, y)
         _start_by_block(student, X, y, weight)
     _check_like_first(student, X, y, y_ndim)
     label = _scaling_of(student._output).standardize(y)
@@ -121,7 +124,14 @@ def learn_block(student: Any, X: Any, y: Any, sample_weight: Any) -> Any:
         trainer = IncrementalTrainer(net)
         with trainer.session(X, packed):
             trainer.run_pass(X, packed, draw_seed(random_state), STREAM_LR_SHARE)
-    student._take(net, student._output, student.weight_decay_, X.shape[1:])
+    output = student._output
+    if not first:
+        note_more_rows(student, X, y)
+        if output.low is not None:
+            output = copy.deepcopy(output)
+            output.clip_to(*student._label_range)
+            net.set_params(predict_nonlinearity=output.forward)
+    student._take(net, output, student.weight_decay_, X.shape[1:])
     return student
 
 
@@ -196,5 +206,6 @@ def start_student(
 
 def _scaling_of(output: OutputScaling) -> Scaling:
     """Return the scaling behind a student's output; a constant target has the scale 1."""
-    center, scale = (values.detach().cpu().double().numpy() for values in output.buffers())
+    pair = output.center, output.scale
+    center, scale = (values.detach().cpu().double().numpy() for values in pair)
     return Scaling(center, np.where(scale > 0, scale, 1.0), scale == 0, output.log)

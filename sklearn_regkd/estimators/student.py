@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from torch import Tensor
 
+from sklearn_regkd.estimators.in_domain import InDomainMixin, note_training_rows
 from sklearn_regkd.estimators.params import check_student_params
 from sklearn_regkd.estimators.partial_fit import PartialFitMixin
 from sklearn_regkd.estimators.student_training import train_student
@@ -41,7 +42,7 @@ from sklearn_regkd.utils.sklearn_compat import (
 
 @saveable
 class StudentRegressor(
-    PartialFitMixin, SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator
+    PartialFitMixin, InDomainMixin, SaveMixin, CallbackSupportMixin, RegressorMixin, BaseEstimator
 ):
     """A small neural network for regression, trained by skorch.
 
@@ -112,6 +113,11 @@ class StudentRegressor(
     missing_values : {"error", "indicator"}, default="error"
         Whether NaN in X is refused, or taken as the median together with an input
         that says so. Only with ``input_transform="quantile"``.
+    clip_predictions : bool, default=False
+        Whether predictions are clipped to the range of the labels that were taken for right: of
+        all, or of those that a distillation estimator has not rejected. For targets that
+        cannot be beyond it, such as shares; where y may grow, it would hide that. What is
+        exported or saved clips as well. Set it before `fit`.
     early_stopping : bool, default=False
         Whether to hold out rows, stop when their loss no longer falls, and
         keep the weights of the best epoch.
@@ -218,6 +224,7 @@ class StudentRegressor(
         input_transform="quantile",
         categorical_features="from_dtype",
         missing_values="error",
+        clip_predictions=False,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -243,6 +250,7 @@ class StudentRegressor(
         self.input_transform = input_transform
         self.categorical_features = categorical_features
         self.missing_values = missing_values
+        self.clip_predictions = clip_predictions
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -304,6 +312,7 @@ class StudentRegressor(
         supervision = Supervision.by_labels(label, weight / weight.mean()).held_out_by(
             groups, ValidationTargets.of_groups(groups)
         )
+        note_training_rows(self, X, y)
         train_student(self, X, supervision, scaling, {"loss": loss})
         return self
 

@@ -139,7 +139,8 @@ def new_net(
     random_state : RandomState
         Decides the initial weights.
     """
-    output = OutputScaling(scaling, criterion.get("n_heads", 1))
+    label_range = student._label_range if student.clip_predictions else None
+    output = OutputScaling(scaling, criterion.get("n_heads", 1), label_range)
     seen = (shape[0], transform.n_inputs) if student.module is None else shape
     n_columns = output.n_outputs * output.n_heads
     net = build_net(student, seen, transform.n_plain, n_columns, weight_decay, random_state)

@@ -16,6 +16,9 @@ from sklearn_regkd.export.target import target_transformer, write_inverse
 from sklearn_regkd.export.wrapped import student_of
 from sklearn_regkd.utils.unwrap import layers
 
+# What the rows are called that reach the student inside a Pipeline's graph.
+STUDENT, ROWS = "regkd_student", "rows"
+
 
 def register_converters() -> None:
     """Let ``skl2onnx.to_onnx`` convert Pipelines that end with one of our estimators.
@@ -104,10 +107,13 @@ def _convert_student(scope: Any, operator: Any, container: Any) -> None:
     if not is_built_in(student):
         raise TypeError("a module of your own cannot be part of a Pipeline's graph; use to_onnx")
     _check_opset(container)
-    graph = _graph(scope, "student")
+    graph = _graph(scope, STUDENT)
     dtype = np.float64 if _is_wide(operator) else np.float32
-    parts = [graph.cast(one.full_name, dtype) for one in operator.inputs]
-    X = parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=1)
+    name, parts = f"{graph.prefix}{ROWS}", [one.full_name for one in operator.inputs]
+    if len(parts) == 1:
+        X = graph.cast(parts[0], dtype, name)
+    else:
+        X = graph.add("Concat", *[graph.cast(one, dtype) for one in parts], axis=1, name=name)
     columns = write_student(graph, student, head, X, dtype)
     columns = refuse_rows(graph, student, X, dtype, columns)
     graph.cast(

@@ -33,6 +33,7 @@ def to_int8_onnx(
     dtype: Any = "float32",
     target_opset: int | None = None,
     metadata: Mapping[str, str] | None = None,
+    in_domain: bool = False,
 ) -> Any:
     """Write the student of a fitted estimator as an ONNX model with integers of eight bits.
 
@@ -53,7 +54,7 @@ def to_int8_onnx(
         example. Of more than 10,000 rows an even selection is taken.
     path : str, path-like or binary file, default=None
         Where to write the file; None writes none. An existing file is replaced in one go.
-    dtype, target_opset, metadata
+    dtype, target_opset, metadata, in_domain
         As in :func:`~sklearn_regkd.export.to_onnx`.
 
     Returns
@@ -79,7 +80,14 @@ def to_int8_onnx(
     True
     """
     check_path(path)
-    model = to_onnx(estimator, X=X, dtype=dtype, target_opset=target_opset, metadata=metadata)
+    model = to_onnx(
+        estimator,
+        X=X,
+        dtype=dtype,
+        target_opset=target_opset,
+        metadata=metadata,
+        in_domain=in_domain,
+    )
     try:
         import onnx
         from onnxruntime.quantization import QuantType, quantize_static

@@ -60,7 +60,13 @@ def write_student(graph: Graph, student: StudentRegressor, head: str, X: str, dt
         hidden = graph.cast(hidden, np.float32)
     columns = _run(graph, network, hidden, head)
     wanted = output_dtype(student, dtype)
-    return columns if wanted == _dtype(network.center) else graph.cast(columns, wanted)
+    if wanted != _dtype(network.center):
+        columns = graph.cast(columns, wanted)
+    output = student._output
+    for operator, bound in (("Max", output.low), ("Min", output.high)):
+        if bound is not None:
+            columns = graph.add(operator, columns, _array(bound).astype(wanted))
+    return columns
 
 
 def refuse_rows(graph: Graph, student: StudentRegressor, X: str, X_dtype: Any, columns: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from sklearn_regkd.export.domain import add_in_domain
 from sklearn_regkd.export.files import check_path, save_model
 from sklearn_regkd.export.graph import (
     INPUT,
@@ -41,6 +42,7 @@ def to_onnx(
     dtype: Any = "float32",
     target_opset: int | None = None,
     metadata: Mapping[str, str] | None = None,
+    in_domain: bool = False,
 ) -> Any:
     """Write the student of a fitted estimator as an ONNX model.
 
@@ -75,6 +77,11 @@ def to_onnx(
         What else is to stand in the file, for example ``{"unit": "MPa"}``. It is added to the
         properties that the model has by itself: ``estimator``, ``sklearn_regkd_version``,
         ``missing_values``, and as JSON ``feature_names`` and ``categories``.
+    in_domain : bool, default=False
+        Whether the model has a second output, ``in_domain`` of shape (n_samples,): booleans, as
+        the method of that name returns them for rows of the type of the inputs. In a column of
+        categories a negative code or NaN is a missing one, and outside unless `fit` had such. Of
+        a Pipeline it is about what its steps make of a row, and False where ``y`` is NaN.
 
     Returns
     -------
@@ -91,7 +98,8 @@ def to_onnx(
         written in ONNX, or `path` is a text file.
     ValueError
         If a module of the user's can be exported for a fixed number of rows only, the columns
-        of a Pipeline are not known, or a parameter has another value than those above.
+        of a Pipeline are not known, `in_domain` is asked of a student that has no such method or
+        does not know its training rows, or a parameter has another value than those above.
     sklearn.exceptions.NotFittedError
         If it is not fitted.
 
@@ -129,6 +137,8 @@ def to_onnx(
             warn_about_rounding(wrapped.student)
         export = _export_module if is_module else _export_network
         model = export(wrapped, kind, target_opset)
+    if in_domain:
+        add_in_domain(model, wrapped, kind)
     add_metadata(model, estimator, wrapped.student, metadata or {})
     onnx.checker.check_model(model)
     if path is not None:

@@ -44,6 +44,7 @@ class InferenceNetwork:
             for values in (output.center, output.scale)
         )
         self.log = output.log
+        self.clip = None if output.low is None else output.clip
         layers = list(module)
         linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
         weights = [layer.weight.detach().double() for layer in linear]
@@ -115,7 +116,8 @@ class InferenceNetwork:
         standard = torch.addmm(*self.heads[head], inputs)
         if self.log:
             standard = standard.clamp_(max=LARGEST_LOG).exp_()
-        return (standard * self.scale + self.center).T
+        raw = (standard * self.scale + self.center).T
+        return raw if self.clip is None else self.clip(raw)
 
     def enter(self, X: Tensor) -> Tensor:
         """Return what the network sees of raw rows, (n_inputs, n_samples)."""

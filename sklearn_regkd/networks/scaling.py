@@ -86,9 +86,16 @@ class OutputScaling(nn.Module):
         Scaling of the targets.
     n_heads : {1, 2}
         Heads of the student, side by side.
+    label_range : tuple of two ndarray of shape (n_outputs,), default=None
+        Least and largest prediction in raw units; None sets no limits.
     """
 
-    def __init__(self, scaling: Scaling, n_heads: int = 1):
+    def __init__(
+        self,
+        scaling: Scaling,
+        n_heads: int = 1,
+        label_range: tuple[np.ndarray, np.ndarray] | None = None,
+    ):
         super().__init__()
         self.n_outputs = len(scaling.center)
         self.n_heads = n_heads
@@ -106,6 +113,24 @@ class OutputScaling(nn.Module):
         self.scale: Tensor
         self.register_buffer("center", torch.tensor(center, dtype=dtype))
         self.register_buffer("scale", torch.tensor(scale, dtype=dtype))
+        self.low: Tensor | None
+        self.high: Tensor | None
+        self.register_buffer("low", None)
+        self.register_buffer("high", None)
+        if label_range is not None:
+            self.clip_to(*label_range)
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        for name in ("low", "high"):  # a pickle of an earlier version has none
+            self._buffers.setdefault(name, None)
+        self.__dict__.setdefault("log", False)
+
+    def clip_to(self, low: np.ndarray, high: np.ndarray) -> None:
+        """Clip predictions to a range from now on, (n_outputs,) in raw units."""
+        # Double precision: rounded, the largest label would not be the largest prediction.
+        self.low = torch.tensor(low, dtype=torch.float64, device=self.center.device)
+        self.high = torch.tensor(high, dtype=torch.float64, device=self.center.device)
 
     def forward(self, standard: Tensor, head: str = "label") -> Tensor:
         """Return predictions (n_samples, n_outputs) of a head: "label", "teacher" or "mean".
@@ -127,7 +152,13 @@ class OutputScaling(nn.Module):
             raise ValueError(f"predict_head={head!r} is unknown; known: label, teacher, mean")
         if self.log:
             chosen = chosen.clamp(max=LARGEST_LOG).exp()
-        return chosen * self.scale + self.center
+        return self.clip(chosen * self.scale + self.center)
+
+    def clip(self, raw: Tensor) -> Tensor:
+        """Return predictions (n_samples, n_outputs) in raw units within the range, if any."""
+        if self.low is None or self.high is None:
+            return raw
+        return raw.clamp(self.low.to(raw.dtype), self.high.to(raw.dtype))
 
 
 def _fits_single(scaling: Scaling) -> bool:

@@ -32,6 +32,7 @@ from sklearn_regkd.out_of_core.block_reader import (
 from sklearn_regkd.out_of_core.prediction_store import PredictionStore, predict_blocks
 from sklearn_regkd.out_of_core.sample import BlockSample, sample_blocks
 from sklearn_regkd.out_of_core.supervise import BlockSupervisor
+from sklearn_regkd.preprocessing.domain import fit_domain
 from sklearn_regkd.preprocessing.scaling import Scaling, fit_target_scaling
 from sklearn_regkd.preprocessing.validation import check_fit_data, like_y
 from sklearn_regkd.supervision.methods import DistillationMethods
@@ -153,7 +154,7 @@ def _distill(
     )
     if isinstance(estimator, StudentRegressor):
         check_fit_data(student, rows, sample.y, allow_nan=student._takes_missing())
-        student._y_ndim = ndim
+        student._y_ndim, student._label_range = ndim, sample.label_range
         loss = loss_of(student)
         check_labels(loss, sample.y)
         scaling = scaling_for(loss, sample.y, np.ones(len(sample.y)))
@@ -176,6 +177,7 @@ def _distill(
     for name in ("n_features_in_", "feature_names_in_", "_y_ndim"):
         if hasattr(distilled, name):
             setattr(student, name, getattr(distilled, name))
+    student._label_range = distilled.student_._label_range  # of the labels that are not rejected
     methods = DistillationMethods()  # none of which works block by block
     criterion = distilled._criterion(vars(distilled), methods)
     supervisor = BlockSupervisor(distilled, sample.y, scaling)
@@ -312,6 +314,9 @@ class _Stream:
         random_state = np.random.RandomState(plan.seed)
         kind = student.input_transform if student.module is None else "standard"
         categorical = student._categorical
+        student._domain = replace(
+            fit_domain(coded, categorical).widened(sample.domain), n_rows=sample.n_rows
+        )
         transform = fit_input_transform(coded, np.ones(len(coded)), kind, categorical)
         start_student(student, coded[:2], transform, scaling, criterion, random_state)
         net = student.net_

@@ -2,11 +2,13 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from sklearn_regkd.out_of_core.block_reader import Block, BlockReader
+from sklearn_regkd.preprocessing.domain import Domain, fit_domain, label_range
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,18 @@ class BlockSample:
         Fingerprint of the content of each block.
     X, y : ndarray
         Sampled rows in random order, (n_samples, n_features) and (n_samples, n_outputs).
+    domain : Domain
+        The ranges of all rows, with every column taken for numbers.
+    label_range : tuple of two ndarray of shape (n_outputs,)
+        Least and largest label of all rows.
     """
 
     sizes: list[int]
     fingerprints: list[str]
     X: np.ndarray
     y: np.ndarray
+    domain: Domain
+    label_range: tuple[np.ndarray, np.ndarray]
 
     @property
     def n_rows(self) -> int:
@@ -73,15 +81,19 @@ def sample_blocks(
     sizes: list[int] = []
     fingerprints: list[str] = []
     drawn: list[tuple[np.ndarray, ...]] = []
+    domains: list[Domain] = []
+    ranges: list[tuple[np.ndarray, np.ndarray]] = []
     limit = 1.0
 
     def arguments(index: int) -> tuple:
         return index, n_sampled, limit, seed, allow_nan
 
-    for _, (size, content, *part) in reader.each(_draw, client, arguments=arguments):
+    for _, (size, content, domain, ends, *part) in reader.each(_draw, client, arguments=arguments):
         sizes.append(size)
         fingerprints.append(content)
         drawn.append(tuple(part))
+        domains.append(domain)
+        ranges.append(ends)
         if sum(len(keys) for keys, *_ in drawn) >= 2 * n_sampled:
             drawn = [_smallest(drawn, n_sampled)]
             limit = float(drawn[0][0].max())
@@ -89,7 +101,15 @@ def sample_blocks(
         raise ValueError(f"the blocks hold {sum(sizes)} rows, expected at least 2")
     keys, X, y = _smallest(drawn, n_sampled)
     order = np.argsort(keys)
-    return BlockSample(sizes, fingerprints, X[order], y[order])
+    low, high = zip(*ranges, strict=True)
+    return BlockSample(
+        sizes,
+        fingerprints,
+        X[order],
+        y[order],
+        reduce(Domain.widened, domains),
+        (np.minimum.reduce(low), np.maximum.reduce(high)),
+    )
 
 
 def _smallest(drawn: list[tuple[np.ndarray, ...]], most: int) -> tuple[np.ndarray, ...]:
@@ -104,7 +124,7 @@ def _smallest(drawn: list[tuple[np.ndarray, ...]], most: int) -> tuple[np.ndarra
 
 
 def _draw(block: Block, index: int, most: int, limit: float, seed: int, allow_nan: bool) -> tuple:
-    """Return size, fingerprint, and key, X and y of rows that may be in the sample."""
+    """Return size, fingerprint, ranges, and key, X and y of rows that may be in the sample."""
     X, y = block.arrays()
     for name, values, may_be_nan in (("X", X, allow_nan), ("y", y, False)):
         wrong = np.isinf(values) if may_be_nan else ~np.isfinite(values)
@@ -119,7 +139,7 @@ def _draw(block: Block, index: int, most: int, limit: float, seed: int, allow_na
     if len(candidates) > most:
         candidates = candidates[np.argpartition(keys[candidates], most - 1)[:most]]
     chosen = (values[candidates] for values in (keys, X, y))
-    return len(X), content_of(X, y), *chosen
+    return len(X), content_of(X, y), fit_domain(X), label_range(y), *chosen
 
 
 def content_of(X: np.ndarray, y: np.ndarray) -> str:

@@ -20,6 +20,7 @@ from sklearn_regkd.networks.embedding import embedded_width
 from sklearn_regkd.networks.inputs import InputTransform, QuantileTransform, StandardTransform
 from sklearn_regkd.networks.mlp import layer_widths
 from sklearn_regkd.networks.scaling import OutputScaling
+from sklearn_regkd.persistence.domain_file import domain_from_plain, domain_to_plain
 from sklearn_regkd.persistence.json_params import PLAIN, NotSaved, integer, number
 from sklearn_regkd.preprocessing.columns import TableColumns
 from sklearn_regkd.preprocessing.quantile import TABLES, Quantiles
@@ -54,6 +55,7 @@ def student_to_plain(student: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
         If a category is not text, number or None.
     """
     words, numbers = _history_to_plain(student.history_)
+    domain, of_domain = domain_to_plain(getattr(student, "_domain", None))
     state = {
         "n_heads": student._output.n_heads,
         "log": student._output.log,
@@ -65,10 +67,11 @@ def student_to_plain(student: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "weight_decay": student.weight_decay_,
         "history": words,
         "columns": student._columns.to_plain(),
+        **domain,
     }
     tensors = {f"module.{k}": v for k, v in student.net_.module_.state_dict().items()}
     tensors |= {f"output.{k}": v for k, v in student._output.state_dict().items()}
-    tensors |= {f"history.{k}": v for k, v in numbers.items()}
+    tensors |= {f"history.{k}": v for k, v in numbers.items()} | of_domain
     return state, {name: tensor.cpu().clone() for name, tensor in tensors.items()}
 
 
@@ -106,7 +109,9 @@ def student_from_plain(
     student.n_outputs_, student._input_shape = n_outputs, shape
 
     module = _below("module.", tensors)
-    transform = _transform(module, student.n_features_in_, student._columns.categorical)
+    categorical = student._columns.categorical
+    transform = _transform(module, student.n_features_in_, categorical)
+    student._domain = domain_from_plain(state, tensors, student.n_features_in_, categorical)
     output = _output(_below("output.", tensors), n_heads, state.get("log", False))
     if output.n_outputs != n_outputs:
         raise FileError(f"the file has {output.n_outputs} outputs and says {n_outputs}")
@@ -263,7 +268,21 @@ def _output(tensors: dict[str, Tensor], n_heads: int, log: Any) -> OutputScaling
     plain = np.zeros(len(center))
     output = OutputScaling(Scaling(plain, plain + 1, plain > 0, log), n_heads)
     output.center, output.scale = center, scale
+    if "low" in tensors:
+        _clip(output, tensors["low"], tensors["high"])
     return output
+
+
+def _clip(output: OutputScaling, low: Tensor, high: Tensor) -> None:
+    for bound in (low, high):
+        if bound.shape != output.center.shape or bound.dtype != torch.float64:
+            raise FileError(
+                f"the file's range of the labels has shape {tuple(bound.shape)} and type "
+                f"{bound.dtype}, expected {tuple(output.center.shape)} and double precision"
+            )
+    if not (low.isfinite() & high.isfinite() & (low <= high)).all():
+        raise FileError("the file's range of the labels is none")
+    output.clip_to(low.numpy(), high.numpy())
 
 
 def _check_widths(

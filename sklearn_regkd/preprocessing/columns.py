@@ -203,6 +203,28 @@ class TableColumns(BaseEstimator):
             "the same columns in the same order"
         )
 
+    def unseen(self, X: Any) -> np.ndarray:
+        """Return which rows hold a category that fit has not seen; a missing one is none.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows that :meth:`transform` takes. Of numbers, which are codes, none is known here.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_samples,)
+            All False where fit has seen no values, but codes or no categories.
+        """
+        found = np.zeros(len(X), bool)
+        for position, known in zip(self.categorical, self.categories, strict=False):
+            if is_frame(X):
+                values = column(X, position).to_list()
+            else:
+                values = np.asarray(X, dtype=object)[:, position].tolist()
+            found |= [value not in known and not is_missing(value) for value in values]
+        return found
+
     @property
     def feature_names_in_(self) -> np.ndarray:
         """The names for scikit-learn, which compares them in the words that users know."""

@@ -120,9 +120,17 @@ def _gaps(estimator: BaseEstimator) -> str:
 
 
 def check_predict_data(
-    estimator: BaseEstimator, X: Any, input_shape: tuple, allow_nan: bool = False
+    estimator: BaseEstimator,
+    X: Any,
+    input_shape: tuple,
+    allow_nan: bool = False,
+    any_number: bool = False,
 ) -> np.ndarray:
-    """Validate X for prediction: as in fit, and each row of the shape seen there."""
+    """Validate X for prediction: as in fit, and each row of the shape seen there.
+
+    With `any_number` numbers may be missing, infinite, or too large for single precision.
+    """
+    allow_nan = allow_nan or any_number
     if _is_beyond_doubt(estimator, X, input_shape):
         return X
     _refuse_containers(X)
@@ -134,11 +142,12 @@ def check_predict_data(
             dtype=_types(len(input_shape) > 1),
             order="C",
             allow_nd=len(input_shape) > 1,
-            ensure_all_finite="allow-nan" if allow_nan else True,
+            ensure_all_finite=not any_number and ("allow-nan" if allow_nan else True),
             reset=False,
         )
         refuse_dates(given)
-        refuse_beyond_single(X)
+        if not any_number:
+            refuse_beyond_single(X)
     if X.shape[1:] != input_shape:
         raise ValueError(
             f"X has rows of shape {X.shape[1:]}, but {type(estimator).__name__} was fitted on "

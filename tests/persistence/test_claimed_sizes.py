@@ -7,6 +7,7 @@ from torch import nn
 
 from sklearn_regkd import StudentRegressor, TORRegressor, load
 from sklearn_regkd.export import FileError
+from sklearn_regkd.persistence.domain_file import OF_FEATURES
 from sklearn_regkd.utils.files import read_file, write_file
 from tests.helpers import QUICK
 from tests.persistence.fuzz import TELLS_PEAK, Cost
@@ -82,6 +83,8 @@ def table(n_features, n_knots):
         tensors["module.input_numeric"] = torch.arange(n_features)
         knots = torch.arange(float(n_knots), dtype=torch.float64).repeat(n_features, 1)
         tensors["module.input_knots"], tensors["module.input_scores"] = knots, knots.clone()
+        for name in OF_FEATURES:
+            tensors[f"domain.{name}"] = tensors[f"domain.{name}"][:1].repeat(n_features)
         layers([4, 1])(state, tensors)
 
     return change
