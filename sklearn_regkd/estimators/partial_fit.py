@@ -128,7 +128,7 @@ def learn_block(student: Any, X: Any, y: Any, sample_weight: Any) -> Any:
     if not first:
         note_more_rows(student, X, y)
         if output.low is not None:
-            output = copy.deepcopy(output)
+            output = copy.deepcopy(output).cpu()  # where skorch applies it
             output.clip_to(*student._label_range)
             net.set_params(predict_nonlinearity=output.forward)
     student._take(net, output, student.weight_decay_, X.shape[1:])

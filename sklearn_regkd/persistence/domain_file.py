@@ -62,5 +62,7 @@ def domain_from_plain(
             )
     if np.isnan(values["low"]).any() or np.isnan(values["high"]).any():
         raise FileError("the file's ranges of the training rows are no numbers")
+    if not np.isin(values["category_feature"], categorical).all():
+        raise FileError("the file's training rows have categories in columns that hold none")
     n_rows = integer(state["domain_rows"], 1, "domain_rows")
     return Domain(n_rows=n_rows, categorical=np.array(categorical, np.int64), **values)

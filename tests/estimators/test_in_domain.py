@@ -184,7 +184,7 @@ def test_all_blocks_are_known(table, tmp_path, kind):
     far = X.copy()
     far[0] = 1000
     blocks = [(X, y), (X, y + 1), (far, y)]
-    fitted = distill_blocks(estimator, blocks, folder=tmp_path, sample_rows=40, buffer_rows=100)
+    fitted = distill_blocks(estimator, blocks, folder=tmp_path, sample_rows=150, buffer_rows=100)
     assert fitted.in_domain(np.concatenate([X, far])).all()
     assert not fitted.in_domain(X + 10_000).any()
     assert fitted.predict(X * 50).max() <= y.max() + 1

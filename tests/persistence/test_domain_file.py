@@ -61,6 +61,7 @@ def test_files_of_before_there_were_ranges(saved):
         ("domain.low", torch.full((3,), torch.nan, dtype=torch.float64)),
         ("domain.missing", torch.zeros(3)),
         ("domain.category_value", torch.zeros(9, dtype=torch.float64)),
+        ("domain.category_feature", torch.full((4,), 7)),
         ("output.low", torch.zeros(2, dtype=torch.float64)),
         ("output.low", torch.full((1,), 1e9, dtype=torch.float64)),
         ("output.high", torch.zeros(1)),
