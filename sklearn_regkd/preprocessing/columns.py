@@ -209,19 +209,11 @@ class TableColumns(BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows that :meth:`transform` takes. Of numbers, which are codes, none is known here.
-
-        Returns
-        -------
-        ndarray of bool of shape (n_samples,)
-            All False where fit has seen no values, but codes or no categories.
+            Rows that :meth:`transform` takes. Where fit has seen codes, no category is unseen.
         """
-        found = np.zeros(len(X), bool)
+        found, rows = np.zeros(len(X), bool), X if is_frame(X) else np.asarray(X, dtype=object)
         for position, known in zip(self.categorical, self.categories, strict=False):
-            if is_frame(X):
-                values = column(X, position).to_list()
-            else:
-                values = np.asarray(X, dtype=object)[:, position].tolist()
+            values = column(rows, position) if is_frame(X) else rows[:, position]
             found |= [value not in known and not is_missing(value) for value in values]
         return found
 
