@@ -12,6 +12,9 @@ ELSEWHERE = {
     # Seen in a fit alone.
     "estimators/params.py": "estimators/test_student.py",
     "estimators/label_noise.py": "estimators/test_distilled.py",
+    "export/intervals.py": "estimators/test_intervals.py",
+    "networks/intervals.py": "estimators/test_intervals.py",
+    "persistence/interval_file.py": "estimators/test_intervals.py",
     "estimators/student_training.py": "estimators/test_student.py",
     "out_of_core/supervise.py": "out_of_core/test_distill.py",
     "training/deferred.py": "estimators/test_search.py",

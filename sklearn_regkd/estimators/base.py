@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from sklearn_regkd.estimators.check_data import check_data, check_methods
 from sklearn_regkd.estimators.diagram import teacher_and_student
 from sklearn_regkd.estimators.in_domain import InDomainMixin, note_training_rows
+from sklearn_regkd.estimators.intervals import IntervalMixin, learn_intervals
 from sklearn_regkd.estimators.missing_labels import (
     fill_missing,
     mark_missing,
@@ -29,6 +31,7 @@ from sklearn_regkd.label_noise.teacher_quality import warn_if_no_better_than_med
 from sklearn_regkd.losses.quantile import QuantileLoss
 from sklearn_regkd.networks.inputs import TransformedRows
 from sklearn_regkd.persistence.estimator_file import params_codec
+from sklearn_regkd.persistence.interval_file import intervals_from_plain, intervals_to_plain
 from sklearn_regkd.persistence.json_params import PLAIN
 from sklearn_regkd.persistence.mixin import SaveMixin
 from sklearn_regkd.persistence.verdict_file import verdict_from_plain, verdict_to_plain
@@ -84,6 +87,7 @@ OF_STUDENT = (
 class BaseDistiller(
     NestedParamsMixin,
     InDomainMixin,
+    IntervalMixin,
     SaveMixin,
     CallbackSupportMixin,
     RegressorMixin,
@@ -212,6 +216,7 @@ class BaseDistiller(
             with task.propagate_callback_context(student), fit_task(task, self):
                 criterion = self._criterion(fitted, methods)
                 supervision, scaling = in_units_of(loss, data, supervision)
+                student._when_trained = partial(learn_intervals, self, data, fitted)
                 student._learn_from_teacher(self, X_seen, supervision, scaling, criterion, rows)
         self._set_fitted(data, student, fitted, trusted)
         if self.missing_labels == "teacher":
@@ -376,6 +381,7 @@ class BaseDistiller(
             **learned,
             "teacher": PLAIN.encode(self.teacher_),
         }
+        tensors |= intervals_to_plain(getattr(self, "_intervals", None))
         if training_rows:
             for name in OF_ROWS:
                 if hasattr(self, name):  # not all where it came from a file of an earlier version
@@ -396,6 +402,7 @@ class BaseDistiller(
         for name in OF_STUDENT:
             if hasattr(student, name):
                 setattr(self, name, getattr(student, name))
+        self._intervals = intervals_from_plain(tensors, self.n_outputs_)
         for name in OF_ROWS:
             if name in tensors:
                 setattr(self, name, tensors[name].numpy())

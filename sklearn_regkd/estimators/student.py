@@ -377,6 +377,10 @@ class StudentRegressor(
         # A copy: skorch applies its own on the CPU, wherever the module is.
         self._output = copy.deepcopy(output).to(device_of(net.module_))
         self._inference = self._inference_networks() if len(net.history_) else None
+        if len(net.history_) and hasattr(self, "_when_trained"):
+            when_trained = self._when_trained
+            del self._when_trained
+            when_trained(self)
 
     def _predict_columns(self, X: np.ndarray, head: str) -> np.ndarray:
         """Predict validated rows, shape (n_samples, n_outputs)."""

@@ -30,7 +30,14 @@ def inference_network(student: StudentRegressor, dtype: Any) -> InferenceNetwork
     return networks[np.dtype(dtype)]
 
 
-def write_student(graph: Graph, student: StudentRegressor, head: str, X: str, dtype: Any) -> str:
+def write_student(
+    graph: Graph,
+    student: StudentRegressor,
+    head: str,
+    X: str,
+    dtype: Any,
+    layers: list[str] | None = None,
+) -> str:
     """Add a student with the built-in network, from raw features to raw units.
 
     What it makes of rows that `predict` refuses is any number.
@@ -47,6 +54,8 @@ def write_student(graph: Graph, student: StudentRegressor, head: str, X: str, dt
         Name of the raw inputs (n_samples, n_features).
     dtype : {float32, float64}
         Type of the inputs. Beyond the map of the inputs all is single precision.
+    layers : list of str, default=None
+        It gets the names of what the network sees, of its size, and of the hidden layers.
 
     Returns
     -------
@@ -58,7 +67,10 @@ def write_student(graph: Graph, student: StudentRegressor, head: str, X: str, dt
     hidden = _enter(graph, entrance, X, np.dtype(dtype), student._takes_missing())
     if np.dtype(dtype) != np.float32:
         hidden = graph.cast(hidden, np.float32)
-    columns = _run(graph, network, hidden, head)
+    names = [] if layers is None else layers
+    if layers is not None:
+        names += [hidden, graph.add("Abs", hidden)]
+    columns = _run(graph, network, hidden, head, names)
     wanted = output_dtype(student, dtype)
     if wanted != _dtype(network.center):
         columns = graph.cast(columns, wanted)
@@ -152,13 +164,17 @@ ACTIVATIONS = {
 }
 
 
-def _run(graph: Graph, network: InferenceNetwork, hidden: str, head: str) -> str:
-    """Add the layers; return the name of the outputs, of the type of the network's `center`."""
+def _run(graph: Graph, network: InferenceNetwork, hidden: str, head: str, layers: list[str]) -> str:
+    """Add the layers, whose names `layers` gets; return the name of the outputs.
+
+    These are of the type of the network's `center`.
+    """
     if network.frequency is not None:
         hidden = _embed(graph, network, hidden)
     for bias, weight in network.hidden:
         hidden = _dense(graph, hidden, bias, weight)
         hidden = ACTIVATIONS[network.kind](graph, hidden)
+        layers.append(hidden)
     bias, weight = network.heads[head]
     if network.center.dtype == torch.float32 and len(bias) == 1 and not network.log:
         # One operation with the last layer. (Of several outputs eight bits would have to

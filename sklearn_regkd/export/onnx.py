@@ -20,6 +20,7 @@ from sklearn_regkd.export.graph import (
     output_value,
     write_output,
 )
+from sklearn_regkd.export.intervals import BOUNDS, intervals_of, write_bounds
 from sklearn_regkd.export.metadata import add_metadata, check_metadata
 from sklearn_regkd.export.module import COLUMNS, LEAST_MODULE_OPSET, export_module
 from sklearn_regkd.export.network import (
@@ -32,6 +33,7 @@ from sklearn_regkd.export.network import (
 from sklearn_regkd.export.pipeline import export_pipeline
 from sklearn_regkd.export.target import write_inverse
 from sklearn_regkd.export.wrapped import Wrapped, unwrap_student
+from sklearn_regkd.networks.intervals import Intervals
 
 
 def to_onnx(
@@ -43,6 +45,7 @@ def to_onnx(
     target_opset: int | None = None,
     metadata: Mapping[str, str] | None = None,
     in_domain: bool = False,
+    intervals: float | None = None,
 ) -> Any:
     """Write the student of a fitted estimator as an ONNX model.
 
@@ -82,6 +85,9 @@ def to_onnx(
         the method of that name returns them for rows of the type of the inputs. In a column of
         categories a negative code or NaN is a missing one, and outside unless `fit` had such. Of
         a Pipeline it is about what its steps make of a row, and False where ``y`` is NaN.
+    intervals : float, default=None
+        Coverage of the outputs ``lower`` and ``upper``, of the shape of ``y``: the bounds that
+        `predict_interval` returns. None writes none.
 
     Returns
     -------
@@ -99,7 +105,8 @@ def to_onnx(
     ValueError
         If a module of the user's can be exported for a fixed number of rows only, the columns
         of a Pipeline are not known, `in_domain` is asked of a student that has no such method or
-        does not know its training rows, or a parameter has another value than those above.
+        does not know its training rows, `intervals` is asked of one that has none, or a
+        parameter has another value than those above.
     sklearn.exceptions.NotFittedError
         If it is not fitted.
 
@@ -130,13 +137,16 @@ def to_onnx(
     is_module = not is_built_in(wrapped.student)
     if target_opset is not None:
         target_opset = check_opset(target_opset, *[LEAST_MODULE_OPSET] * is_module)
+    known = None if intervals is None else intervals_of(estimator, wrapped, intervals)
     if wrapped.steps:
         model = export_pipeline(estimator, wrapped, X, kind, target_opset)
     else:
         if kind == np.float32:
             warn_about_rounding(wrapped.student)
-        export = _export_module if is_module else _export_network
-        model = export(wrapped, kind, target_opset)
+        if is_module:
+            model = _export_module(wrapped, kind, target_opset)
+        else:
+            model = _export_network(wrapped, kind, target_opset, known, intervals)
     if in_domain:
         add_in_domain(model, wrapped, kind)
     add_metadata(model, estimator, wrapped.student, metadata or {})
@@ -156,17 +166,31 @@ def _check_dtype(dtype: Any) -> np.dtype:
     return kind
 
 
-def _export_network(wrapped: Wrapped, dtype: np.dtype, opset: int | None) -> Any:
+def _export_network(
+    wrapped: Wrapped,
+    dtype: np.dtype,
+    opset: int | None,
+    intervals: Intervals | None,
+    coverage: float | None,
+) -> Any:
     from onnx import helper
 
     student, graph = wrapped.student, Graph()
-    columns = write_student(graph, student, wrapped.head, INPUT, dtype)
+    layers: list[str] = []
+    given_layers = None if intervals is None else layers
+    columns = write_student(graph, student, wrapped.head, INPUT, dtype, given_layers)
+    outputs = [_output(wrapped, dtype)]
     _finish(graph, wrapped, columns, dtype)
+    if intervals is not None and coverage is not None:
+        kind = output_dtype(student, dtype)
+        bounds = write_bounds(graph, intervals, columns, layers, float(coverage), kind)
+        for name, bound in zip(BOUNDS, bounds, strict=True):
+            refused = refuse_rows(graph, student, INPUT, dtype, bound)
+            write_output(graph, refused, wrapped.y_ndim, name)
+            outputs.append(output_value(kind, wrapped.y_ndim, student.n_outputs_, name))
     shape = ["n_samples", *student._input_shape]
     given = helper.make_tensor_value_info(INPUT, element_type(dtype), shape)
-    body = helper.make_graph(
-        graph.nodes, "student", [given], [_output(wrapped, dtype)], graph.constants
-    )
+    body = helper.make_graph(graph.nodes, "student", [given], outputs, graph.constants)
     return make_model(body, opset or OPSET)
 
 

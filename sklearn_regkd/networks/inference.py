@@ -104,15 +104,56 @@ class InferenceNetwork:
             chunks = [self.run(chunk, head) for chunk in rows.tensor_split(n_chunks)]
             return torch.cat(chunks).cpu().numpy()
 
-    def run(self, X: Tensor, head: str) -> Tensor:
-        """Return predictions (n_samples, n_outputs) of a chunk."""
+    def with_layers(self, X: np.ndarray, head: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return predictions of validated rows, and what the layers make of them.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Raw rows of the precision of this network.
+        head : str
+            The head that predicts.
+
+        Returns
+        -------
+        prediction : ndarray of shape (n_samples, n_outputs)
+            In raw units.
+        layers : ndarray of shape (n_samples, n_values)
+            Inputs, absolute inputs, and the hidden layers one after the other.
+        """
+        n_chunks = ceil_div(len(X) * self.widest, CHUNK_ELEMENTS)
+        with torch.inference_mode():
+            rows = as_tensor(X).to(self.device)
+            parts = [self._with_layers(chunk, head) for chunk in rows.tensor_split(n_chunks)]
+            prediction, layers = (torch.cat(one).cpu().numpy() for one in zip(*parts, strict=True))
+        return prediction, layers
+
+    def _with_layers(self, X: Tensor, head: str) -> tuple[Tensor, Tensor]:
         inputs = self.enter(X)
-        if self.frequency is not None:
-            numbers = inputs[: self.n_numeric].contiguous()
-            phase = (numbers.unsqueeze(1) * self.frequency).flatten(0, 1)
-            inputs = torch.cat([inputs, phase.sin(), phase.cos()])
+        found = [inputs, inputs.abs()]
+        inputs = self._embed(inputs)
         for bias, weight in self.hidden:
             inputs = self.activation(torch.addmm(bias, weight, inputs))
+            found.append(inputs)
+        return self._finish(inputs, head), torch.cat(found).T
+
+    def _embed(self, inputs: Tensor) -> Tensor:
+        """Return inputs (n_inputs, n_samples) with their sines and cosines, if it has any."""
+        if self.frequency is None:
+            return inputs
+        numbers = inputs[: self.n_numeric].contiguous()
+        phase = (numbers.unsqueeze(1) * self.frequency).flatten(0, 1)
+        return torch.cat([inputs, phase.sin(), phase.cos()])
+
+    def run(self, X: Tensor, head: str) -> Tensor:
+        """Return predictions (n_samples, n_outputs) of a chunk."""
+        inputs = self._embed(self.enter(X))
+        for bias, weight in self.hidden:
+            inputs = self.activation(torch.addmm(bias, weight, inputs))
+        return self._finish(inputs, head)
+
+    def _finish(self, inputs: Tensor, head: str) -> Tensor:
+        """Return raw predictions (n_samples, n_outputs) from the last hidden layer."""
         standard = torch.addmm(*self.heads[head], inputs)
         if self.log:
             standard = standard.clamp_(max=LARGEST_LOG).exp_()

@@ -1,0 +1,168 @@
+"""How sure a distilled student is: intervals from errors of rows that were left out."""
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from sklearn_regkd.losses.quantile import QuantileLoss
+from sklearn_regkd.networks.error_scale import fit_error_scale
+from sklearn_regkd.networks.intervals import Intervals
+from sklearn_regkd.preprocessing.conformal import Scores
+from sklearn_regkd.preprocessing.validation import check_predict_data
+from sklearn_regkd.training.torch_state import plain_arithmetic
+from sklearn_regkd.utils.sklearn_compat import check_fitted
+
+# Where so many trusted labels are the least or the largest one, no interval reaches beyond it.
+MASS = 0.1
+FEWEST_ERRORS = 2
+
+
+class IntervalMixin:
+    """Gives an estimator with a student the method `predict_interval`."""
+
+    def predict_interval(self, X, coverage=0.9):
+        """Predict between which values clean labels lie.
+
+        Errors of training rows that were left out, of labels that are trusted, are divided by
+        how large an error is to be expected there; their quantiles, times what is expected of a
+        row, are added to its prediction (split conformal prediction [1]_ with normalised errors,
+        on cross-fitted predictions [2]_). The two sides are taken apart, so that intervals are
+        skewed where errors are.
+
+        What is promised is the share of all rows, not of those of one kind, whose *clean* label
+        lies inside, as far as the wrong ones were found: labels weigh by their probability of
+        being right. If wrong ones are missed the intervals are too wide [3]_. It holds about,
+        not exactly: the errors are those of copies of the student and its teacher which have
+        learned from fewer rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs, raw as in `fit`.
+        coverage : float, default=0.9
+            Share of labels that are to lie inside, between 0 and 1, neither included.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2) or (n_samples, n_outputs, 2)
+            Lower and upper bounds in the units of y, in double precision.
+
+        Raises
+        ------
+        ValueError
+            If `coverage` is not between 0 and 1, if the student predicts a quantile, or if the
+            estimator was fitted or saved by an earlier version.
+
+        References
+        ----------
+        .. [1] J. Lei et al., "Distribution-free predictive inference for regression", JASA 2018.
+        .. [2] R. Barber et al., "Predictive inference with the jackknife+", Annals of Statistics
+           2021.
+        .. [3] B. Einbinder et al., "Label noise robustness of conformal prediction", JMLR 2024.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_regkd import DistilledRegressor, StudentRegressor
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.uniform(-1, 1, (300, 2))
+        >>> y = X[:, 0] + rng.normal(0, 0.1, 300)
+        >>> student = StudentRegressor(max_epochs=20, weight_decay=1.0)
+        >>> model = DistilledRegressor(student=student, random_state=0).fit(X, y)
+        >>> low, high = model.predict_interval(X, coverage=0.8).T
+        >>> bool(0.7 < np.mean((low < y) & (y < high)) < 0.95)
+        True
+        """
+        check_fitted(self, "student_")
+        if not isinstance(coverage, Real) or not 0 < float(coverage) < 1:
+            raise ValueError(
+                f"coverage={coverage!r} must be a number between 0 and 1, neither included: an "
+                "interval that holds always has no end"
+            )
+        this: Any = self
+        intervals = getattr(self, "_intervals", None)
+        if intervals is None:
+            raise ValueError(_why_none(this))
+        student = this.student_
+        rows = check_predict_data(
+            self, student._columns.transform(X), this._input_shape, student._takes_missing()
+        )
+        prediction, layers = predict_with_layers(student, rows, this.predict_head)
+        bounds = intervals.around(prediction, layers, float(coverage))
+        return bounds[:, 0] if this._y_ndim == 1 else bounds
+
+
+def _why_none(distiller: Any) -> str:
+    if isinstance(distiller._named_loss(), QuantileLoss):
+        return (
+            "the student predicts a quantile, not what errors are measured from: for an interval "
+            "use a student of another loss, or two students with quantile=0.05 and 0.95"
+        )
+    return (
+        f"this {type(distiller).__name__} does not know its errors, because an earlier version has "
+        "fitted or saved it: fit it anew"
+    )
+
+
+def predict_with_layers(
+    student: Any, X: np.ndarray, head: str
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return predictions of validated rows and what the layers of the built-in network say.
+
+    Both in double precision, (n_samples, n_outputs) and (n_samples, n_values); None in place of
+    the layers of a module of the user's.
+    """
+    networks = student._inference
+    if networks is None:
+        return student._predict_columns(X, head).astype(np.float64), None
+    with plain_arithmetic():
+        prediction, layers = networks[X.dtype].with_layers(X, head)
+    return prediction.astype(np.float64), layers.astype(np.float64)
+
+
+def learn_intervals(distiller: Any, data: Any, fitted: dict[str, Any], student: Any) -> None:
+    """Note what is known of the errors of a student that has been trained.
+
+    Parameters
+    ----------
+    distiller : BaseDistiller
+        It gets the attribute `_intervals`, None where errors say nothing of what is predicted.
+    data : FitData
+        The data of the fit.
+    fitted : dict
+        The fitted attributes so far.
+    student : StudentRegressor
+        Trained.
+    """
+    distiller._intervals = None
+    if isinstance(distiller._named_loss(), QuantileLoss):
+        return
+    verdict = fitted["verdict_"]
+    predicted = fitted.get("suggested_labels_", fitted["teacher_prediction_"])
+    weight = np.where(verdict.inlier, verdict.inlier_probability, 0.0)
+    weight = weight * data.element_weight.reshape(len(data.y), -1)
+    if ((weight > 0).sum(axis=0) < FEWEST_ERRORS).any():
+        return
+    error = data.y - predicted
+    _, layers = predict_with_layers(student, data.X, "label")
+    scale, expected = None, np.ones_like(error)
+    if layers is not None:
+        scale, expected = fit_error_scale(layers, error, weight, data.folds)
+    columns = zip((error / expected).T, weight.T, strict=True)
+    scores = tuple(Scores.of(*one) for one in columns)
+    low, high = _limits(data.y, weight)
+    if data.least is not None:
+        low = np.maximum(low, data.least)
+    distiller._intervals = Intervals(scale, scores, low, high)
+
+
+def _limits(y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of the trusted labels of each output where many of them are there."""
+    found = []
+    for sign in (1, -1):
+        trusted = np.where(weight > 0, sign * y, np.inf)
+        end = trusted.min(axis=0)
+        share = (weight * (trusted == end)).sum(axis=0) / weight.sum(axis=0)
+        found.append(sign * np.where(share >= MASS, end, -np.inf))
+    return found[0], found[1]

@@ -1,0 +1,89 @@
+"""The outputs `lower` and `upper` of an ONNX model."""
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from sklearn_regkd.export.graph import Graph
+from sklearn_regkd.export.wrapped import Wrapped
+from sklearn_regkd.networks.intervals import Intervals
+from sklearn_regkd.utils.unwrap import layers
+
+BOUNDS = ("lower", "upper")
+
+
+def intervals_of(estimator: Any, wrapped: Wrapped, coverage: Any) -> Intervals:
+    """Return what an estimator knows of its errors, or say why it cannot be exported.
+
+    Raises
+    ------
+    ValueError
+        If `coverage` is not between 0 and 1, or the estimator has no intervals that a graph
+        could hold.
+    """
+    if not isinstance(coverage, Real) or not 0 < float(coverage) < 1:
+        raise ValueError(
+            f"intervals={coverage!r} must be a coverage between 0 and 1, neither included"
+        )
+    found = getattr(layers(estimator)[-1], "_intervals", None)
+    if found is None or found.scale is None:
+        raise ValueError(
+            "intervals are exported of a fitted DistilledRegressor or TORRegressor whose student "
+            "has the built-in network and does not predict a quantile"
+        )
+    if wrapped.steps or wrapped.transformers:
+        raise ValueError(
+            "intervals are exported of the estimator itself, not of a Pipeline or a transformed "
+            "target around it: export the steps and the estimator apart, or leave intervals away"
+        )
+    return found
+
+
+def write_bounds(
+    graph: Graph,
+    intervals: Intervals,
+    columns: str,
+    layer_names: list[str],
+    coverage: float,
+    dtype: np.dtype,
+) -> tuple[str, str]:
+    """Add the bounds around predictions.
+
+    Parameters
+    ----------
+    graph : Graph
+        It gets the nodes.
+    intervals : Intervals
+        What is known of the errors.
+    columns : str
+        Name of the predictions (n_samples, n_outputs).
+    layer_names : list of str
+        Names of what the layers say, see :func:`~sklearn_regkd.export.network.write_student`.
+    coverage : float
+        Share of labels that is to lie inside.
+    dtype : dtype
+        Type of the predictions.
+
+    Returns
+    -------
+    lower, upper : str
+        Names of (n_samples, n_outputs).
+    """
+    scale = intervals.scale
+    assert scale is not None
+    every = graph.add("Concat", *layer_names, axis=1)
+    weight, bias = scale.weight.astype(np.float32), scale.bias.astype(np.float32)
+    logs = graph.add("Gemm", every, weight, bias)
+    logs = graph.add("Max", logs, scale.low.astype(np.float32))
+    size = graph.add("Exp", graph.add("Min", logs, scale.high.astype(np.float32)))
+    if dtype != np.float32:
+        size = graph.cast(size, dtype)
+    names = []
+    for factor in np.transpose([one.bounds(coverage) for one in intervals.scores]):
+        bound = graph.add("Add", columns, graph.add("Mul", size, factor.astype(dtype)))
+        for operator, limit in (("Max", intervals.low), ("Min", intervals.high)):
+            if np.isfinite(limit).any():
+                bound = graph.add(operator, bound, limit.astype(dtype))
+        names.append(bound)
+    return names[0], names[1]
