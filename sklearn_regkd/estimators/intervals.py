@@ -24,15 +24,16 @@ class IntervalMixin:
     def predict_interval(self, X, coverage=0.9):
         """Predict between which values clean labels lie.
 
-        Errors of training rows that were left out, of labels that are trusted, are divided by
-        how large an error is to be expected there; their quantiles, times what is expected of a
-        row, are added to its prediction (split conformal prediction [1]_ with normalised errors,
+        Errors of training rows that were left out are divided by how large an error is to be
+        expected there; their quantiles, times what is expected of a row, are added to its
+        prediction (split conformal prediction [1]_ with normalised errors,
         on cross-fitted predictions [2]_). The two sides are taken apart, so that intervals are
         skewed where errors are.
 
         What is promised is the share of all rows, not of those of one kind, whose *clean* label
         lies inside, as far as the wrong ones were found: labels weigh by their probability of
-        being right. If wrong ones are missed the intervals are too wide [3]_. It holds about,
+        being right, `inlier_probability_`. If wrong ones are missed the intervals are too wide
+        [3]_, and too narrow if many good ones are taken for wrong. It holds about,
         not exactly: the errors are those of copies of the student and its teacher which have
         learned from fewer rows.
 
@@ -140,8 +141,9 @@ def learn_intervals(distiller: Any, data: Any, fitted: dict[str, Any], student: 
         return
     verdict = fitted["verdict_"]
     predicted = fitted.get("suggested_labels_", fitted["teacher_prediction_"])
-    weight = np.where(verdict.inlier, verdict.inlier_probability, 0.0)
-    weight = weight * data.element_weight.reshape(len(data.y), -1)
+    # Not of trusted labels alone: they lack the good ones whose errors are large. With 20 % gross
+    # ones on five tables .884 of clean labels were then inside at .9, so .908.
+    weight = verdict.inlier_probability * data.element_weight.reshape(len(data.y), -1)
     if ((weight > 0).sum(axis=0) < FEWEST_ERRORS).any():
         return
     error = data.y - predicted
