@@ -69,16 +69,30 @@ def test_frozen_it_is_warned_of_and_not_followed(table):
         TORRegressor(frozen, STUDENT, random_state=0).fit(X, y)
 
 
-def test_right_labels_cost_six_fits_and_few_predictions(table):
+def test_right_labels_cost_six_fits_and_each_row_two_predictions(table):
     X, _, clean, _ = table
-    DistilledRegressor(InContext(), STUDENT, random_state=0).fit(X, clean)
+    for kind, whole in ((DistilledRegressor, [400]), (TORRegressor, [])):
+        InContext.calls.clear()
+        kind(InContext(), STUDENT, random_state=0).fit(X, clean)
+        assert count("fit") == [320] * 5 + [400]
+        # Each row out-of-fold, and all once more: whether the teacher repeats their labels.
+        assert count("predict") == [80] * 5 + whole
+
+
+def test_a_trial_of_the_weight_decay_lets_three_folds_predict_all_rows(table):
+    X, _, clean, _ = table
+    student = StudentRegressor((8,), max_epochs=5)
+    DistilledRegressor(InContext(), student, random_state=0).fit(X, clean)
     assert count("fit") == [320] * 5 + [400]
-    # Three folds predict all rows, for the trial of the weight decay; two the rows left out.
     assert sorted(count("predict")) == [80, 80, 400, 400, 400, 400]
-    InContext.calls.clear()
-    TORRegressor(InContext(), STUDENT, random_state=0).fit(X, clean)
-    assert count("fit") == [320] * 5 + [400]
-    assert count("predict") == [80] * 5
+
+
+def test_wrong_labels_cost_five_fits_for_each_rule(table):
+    X, y, _, _ = table
+    model = DistilledRegressor(InContext(), STUDENT, random_state=0).fit(X, y)
+    n_tried = len(model.decisions_[0].scores) - 1  # beside "none"
+    assert len(count("fit")) == 5 + 5 * n_tried + 1
+    assert count("predict") == [80] * 5 * (1 + n_tried) + [400]
 
 
 @pytest.mark.parametrize("kind", [DistilledRegressor, TORRegressor])
