@@ -119,8 +119,17 @@ def test_batches_of_rows_and_progress(table, capsys, monkeypatch):
     assert max(count("predict")) == 30
     assert np.array_equal(model.teacher_prediction_, whole.teacher_prediction_)
     told = capsys.readouterr().err
-    assert "fold 2 of 5" in told
+    assert "InContext, on fold 2 of 5" in told
     assert "InContext predicts rows 60 to 80 of 80" in told
+
+
+def test_weights_are_refused_by_its_own_name(table):
+    X, y, _, _ = table
+    weight = np.linspace(0.5, 1.5, len(y))
+    for teacher in (InContext(), PredictInBatches(InContext())):
+        with pytest.raises(ValueError, match="teacher InContext does not take sample_weight"):
+            TORRegressor(teacher, STUDENT).fit(X, y, sample_weight=weight)
+    assert not InContext.calls
 
 
 def test_frames_and_several_targets(table):
