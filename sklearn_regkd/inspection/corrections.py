@@ -18,12 +18,13 @@ DELIMITERS = ",;\t"
 def apply_corrections(y: Any, corrections: Any) -> tuple[Any, np.ndarray]:
     """Return labels with a person's corrections, and which labels somebody has checked.
 
-    The table is that of :func:`label_issues`, in which a person has added a column ``corrected``:
-    the right value, or the given one once more where it is right. Labels with nothing there were
-    not checked. Without such a column, those whose ``given`` was written over are the corrected
-    ones. Rows may be in any order, and those that nobody has looked at may be left out. They are
-    found by the column ``index``, if the table has one and y is a Series or frame, so that y may
-    have lost or gained rows meanwhile; else by their number in ``row``.
+    The table is that of :func:`label_issues`, or of a report's `to_csv`, in which a person has
+    added a column ``corrected``: the right value, or the given one once more where it is right.
+    Labels with nothing there were not checked. Without such a column, those whose ``given`` was
+    written over are the corrected ones. Rows may be in any order, and those that nobody has looked
+    at may be left out. They are found by the column ``index``, if the table has one and y is a
+    Series or frame, so that y may have lost or gained rows meanwhile; else by their number in
+    ``row``.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def apply_corrections(y: Any, corrections: Any) -> tuple[Any, np.ndarray]:
     columns = labels.reshape(len(labels), -1)
     table = _read(corrections)
     lines = _rows(table, y)
-    outputs = _numbers(table, "output", np.intp) if "output" in table else np.zeros_like(lines)
+    outputs = _outputs(table, y) if "output" in table else np.zeros_like(lines)
     for name, numbers, end in (("row", lines, len(columns)), ("output", outputs, columns.shape[1])):
         beyond = np.flatnonzero((numbers < 0) | (numbers >= end))
         if len(beyond):
@@ -79,8 +80,8 @@ def apply_corrections(y: Any, corrections: Any) -> tuple[Any, np.ndarray]:
     if CORRECTED in table:
         value = _numbers(table, CORRECTED, np.float64)
         checked = ~np.isnan(value)
-        if "given" in table:
-            _check_given(_numbers(table, "given", np.float64), columns[at])
+        for name in {"given", "label"} & set(table):  # the second one is the report's
+            _check_given(_numbers(table, name, np.float64), columns[at])
     elif "given" in table:
         value = _numbers(table, "given", np.float64)
         checked = ~_same(value, columns[at]) & ~np.isnan(value)
@@ -120,6 +121,21 @@ def _rows(table: dict[str, list], y: Any) -> np.ndarray:
                 "does not name"
             )
     return np.array([place[str(name)] for name in table["index"]], np.intp)
+
+
+def _outputs(table: dict[str, list], y: Any) -> np.ndarray:
+    """Return the number of the target of each row of a table; a report writes the names of y."""
+    if "teacher" not in table:
+        return _numbers(table, "output", np.intp)
+    names = [str(name) for name in y.columns] if is_frame(y) else []
+    names = names or [f"output {number}" for number in range(np.shape(y)[-1])]
+    for number, name in enumerate(table["output"]):
+        if str(name) not in names:
+            raise ValueError(
+                f"line {_line(number)} of the corrections is of the output {str(name)!r}, and "
+                f"those of y are {names}: pass y as a frame whose columns have these names"
+            )
+    return np.array([names.index(str(name)) for name in table["output"]], np.intp)
 
 
 def _read(corrections: Any) -> dict[str, list]:

@@ -21,10 +21,9 @@ from sklearn_regkd.inspection.page import (
     table,
 )
 from sklearn_regkd.inspection.suspicious_labels import SuspiciousLabels
-from sklearn_regkd.inspection.tables import Table
+from sklearn_regkd.inspection.tables import WIDTH, Table
 from sklearn_regkd.utils.atomic import write_atomically
 
-WIDTH = 92
 # Number of suspicious labels in the text.
 FIRST = 10
 DECIDED, MISSING = "What was decided", "Not in this report"
@@ -107,6 +106,9 @@ class DistillationReport:
 
     def to_csv(self, path: str | os.PathLike) -> None:
         """Write all suspicious labels, the most suspicious first.
+
+        Write the right values into a new column ``corrected``, and
+        :func:`~sklearn_regkd.inspection.apply_corrections` takes them over.
 
         Parameters
         ----------

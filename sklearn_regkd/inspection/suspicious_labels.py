@@ -28,6 +28,12 @@ HEADS = {
     "rejected": "rejected",
 }
 WITH_UNIT = ("label", "teacher", "student", "difference")
+HOW_TO_CORRECT = (
+    "To correct labels, write the right values into a new column 'corrected' of the file that "
+    "report.to_csv writes (the given value once more where it is right); "
+    "sklearn_regkd.inspection.apply_corrections(y, file) returns the labels and the mask for "
+    "fit(X, y, trusted=mask)."
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,9 @@ class SuspiciousLabels:
         shown = len(rows)
         note = f"The first {shown:,} of {len(self):,}. " if shown < len(self) else ""
         if not n_rejected and self.n_labels:
-            note += "No label was rejected: these are the least likely ones."
+            note += "No label was rejected: these are the least likely ones. "
+        if shown:
+            note += HOW_TO_CORRECT
         return Table("Labels to check first", head, rows, note.strip())
 
 

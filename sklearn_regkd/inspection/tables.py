@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from textwrap import wrap
+from textwrap import fill, wrap
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy as np
 from sklearn_regkd.inspection.measures import Cost, Quality
 from sklearn_regkd.inspection.style import with_unit
 
+# Letters of a line of text in a terminal.
+WIDTH = 92
 # Letters after which the name of a column is broken in a terminal.
 HEAD_WIDTH = 14
 
@@ -55,7 +57,7 @@ class Table:
         ]
         rule = "-" * max(sum(widths) + 2 * (len(widths) - 1), len(self.title))
         body = [self.title, rule, *text[:height], rule, *text[height:], rule]
-        return "\n".join([*body, *([self.note] if self.note else [])])
+        return "\n".join([*body, *([fill(self.note, WIDTH)] if self.note else [])])
 
 
 NUMBER = re.compile(r"-|-?[\d,]+(\.\d+)?(e[+-]\d+)?")

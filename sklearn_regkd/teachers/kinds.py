@@ -18,6 +18,7 @@ from skorch import NeuralNet
 
 from sklearn_regkd.preprocessing.frames import column, declared_categories, is_frame
 from sklearn_regkd.teachers.boosting import BoostedTrees
+from sklearn_regkd.teachers.in_batches import PredictInBatches
 from sklearn_regkd.teachers.multioutput import PredictsOnceFitted
 from sklearn_regkd.utils.random import fill_random_states
 from sklearn_regkd.utils.unwrap import layers
@@ -186,9 +187,12 @@ def weight_params(teacher: Any, weight: np.ndarray | None) -> dict[str, np.ndarr
     path, target = "", teacher
     if isinstance(teacher, MultiOutputRegressor):
         target = teacher.estimator
-    while isinstance(target, Pipeline):
-        step, target = target.steps[-1]
-        path += f"{step}__"
+    while isinstance(target, Pipeline | PredictInBatches):
+        if isinstance(target, PredictInBatches):
+            target = target.estimator
+        else:
+            step, target = target.steps[-1]
+            path += f"{step}__"
     takes_any = any(
         p.kind is inspect.Parameter.VAR_KEYWORD
         for p in inspect.signature(target.fit).parameters.values()

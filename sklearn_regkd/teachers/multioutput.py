@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.multioutput import MultiOutputRegressor
 
+from sklearn_regkd.teachers.in_batches import PredictInBatches
 from sklearn_regkd.utils.sklearn_compat import HasMethods
 
 
@@ -39,5 +40,7 @@ class OneTeacherPerTarget(RegressorMixin, BaseEstimator):
 
 
 def name_of(teacher: Any) -> str:
-    """Return the class of a teacher for messages: not of what repeats it for each target here."""
-    return type(teacher.estimator if isinstance(teacher, PredictsOnceFitted) else teacher).__name__
+    """Return the class of a teacher for messages: not of what repeats it, or bounds its batches."""
+    while isinstance(teacher, PredictsOnceFitted | PredictInBatches):
+        teacher = teacher.estimator
+    return type(teacher).__name__

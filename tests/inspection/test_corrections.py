@@ -109,6 +109,22 @@ def test_gaps_may_be_filled_in():
     assert trusted.tolist() == [False, True]
 
 
+def test_a_report_names_the_targets():
+    table = {"row": [1, 0], "output": ["b", "1"], "label": [4, 1], "teacher": [0, 0]}
+    table["corrected"] = [40, None]
+    y = pd.DataFrame([[1, 2], [3, 4]], columns=[1, "b"])
+    corrected, _ = apply_corrections(y, table)
+    np.testing.assert_array_equal(corrected, [[1, 2], [3, 40]])
+    table["output"] = ["output 1", "output 0"]
+    corrected, trusted = apply_corrections(y.to_numpy(), table)
+    np.testing.assert_array_equal(corrected, [[1, 2], [3, 40]])
+    np.testing.assert_array_equal(trusted, [[False, False], [False, True]])
+    with pytest.raises(ValueError, match=r"'output 1', and those of y are \['1', 'b'\]"):
+        apply_corrections(y, table)
+    with pytest.raises(ValueError, match="says that 4 was given"):
+        apply_corrections(np.zeros((2, 2)), table)
+
+
 class TestErrors:
     y = np.array([1.0, 2.0, 3.0])
 

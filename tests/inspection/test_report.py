@@ -26,6 +26,7 @@ from sklearn_regkd.inspection import (
     LabelNoiseDisplay,
     TeacherAgreementDisplay,
     TrainingDisplay,
+    apply_corrections,
     distillation_report,
 )
 from sklearn_regkd.inspection.measures import size_of
@@ -192,6 +193,34 @@ def test_csv_holds_all_digits(report, tmp_path):
     assert [float(row["label"]) for row in rows] == report.suspicious_labels.columns[
         "label"
     ].tolist()
+
+
+def test_the_page_says_how_corrections_come_back(report, spoiled, tmp_path):
+    """What it says is done here, word by word."""
+    words = " ".join("".join(Strict(report._repr_html_()).words).split())
+    assert words.count("write the right values into a new column 'corrected'") == 1
+    assert "sklearn_regkd.inspection.apply_corrections(y, file)" in words
+    assert "report.to_csv" in words
+    _, y = spoiled
+    report.to_csv(tmp_path / "labels.csv")
+    table = pd.read_csv(tmp_path / "labels.csv")
+    table["corrected"] = table["teacher"].where(table["rejected"])
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    corrected, trusted = apply_corrections(y, tmp_path / "labels.csv")
+    rows = table["row"][table["rejected"]]
+    assert set(np.flatnonzero(trusted)) == set(rows)
+    assert_allclose(corrected[rows], table["teacher"][table["rejected"]])
+
+
+def test_several_outputs_of_a_report_come_back(two_outputs, spoiled, tmp_path):
+    X, y = spoiled
+    Y = np.column_stack([y, 100 * X[:, 2]])
+    distillation_report(two_outputs, X, Y, y_train=Y).to_csv(tmp_path / "labels.csv")
+    table = pd.read_csv(tmp_path / "labels.csv").assign(corrected=7.0)
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    corrected, trusted = apply_corrections(Y, tmp_path / "labels.csv")
+    assert trusted.sum() == len(table)
+    assert (corrected[trusted] == 7).all()
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from sklearn_regkd.supervision import validation_targets
 from sklearn_regkd.teachers.cross_fit import CrossFitResult
 from sklearn_regkd.teachers.ensemble import TeacherEnsemble
 from sklearn_regkd.teachers.kinds import default_teacher, own_teacher, weight_params
-from tests.helpers import fit_data, interleaved_folds
+from tests.helpers import fit_data, interleaved_folds, small_student
 
 N = 60
 FOLDS = interleaved_folds(N)
@@ -61,6 +61,7 @@ def out_of_fold(X, y, teacher=None, epochs=None, weight=None, **changes):
     weight = np.ones(len(X)) if weight is None else weight
     teacher = own_teacher(teacher, y.shape[1], np.random.RandomState(0))
     params = weight_params(teacher, weight)
+    changes.setdefault("student", small_student(weight_decay="auto"))
     data = fit_data(X, y, teacher=teacher, weight=weight, teacher_params=params, **changes)
     if epochs is None:
         return OutOfFoldModels(data, None)
@@ -99,6 +100,13 @@ class TestCrossFitTeacherByFold:
         result = out_of_fold(X, y, Recorder(), folds=one_by_one).cross_fit_teacher_by_fold()
         assert result.by_fold is None  # parts of one row
         assert result.prediction.shape == y.shape
+
+    @pytest.mark.parametrize("params", [{"weight_decay": 0.1}, {"module": LinearRegression}])
+    def test_nothing_is_tried_of_the_student(self, params):
+        X, y = table()
+        models = out_of_fold(X, y, LinearRegression(), student=StudentRegressor(**params))
+        assert models.cross_fit_teacher_by_fold().by_fold is None
+        assert models.cross_fit_boosting("squared_error").by_fold is None
 
     def test_of_several_teachers(self):
         X, y = table()

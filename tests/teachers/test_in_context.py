@@ -69,16 +69,30 @@ def test_frozen_it_is_warned_of_and_not_followed(table):
         TORRegressor(frozen, STUDENT, random_state=0).fit(X, y)
 
 
-def test_right_labels_cost_six_fits_and_few_predictions(table):
+def test_right_labels_cost_six_fits_and_each_row_two_predictions(table):
     X, _, clean, _ = table
-    DistilledRegressor(InContext(), STUDENT, random_state=0).fit(X, clean)
+    for kind, whole in ((DistilledRegressor, [400]), (TORRegressor, [])):
+        InContext.calls.clear()
+        kind(InContext(), STUDENT, random_state=0).fit(X, clean)
+        assert count("fit") == [320] * 5 + [400]
+        # Each row out-of-fold, and all once more: whether the teacher repeats their labels.
+        assert count("predict") == [80] * 5 + whole
+
+
+def test_a_trial_of_the_weight_decay_lets_three_folds_predict_all_rows(table):
+    X, _, clean, _ = table
+    student = StudentRegressor((8,), max_epochs=5)
+    DistilledRegressor(InContext(), student, random_state=0).fit(X, clean)
     assert count("fit") == [320] * 5 + [400]
-    # Three folds predict all rows, for the trial of the weight decay; two the rows left out.
     assert sorted(count("predict")) == [80, 80, 400, 400, 400, 400]
-    InContext.calls.clear()
-    TORRegressor(InContext(), STUDENT, random_state=0).fit(X, clean)
-    assert count("fit") == [320] * 5 + [400]
-    assert count("predict") == [80] * 5
+
+
+def test_wrong_labels_cost_five_fits_for_each_rule(table):
+    X, y, _, _ = table
+    model = DistilledRegressor(InContext(), STUDENT, random_state=0).fit(X, y)
+    n_tried = len(model.decisions_[0].scores) - 1  # beside "none"
+    assert len(count("fit")) == 5 + 5 * n_tried + 1
+    assert count("predict") == [80] * 5 * (1 + n_tried) + [400]
 
 
 @pytest.mark.parametrize("kind", [DistilledRegressor, TORRegressor])
@@ -105,8 +119,17 @@ def test_batches_of_rows_and_progress(table, capsys, monkeypatch):
     assert max(count("predict")) == 30
     assert np.array_equal(model.teacher_prediction_, whole.teacher_prediction_)
     told = capsys.readouterr().err
-    assert "fold 2 of 5" in told
+    assert "InContext, on fold 2 of 5" in told
     assert "InContext predicts rows 60 to 80 of 80" in told
+
+
+def test_weights_are_refused_by_its_own_name(table):
+    X, y, _, _ = table
+    weight = np.linspace(0.5, 1.5, len(y))
+    for teacher in (InContext(), PredictInBatches(InContext())):
+        with pytest.raises(ValueError, match="teacher InContext does not take sample_weight"):
+            TORRegressor(teacher, STUDENT).fit(X, y, sample_weight=weight)
+    assert not InContext.calls
 
 
 def test_frames_and_several_targets(table):
