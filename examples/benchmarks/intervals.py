@@ -91,9 +91,7 @@ if __name__ == "__main__":
             )
             cells, widths = [], None
             for way in (distilled, conformal_quantiles):
-                bounds = way(
-                    X[rows][train], given[train], X[rows][test], args.coverage, args.seed
-                )
+                bounds = way(X[rows][train], given[train], X[rows][test], args.coverage, args.seed)
                 widths = np.diff(bounds)[:, 0] if widths is None else widths
                 cells.append([f"{one:.3f}" for one in judge(bounds, clean[test], args.coverage)])
             follows = "" if size is None else f"{np.corrcoef(widths, size[test])[0, 1]:.2f}"
