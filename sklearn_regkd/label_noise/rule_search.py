@@ -283,8 +283,9 @@ class RuleSearch:
         return np.repeat(rows, np.where(self.trusted[:, output], SAY_OF_CHECKED, 1))
 
     def _candidate(self, name, label, student, teacher, trusted, first) -> Candidate:
-        rows = self._counted[trusted[self._counted]]
-        alpha = best_alpha(label[rows], student[rows], teacher[rows])
+        # By each row once: of few labels that say much the best weight is chance. On 770 rows of
+        # concrete with a unit mixed up and 100 labels checked at random R2 rose from .919 to .930.
+        alpha = best_alpha(label[trusted], student[trusted], teacher[trusted])
         candidate = Candidate(name, mix(student, teacher, alpha), alpha)
         rows = self._counted
         if first is not None and one_value_stands_out(label):

@@ -96,7 +96,6 @@ class PredictInBatches(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         parts = []
         for rows in gen_batches(n_samples, self.batch_rows):
             if n_samples > self.batch_rows:
-                name = type(self.estimator_).__name__
                 report_stage(
                     f"{name} predicts rows {rows.start:,} to {rows.stop:,} of {n_samples:,}"
                 )
