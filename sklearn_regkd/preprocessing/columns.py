@@ -211,10 +211,13 @@ class TableColumns(BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             Rows that :meth:`transform` takes. Where fit has seen codes, no category is unseen.
         """
-        found, rows = np.zeros(len(X), bool), X if is_frame(X) else np.asarray(X, dtype=object)
+        found = np.zeros(len(X), bool)
+        rows = X if is_frame(X) or not self.categories else np.asarray(X, dtype=object)
         for position, known in zip(self.categorical, self.categories, strict=False):
             values = column(rows, position) if is_frame(X) else rows[:, position]
-            found |= [value not in known and not is_missing(value) for value in values]
+            new = {one for one in set(values) if one not in known and not is_missing(one)}
+            if new:  # seldom, and then of few rows: the others are looked at once, all together
+                found |= [value in new for value in values]
         return found
 
     @property
