@@ -11,7 +11,7 @@ PACKAGE = TESTS.parent / "sklearn_regkd"
 ELSEWHERE = {
     # Seen in a fit alone.
     "estimators/params.py": "estimators/test_student.py",
-    "estimators/label_noise.py": "estimators/test_distilled.py",
+    "estimators/find_label_noise.py": "estimators/test_distilled.py",
     "export/intervals.py": "estimators/test_intervals.py",
     "networks/intervals.py": "estimators/test_intervals.py",
     "persistence/interval_file.py": "estimators/test_intervals.py",

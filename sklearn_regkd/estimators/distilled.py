@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sklearn_regkd.estimators.base import BaseDistiller
-from sklearn_regkd.estimators.label_noise import find_label_noise
+from sklearn_regkd.estimators.find_label_noise import find_label_noise
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.estimators.targets import loss_of
 from sklearn_regkd.label_noise.by_target import detect_by_target, refit_on_repaired
@@ -317,13 +317,12 @@ class DistilledRegressor(BaseDistiller):
         )
         if data.known is None:
             noise = detect(data)
-            label = mix(noise.replacement, data.label, noise.trust)
             teacher, stages = refit_on_repaired(data, noise, methods.route)
         else:
             noise, teacher, prediction = detect_by_target(data, detect)
             noise = replace(noise, trust=noise.trust * data.known)
-            label = mix(noise.replacement, data.label, noise.trust)
             stages = prediction[None]
+        label = noise.repaired(data.label)
         oof_prediction = data.scaling.standardize(noise.teacher_prediction)
         if teacher is not None and repeats_labels(label, stages[-1], oof_prediction):
             # Of rows that it holds it says nothing new. R2 with its other predictions: on protein

@@ -1,6 +1,5 @@
 """How sure a distilled student is: intervals from errors of rows that were left out."""
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from sklearn_regkd.losses.quantile import QuantileLoss
 from sklearn_regkd.networks.error_scale import fit_error_scale
 from sklearn_regkd.networks.intervals import Intervals
-from sklearn_regkd.preprocessing.conformal import Scores
+from sklearn_regkd.preprocessing.conformal import Scores, check_coverage
 from sklearn_regkd.preprocessing.validation import check_predict_data
 from sklearn_regkd.training.torch_state import plain_arithmetic
 from sklearn_regkd.utils.sklearn_compat import check_fitted
@@ -76,11 +75,7 @@ class IntervalMixin:
         True
         """
         check_fitted(self, "student_")
-        if not isinstance(coverage, Real) or not 0 < float(coverage) < 1:
-            raise ValueError(
-                f"coverage={coverage!r} must be a number between 0 and 1, neither included: an "
-                "interval that holds always has no end"
-            )
+        coverage = check_coverage(coverage)
         this: Any = self
         intervals = getattr(self, "_intervals", None)
         if intervals is None:
@@ -90,7 +85,7 @@ class IntervalMixin:
             self, student._columns.transform(X), this._input_shape, student._takes_missing()
         )
         prediction, layers = predict_with_layers(student, rows, this.predict_head)
-        bounds = intervals.around(prediction, layers, float(coverage))
+        bounds = intervals.around(prediction, layers, coverage)
         return bounds[:, 0] if this._y_ndim == 1 else bounds
 
 

@@ -1,14 +1,18 @@
 """Losses for what y is: which labels they take, and in which units a network predicts them."""
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from sklearn_regkd.losses.modules import LOG_LOSSES
+from sklearn_regkd.losses.modules import is_log_loss
 from sklearn_regkd.losses.quantile import QuantileLoss
-from sklearn_regkd.preprocessing.scaling import Scaling, fit_log_scaling, fit_target_scaling
+from sklearn_regkd.preprocessing.scaling import (
+    Scaling,
+    fit_log_scaling,
+    fit_target_scaling,
+    warn_of_constants,
+)
 from sklearn_regkd.supervision.supervision import Supervision
 
 
@@ -25,11 +29,6 @@ def loss_of(student: Any, name: Any = None) -> Any:
     name = student.loss if name is None else name
     is_quantile = isinstance(name, str) and name == "quantile"
     return QuantileLoss(float(student.quantile)) if is_quantile else name
-
-
-def is_log_loss(loss: Any) -> bool:
-    """Return whether networks predict logarithms under a loss."""
-    return isinstance(loss, str) and loss in LOG_LOSSES
 
 
 def check_labels(
@@ -78,7 +77,9 @@ def scaling_for(loss: Any, y: np.ndarray, weight: np.ndarray) -> Scaling:
     """Return the units in which a student of that loss learns y; see `fit_target_scaling`."""
     if not is_log_loss(loss):
         return fit_target_scaling(y, weight)
-    return fit_log_scaling(y, weight)
+    scaling = fit_log_scaling(y, weight)
+    warn_of_constants(y, scaling.constant)
+    return scaling
 
 
 def least_label(loss: Any, y: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
@@ -117,9 +118,7 @@ def in_units_of(loss: Any, data: Any, supervision: Supervision) -> tuple[Supervi
     old, least = data.scaling, least_label(loss, data.y, data.known)
     clean = supervision.label if supervision.clean_label is None else supervision.clean_label
     labels = np.maximum(old.restore(clean[: len(data.y)]), least)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of constants, which were told of before
-        scaling = fit_log_scaling(labels, data.element_weight)
+    scaling = fit_log_scaling(labels, data.element_weight)
     scaling = replace(scaling, constant=old.constant)
     return in_log_units(supervision, old, scaling, least), scaling
 

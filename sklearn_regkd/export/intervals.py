@@ -1,6 +1,5 @@
 """The outputs `lower` and `upper` of an ONNX model."""
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from sklearn_regkd.export.graph import Graph
 from sklearn_regkd.export.wrapped import Wrapped
 from sklearn_regkd.networks.intervals import Intervals
+from sklearn_regkd.preprocessing.conformal import check_coverage
 from sklearn_regkd.utils.unwrap import layers
 
 BOUNDS = ("lower", "upper")
@@ -22,10 +22,7 @@ def intervals_of(estimator: Any, wrapped: Wrapped, coverage: Any) -> Intervals:
         If `coverage` is not between 0 and 1, or the estimator has no intervals that a graph
         could hold.
     """
-    if not isinstance(coverage, Real) or not 0 < float(coverage) < 1:
-        raise ValueError(
-            f"intervals={coverage!r} must be a coverage between 0 and 1, neither included"
-        )
+    check_coverage(coverage, "intervals")
     found = getattr(layers(estimator)[-1], "_intervals", None)
     if found is None or found.scale is None:
         raise ValueError(
@@ -72,7 +69,8 @@ def write_bounds(
     """
     scale = intervals.scale
     assert scale is not None
-    every = graph.add("Concat", *layer_names, axis=1)
+    seen, *hidden = layer_names
+    every = graph.add("Concat", seen, graph.add("Abs", seen), *hidden, axis=1)
     weight, bias = scale.weight.astype(np.float32), scale.bias.astype(np.float32)
     logs = graph.add("Gemm", every, weight, bias)
     logs = graph.add("Max", logs, scale.low.astype(np.float32))

@@ -55,7 +55,7 @@ def write_student(
     dtype : {float32, float64}
         Type of the inputs. Beyond the map of the inputs all is single precision.
     layers : list of str, default=None
-        It gets the names of what the network sees, of its size, and of the hidden layers.
+        It gets the names of what the network sees, and of the hidden layers.
 
     Returns
     -------
@@ -68,8 +68,7 @@ def write_student(
     if np.dtype(dtype) != np.float32:
         hidden = graph.cast(hidden, np.float32)
     names = [] if layers is None else layers
-    if layers is not None:
-        names += [hidden, graph.add("Abs", hidden)]
+    names.append(hidden)
     columns = _run(graph, network, hidden, head, names)
     wanted = output_dtype(student, dtype)
     if wanted != _dtype(network.center):

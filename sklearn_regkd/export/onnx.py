@@ -177,8 +177,7 @@ def _export_network(
 
     student, graph = wrapped.student, Graph()
     layers: list[str] = []
-    given_layers = None if intervals is None else layers
-    columns = write_student(graph, student, wrapped.head, INPUT, dtype, given_layers)
+    columns = write_student(graph, student, wrapped.head, INPUT, dtype, layers)
     outputs = [_output(wrapped, dtype)]
     _finish(graph, wrapped, columns, dtype)
     if intervals is not None and coverage is not None:

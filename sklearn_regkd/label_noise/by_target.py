@@ -9,7 +9,6 @@ import numpy as np
 from sklearn_regkd.label_noise.noise import LabelNoise
 from sklearn_regkd.label_noise.rules import Rule
 from sklearn_regkd.label_noise.verdict import Verdict, join_outputs
-from sklearn_regkd.supervision.mixing import mix
 from sklearn_regkd.supervision.route import RouteSchedule
 from sklearn_regkd.teachers.cross_fit import CrossFitResult, predict_teacher
 from sklearn_regkd.teachers.fit_data import FitData
@@ -132,11 +131,10 @@ def refit_on_repaired(
     route : RouteSchedule or None
         Whether to predict at earlier stages.
     """
-    repaired = mix(noise.replacement, data.label, noise.trust)
     if noise.row_weight is not None:
         params = weight_params(noise.unfitted, noise.row_weight)
         data = replace(data, teacher_params=params)
-    return refit_teacher(data, noise.unfitted, repaired, route)
+    return refit_teacher(data, noise.unfitted, noise.repaired(data.label), route)
 
 
 def detect_by_target(

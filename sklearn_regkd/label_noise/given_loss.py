@@ -1,6 +1,5 @@
 """What follows for teacher and student where the user has named the loss of counts or quantiles."""
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,7 @@ import torch
 from sklearn_regkd.label_noise.noise import LabelNoise
 from sklearn_regkd.label_noise.out_of_fold import with_params
 from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
-from sklearn_regkd.losses.modules import LOG_LOSSES, label_cost
+from sklearn_regkd.losses.modules import is_log_loss, label_cost
 from sklearn_regkd.losses.quantile import QuantileLoss
 from sklearn_regkd.preprocessing.scaling import fit_log_scaling
 from sklearn_regkd.supervision.mixing import mix
@@ -27,7 +26,7 @@ LEAST_MEAN = 1e-6
 
 def follows_loss(loss: Any) -> bool:
     """Return whether teacher and copies of the student are to learn by that loss themselves."""
-    return isinstance(loss, QuantileLoss) or (isinstance(loss, str) and loss in LOG_LOSSES)
+    return isinstance(loss, QuantileLoss) or is_log_loss(loss)
 
 
 def follow_loss(
@@ -77,7 +76,7 @@ def _with_own_loss(noise: LabelNoise, data: FitData, loss: Any) -> LabelNoise:
             # A replaced label lies in the middle of the labels, and would draw quantiles there.
             weight = data.weight * noise.trust.mean(axis=1)
     unfitted = with_params(noise.unfitted, **of_teacher)
-    repaired = mix(noise.replacement, data.label, noise.trust)
+    repaired = noise.repaired(data.label)
     params = data.teacher_params if weight is None else weight_params(unfitted, weight)
     prediction = cross_fit_teacher(
         unfitted,
@@ -97,13 +96,11 @@ def _predict_student(
     noise: LabelNoise, data: FitData, students: CrossFittedStudents, loss: Any
 ) -> np.ndarray:
     """Return out-of-fold predictions of copies of the student under that loss, in raw units."""
-    repaired = data.raised(data.scaling.restore(mix(noise.replacement, data.label, noise.trust)))
+    repaired = data.raised(data.scaling.restore(noise.repaired(data.label)))
     trust = np.maximum(noise.trust, 1e-6)
     if isinstance(loss, QuantileLoss):
         return data.scaling.restore(students.predict(data.label, trust, [loss])[0])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of constants, which were told of before
-        units = fit_log_scaling(repaired, data.weight)
+    units = fit_log_scaling(repaired, data.weight)
     return units.restore(np.exp(students.predict(units.standardize(repaired), None, [loss])[0]))
 
 

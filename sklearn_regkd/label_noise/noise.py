@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_regkd.label_noise.verdict import Verdict
+from sklearn_regkd.supervision.mixing import mix
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,10 @@ class LabelNoise:
     by_fold: np.ndarray | None = None
     weight_decay: float | None = None
     row_weight: np.ndarray | None = None
+
+    def repaired(self, label: np.ndarray) -> np.ndarray:
+        """Return standardised labels (n_samples, n_outputs), the wrong ones replaced."""
+        return mix(self.replacement, label, self.trust)
 
     def without_teacher(self, unfitted: Any, prediction: np.ndarray) -> "LabelNoise":
         """Return the same for a teacher that deserves no trust, which predicts `prediction`."""

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sklearn_regkd.losses.modules import LOG_LOSSES, Attention, element_loss
+from sklearn_regkd.losses.modules import Attention, element_loss, is_log_loss
 from sklearn_regkd.losses.robust import squared_error
 from sklearn_regkd.supervision.supervision import unpack
 
@@ -51,7 +51,7 @@ class SupervisionCriterion(nn.Module):
     ):
         super().__init__()
         self.loss = element_loss(loss, n_outputs, alpha)
-        is_log = isinstance(loss, str) and loss in LOG_LOSSES
+        is_log = is_log_loss(loss)
         self.log_loss: Any = getattr(self.loss, "loss", None) if is_log else None
         self.n_outputs = n_outputs
         self.n_heads = n_heads

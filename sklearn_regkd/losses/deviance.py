@@ -58,27 +58,13 @@ def gamma_loss(
     ``2 (y / m - log(y / m) - 1)`` with ``m = exp(s)``: errors count relative to what is
     predicted. Its minimiser is the logarithm of the conditional mean of y.
 
-    Parameters
-    ----------
-    prediction : Tensor of shape (n_samples,) or (n_samples, n_outputs)
-        Logarithms of the means that the student predicts.
-    label : Tensor of the same shape
-        Positive labels, divided by any unit that `prediction` has as well; of a label of 0,
-        which only rows of weight 0 have, the logarithm counts as 0.
-    weight : Tensor of shape (n_samples,), default=None
-        Weight of each row.
-    reduction : {"none", "mean", "sum"}, default="none"
-        How to reduce, see :func:`~sklearn_regkd.losses.reduction.reduce_loss`.
+    Parameters and errors are those of :func:`poisson_loss`, but labels are positive; of a label of
+    0, which only rows of weight 0 have, the logarithm counts as 0.
 
     Returns
     -------
     Tensor
         The loss, of the shape of `prediction`, or a scalar.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ or `reduction` is unknown.
 
     Examples
     --------

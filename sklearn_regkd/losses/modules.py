@@ -252,6 +252,11 @@ def element_loss(name: str | Callable, n_outputs: int, alpha: Any = None) -> Ele
     return AttentiveLoss(n_outputs, alpha) if name == "attentive" else LOSSES[name](n_outputs)
 
 
+def is_log_loss(loss: Any) -> bool:
+    """Return whether networks predict logarithms under a loss, given by name or not."""
+    return isinstance(loss, str) and loss in LOG_LOSSES
+
+
 def label_cost(loss: str | QuantileLoss, prediction: Tensor, label: Tensor) -> Tensor:
     """Return by what the predictions of students of that loss are compared with labels.
 

@@ -16,11 +16,11 @@ from sklearn_regkd.estimators.student_training import around_training, decisive_
 from sklearn_regkd.estimators.targets import (
     check_labels,
     in_log_units,
-    is_log_loss,
     least_label,
     loss_of,
     scaling_for,
 )
+from sklearn_regkd.losses.modules import is_log_loss
 from sklearn_regkd.networks.inputs import fit_input_transform
 from sklearn_regkd.out_of_core.block_reader import (
     Block,

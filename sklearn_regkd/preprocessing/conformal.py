@@ -1,13 +1,30 @@
 """From errors of rows that were left out to intervals that hold: conformal prediction."""
 
 from dataclasses import dataclass
-from typing import Self
+from numbers import Real
+from typing import Any, Self
 
 import numpy as np
 
 # More errors are thinned out, to a thousandth of a share, but for the outermost ones: a file of a
 # student has 80 kB, and each thousand of them 16.
 MOST_KEPT = 1000
+
+
+def check_coverage(coverage: Any, name: str = "coverage") -> float:
+    """Return a coverage as a float.
+
+    Raises
+    ------
+    ValueError
+        If it is not a number between 0 and 1.
+    """
+    if not isinstance(coverage, Real) or not 0 < float(coverage) < 1:
+        raise ValueError(
+            f"{name}={coverage!r} must be a number between 0 and 1, neither included: an "
+            "interval that holds always has no end"
+        )
+    return float(coverage)
 
 
 @dataclass(frozen=True)

@@ -133,19 +133,23 @@ def fit_target_scaling(y: np.ndarray, weight: np.ndarray) -> Scaling:
     scale = np.where(scale > 0, scale, P90_TO_SIGMA * spread)
     mean = MEAN_DEVIATION_TO_SIGMA * np.average(deviation, axis=0, weights=weight)
     scale = np.where(scale > 0, scale, mean)
-    return Scaling(center, np.where(scale > 0, scale, 1.0), _constant(y))
+    constant = _constant(y)
+    warn_of_constants(y, constant)
+    return Scaling(center, np.where(scale > 0, scale, 1.0), constant)
 
 
 def _constant(y: np.ndarray) -> np.ndarray:
-    """Return which outputs are the same in all rows, and warn of them."""
-    constant = y.min(axis=0) == y.max(axis=0)
+    return np.asarray(y.min(axis=0) == y.max(axis=0))
+
+
+def warn_of_constants(y: np.ndarray, constant: np.ndarray) -> None:
+    """Warn of outputs that are the same in all rows; they will be predicted exactly."""
     for output in np.flatnonzero(constant):
         warnings.warn(
             f"output {output} of y is {y[0, output]:g} in every row: the student will predict just "
             "that",
             stacklevel=3,
         )
-    return constant
 
 
 def fit_log_scaling(y: np.ndarray, weight: np.ndarray) -> Scaling:
@@ -157,11 +161,6 @@ def fit_log_scaling(y: np.ndarray, weight: np.ndarray) -> Scaling:
         Labels in raw units, none negative, and not all 0.
     weight : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Weights of the rows or of the labels, not negative.
-
-    Warns
-    -----
-    UserWarning
-        If a target is the same in all rows; it will be predicted exactly.
     """
     weight = np.broadcast_to(weight.reshape(len(y), -1), y.shape)
     mean = np.average(y, axis=0, weights=weight)

@@ -3,7 +3,6 @@
 from typing import Any
 
 from sklearn_regkd.estimators.student import StudentRegressor
-from sklearn_regkd.estimators.targets import is_log_loss
 from sklearn_regkd.label_noise.detect import (
     detect_by_evidence,
     detect_by_rule,
@@ -20,6 +19,7 @@ from sklearn_regkd.label_noise.stable_scale import (
 )
 from sklearn_regkd.label_noise.student_folds import CrossFittedStudents
 from sklearn_regkd.label_noise.teacher_quality import has_memorised, warn_of_memory
+from sklearn_regkd.losses.modules import is_log_loss
 from sklearn_regkd.teachers.fit_data import FitData
 from sklearn_regkd.utils.random import draw_seed
 
