@@ -41,6 +41,7 @@ ELSEWHERE = {
     "inspection/tables.py": "inspection/test_report.py",
     "inspection/training.py": "inspection/test_displays.py",
     "inspection/training_rows.py": "inspection/test_report.py",
+    "estimators/distiller_state.py": "persistence/test_estimator_file.py",
     "persistence/json_params.py": "persistence/test_estimator_file.py",
     "persistence/mixin.py": "persistence/test_estimator_file.py",
     "persistence/student_file.py": "persistence/test_estimator_file.py",

@@ -7,16 +7,15 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from skorch import NeuralNet
-from torch import Tensor
 
 from sklearn_regkd.estimators.check_data import check_data, check_methods
 from sklearn_regkd.estimators.diagram import teacher_and_student
+from sklearn_regkd.estimators.distiller_state import DistillerStateMixin
 from sklearn_regkd.estimators.in_domain import InDomainMixin, note_training_rows
-from sklearn_regkd.estimators.intervals import IntervalMixin, learn_intervals
+from sklearn_regkd.estimators.intervals import IntervalMixin, check_quantiles, learn_intervals
 from sklearn_regkd.estimators.missing_labels import (
     fill_missing,
     mark_missing,
@@ -30,11 +29,7 @@ from sklearn_regkd.label_noise.left_out import with_left_out_rows
 from sklearn_regkd.label_noise.teacher_quality import warn_if_no_better_than_median
 from sklearn_regkd.losses.quantile import QuantileLoss
 from sklearn_regkd.networks.inputs import TransformedRows
-from sklearn_regkd.persistence.estimator_file import params_codec
-from sklearn_regkd.persistence.interval_file import intervals_from_plain, intervals_to_plain
-from sklearn_regkd.persistence.json_params import PLAIN
 from sklearn_regkd.persistence.mixin import SaveMixin
-from sklearn_regkd.persistence.verdict_file import verdict_from_plain, verdict_to_plain
 from sklearn_regkd.preprocessing.validation import (
     check_predict_data,
     check_trusted,
@@ -48,7 +43,6 @@ from sklearn_regkd.teachers.fit_data import FitData
 from sklearn_regkd.teachers.kinds import default_teacher
 from sklearn_regkd.training.distributed import current_processes
 from sklearn_regkd.training.torch_state import in_plain_torch
-from sklearn_regkd.utils.files import FileError
 from sklearn_regkd.utils.progress import show_progress
 from sklearn_regkd.utils.random import draw_seed
 from sklearn_regkd.utils.sklearn_compat import (
@@ -64,30 +58,12 @@ from sklearn_regkd.utils.sklearn_compat import (
     with_callbacks,
 )
 
-# Attributes of single training rows, and attributes that the student has as well.
-OF_ROWS = (
-    "teacher_prediction_",
-    "inlier_probability_",
-    "outlier_mask_",
-    "suggested_labels_",
-    "repaired_labels_",
-    "missing_mask_",
-)
-OF_STUDENT = (
-    "history_",
-    "n_iter_",
-    "n_outputs_",
-    "n_features_in_",
-    "feature_names_in_",
-    "_y_ndim",
-    "_input_shape",
-)
-
 
 class BaseDistiller(
     NestedParamsMixin,
     InDomainMixin,
     IntervalMixin,
+    DistillerStateMixin,
     SaveMixin,
     CallbackSupportMixin,
     RegressorMixin,
@@ -198,6 +174,7 @@ class BaseDistiller(
         student._validate_params_now()  # now that it has a seed: before a teacher is fitted
         check_methods(data, methods)
         loss = self._named_loss()
+        check_quantiles(self.quantiles, loss)
         check_labels(loss, data.y, data.known)
         data = replace(data, least=least_label(loss, data.y, data.known))
         context = self._init_callback_context(max_subtasks=2)
@@ -370,47 +347,6 @@ class BaseDistiller(
         tags.input_tags.three_d_array = has_module
         tags.input_tags.allow_nan = getattr(self.student, "missing_values", "error") != "error"
         return tags
-
-    # What a file holds of it.
-
-    def _learned_state(self, training_rows: bool) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        check_fitted(self, "student_")
-        learned, tensors = self.student_._learned_state(training_rows)
-        state = {
-            "student": params_codec().encode(self.student_),
-            **learned,
-            "teacher": PLAIN.encode(self.teacher_),
-        }
-        tensors |= intervals_to_plain(getattr(self, "_intervals", None))
-        if training_rows:
-            for name in OF_ROWS:
-                if hasattr(self, name):  # not all where it came from a file of an earlier version
-                    tensors[name] = torch.from_numpy(np.array(getattr(self, name)))
-            if "verdict_" in vars(self):  # not where it came from a file of before there was one
-                state["verdict"], of_verdict = verdict_to_plain(self.verdict_)
-                tensors |= of_verdict
-        return state, tensors
-
-    def _take_learned_state(self, state: dict[str, Any], tensors: dict[str, Tensor], module):
-        student = params_codec().decode(state["student"])
-        if not isinstance(student, StudentRegressor):
-            raise FileError(f"the file's student is {student!r}")
-        student._take_learned_state(state, tensors, module)
-        if isinstance(self.student, StudentRegressor):
-            self.student.module = module
-        self.student_, self.teacher_ = student, PLAIN.decode(state["teacher"])
-        for name in OF_STUDENT:
-            if hasattr(student, name):
-                setattr(self, name, getattr(student, name))
-        self._intervals = intervals_from_plain(tensors, self.n_outputs_)
-        for name in OF_ROWS:
-            if name in tensors:
-                setattr(self, name, tensors[name].numpy())
-        if "verdict" in state:
-            shape = (-1, self.n_outputs_)
-            probability = self.inlier_probability_.reshape(shape)
-            inlier = ~self.outlier_mask_.reshape(shape)
-            self.verdict_ = verdict_from_plain(state["verdict"], tensors, inlier, probability)
 
 
 def _rows_of_student(

@@ -1,14 +1,17 @@
-"""How sure a distilled student is: intervals from errors of rows that were left out."""
+"""How sure a distilled student is: intervals and quantiles from errors of left-out rows."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from sklearn_regkd.losses.quantile import QuantileLoss
+from sklearn_regkd.networks.error_quantiles import fit_error_quantiles
 from sklearn_regkd.networks.error_scale import fit_error_scale
 from sklearn_regkd.networks.intervals import Intervals
 from sklearn_regkd.preprocessing.conformal import Scores, check_coverage
 from sklearn_regkd.preprocessing.validation import check_predict_data
+from sklearn_regkd.teachers.quantiles import teacher_quantiles
 from sklearn_regkd.training.torch_state import plain_arithmetic
 from sklearn_regkd.utils.sklearn_compat import check_fitted
 
@@ -18,7 +21,12 @@ FEWEST_ERRORS = 2
 
 
 class IntervalMixin:
-    """Gives an estimator with a student the method `predict_interval`."""
+    """Gives an estimator with a student `predict_interval` and `predict_quantiles`."""
+
+    student_: Any
+    predict_head: Any
+    _y_ndim: int
+    _input_shape: tuple[int, ...]
 
     def predict_interval(self, X, coverage=0.9):
         """Predict between which values clean labels lie.
@@ -76,17 +84,106 @@ class IntervalMixin:
         """
         check_fitted(self, "student_")
         coverage = check_coverage(coverage)
-        this: Any = self
-        intervals = getattr(self, "_intervals", None)
-        if intervals is None:
-            raise ValueError(_why_none(this))
-        student = this.student_
+        intervals = _intervals_of(self)
+        bounds = intervals.around(*self._prediction_and_layers(X), coverage)
+        return bounds[:, 0] if self._y_ndim == 1 else bounds
+
+    def predict_quantiles(self, X):
+        """Predict the quantiles of clean labels whose levels are the parameter `quantiles`.
+
+        They are further outputs of the student: its prediction, plus how large an error the row is
+        to expect times a linear map of its inputs, which has learned the quantile loss [1]_ of
+        errors of left-out rows. Where the teacher predicts quantiles, the outputs learn
+        from these as well, as far as this lowers the loss of left-out labels. Then each level is
+        shifted by what left-out rows want (conformalised quantile regression [2]_), and those that
+        cross are sorted. `predict` stays what it is.
+
+        What is promised is what :meth:`predict_interval` promises, for each level: a share of all
+        rows, and of clean labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs, raw as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_quantiles) or (n_samples, n_outputs, n_quantiles)
+            Quantiles in the units of y, rising along the last axis, in double precision.
+
+        Raises
+        ------
+        ValueError
+            If `quantiles` was None in `fit`.
+
+        References
+        ----------
+        .. [1] R. Koenker, G. Bassett, "Regression quantiles", Econometrica 46, 1978.
+        .. [2] Y. Romano, E. Patterson, E. Candès, "Conformalized quantile regression",
+           NeurIPS 2019.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_regkd import DistilledRegressor, StudentRegressor
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.uniform(-1, 1, (300, 2))
+        >>> y = X[:, 0] + rng.exponential(0.1, 300)
+        >>> student = StudentRegressor(max_epochs=20, weight_decay=1.0)
+        >>> model = DistilledRegressor(student=student, quantiles=(0.1, 0.5, 0.9), random_state=0)
+        >>> low, middle, high = model.fit(X, y).predict_quantiles(X).mean(axis=0)
+        >>> bool(high - middle > middle - low)
+        True
+        """
+        check_fitted(self, "student_")
+        intervals = _intervals_of(self)
+        if intervals.quantiles is None:
+            raise ValueError(
+                f"this {type(self).__name__} was fitted with quantiles=None: before fit set it to "
+                "levels such as (0.05, 0.5, 0.95); predict_interval needs no parameter"
+            )
+        found = intervals.quantiles_around(*self._prediction_and_layers(X))
+        return found[:, 0] if self._y_ndim == 1 else found
+
+    def _prediction_and_layers(self, X: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        student = self.student_
         rows = check_predict_data(
-            self, student._columns.transform(X), this._input_shape, student._takes_missing()
+            self, student._columns.transform(X), self._input_shape, student._takes_missing()
         )
-        prediction, layers = predict_with_layers(student, rows, this.predict_head)
-        bounds = intervals.around(prediction, layers, coverage)
-        return bounds[:, 0] if this._y_ndim == 1 else bounds
+        return predict_with_layers(student, rows, self.predict_head)
+
+
+def check_quantiles(quantiles: Any, loss: Any) -> None:
+    """Refuse levels that are no rising numbers between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If they are not, or if the student predicts a quantile by itself.
+    """
+    if quantiles is None:
+        return
+    if isinstance(loss, QuantileLoss):
+        raise ValueError(
+            "the student predicts a quantile, from which no errors are measured: with quantiles= "
+            "use a student of another loss"
+        )
+    levels = np.asarray(quantiles, object)
+    are_numbers = levels.ndim == 1 and all(isinstance(one, Real) for one in levels)
+    if not are_numbers or not len(levels) or not all(0 < one < 1 for one in levels):
+        raise ValueError(
+            f"quantiles={quantiles!r} must be None or numbers between 0 and 1, such as "
+            "(0.05, 0.5, 0.95)"
+        )
+    if not (np.diff(levels.astype(float)) > 0).all():
+        raise ValueError(f"quantiles={quantiles!r} must rise: predict_quantiles returns them so")
+
+
+def _intervals_of(distiller: Any) -> Intervals:
+    intervals = getattr(distiller, "_intervals", None)
+    if intervals is None:
+        raise ValueError(_why_none(distiller))
+    return intervals
 
 
 def _why_none(distiller: Any) -> str:
@@ -143,16 +240,29 @@ def learn_intervals(distiller: Any, data: Any, fitted: dict[str, Any], student: 
         return
     error = data.y - predicted
     scale, expected = None, np.ones_like(error)
+    layers: Any = np.empty((len(error), 0))
     if student._inference is not None:  # a module of the user's is not run for nothing
-        _, layers = predict_with_layers(student, data.X, "label")
-        assert layers is not None
+        layers = predict_with_layers(student, data.X, "label")[1]
         scale, expected = fit_error_scale(layers, error, weight, data.folds)
-    columns = zip((error / expected).T, weight.T, strict=True)
-    scores = tuple(Scores.of(*one) for one in columns)
+    ratio = error / expected
+    scores = tuple(Scores.of(*one) for one in zip(ratio.T, weight.T, strict=True))
     low, high = _limits(data.y, weight)
     if data.least is not None:
         low = np.maximum(low, data.least)
-    distiller._intervals = Intervals(scale, scores, low, high)
+    quantiles = None
+    if distiller.quantiles is not None:
+        levels = np.array(distiller.quantiles, float)
+        taught = teacher_quantiles(data, levels, fitted["repaired_labels_"], verdict.inlier)
+        if taught is not None:
+            taught = (taught - predicted[..., None]) / expected[..., None]
+        seen = layers[:, : _n_inputs(student)]
+        quantiles = fit_error_quantiles(seen, ratio, weight, expected, data.folds, levels, taught)
+    distiller._intervals = Intervals(scale, scores, low, high, quantiles)
+
+
+def _n_inputs(student: Any) -> int:
+    """Return how many of the layers' values are inputs, and absolute inputs."""
+    return 0 if student._inference is None else student._inference[np.dtype("f4")].n_seen
 
 
 def _limits(y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -55,6 +55,10 @@ class TORRegressor(BaseDistiller):
     predict_head : {"label", "teacher", "mean"}, default="label"
         Which output predicts. The paper's choice is not known; the label's
         output is the one that the rejection protects. May be changed after `fit`.
+    quantiles : sequence of float or None, default=None
+        Levels of the quantiles that :meth:`predict_quantiles` predicts, rising, such as
+        ``(0.05, 0.5, 0.95)``: further outputs of the student, which `predict` does not notice.
+        Not with a student that predicts a quantile itself.
     missing_labels : {"error", "teacher"}, default="error"
         Whether y may hold NaN, for labels that nobody has measured. ``"teacher"``: they have weight
         0 in every loss and decision, the teacher learns each target from the rows that have it and
@@ -145,6 +149,7 @@ class TORRegressor(BaseDistiller):
         heads=2,
         teacher_weight=1.0,
         predict_head="label",
+        quantiles=None,
         missing_labels="error",
         cv=5,
         memory=None,
@@ -159,6 +164,7 @@ class TORRegressor(BaseDistiller):
         self.heads = heads
         self.teacher_weight = teacher_weight
         self.predict_head = predict_head
+        self.quantiles = quantiles
         self.missing_labels = missing_labels
         self.cv = cv
         self.memory = memory

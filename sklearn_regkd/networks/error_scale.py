@@ -77,31 +77,51 @@ def _fit_one(
     size = np.abs(error)
     usual = float(np.median(size[known])) or float(size[known].mean()) or 1.0
     target = np.log(size + FLOOR * usual)
-    center = np.average(features, axis=0, weights=weight)
-    centered = features - center
-    spread = np.sqrt(np.average(centered**2, axis=0, weights=weight))
-    spread = np.where(spread > 1e-9, spread, np.inf)
-    rows = centered / spread
+    rows, center, spread = standardized(features, weight)
     cross_fitted = np.empty((len(PENALTIES), len(error)))
     cross_fitted[:] = np.average(target, weights=weight)
     for train, test in folds:
         if known[train].any():
-            slopes, biases = _ridge(rows[train], target[train], weight[train])
+            slopes, biases = ridge(rows[train], target[train], weight[train])
             cross_fitted[:, test] = (rows[test] @ slopes + biases).T
     cost = ((cross_fitted - target) ** 2 * weight).mean(axis=1)
     best = int(np.argmin(cost))
-    slopes, biases = _ridge(rows, target, weight)
+    slopes, biases = ridge(rows, target, weight)
     slope, bias = slopes[:, best] / spread, float(biases[best])
-    fitted = centered @ slope + bias
+    fitted = rows @ slopes[:, best] + bias
     low, high = fitted[known].min() - np.log(BEYOND), fitted[known].max() + np.log(BEYOND)
     expected = np.exp(cross_fitted[best].clip(low, high))
     return slope, bias - center @ slope, low, high, expected
 
 
-def _ridge(
+def standardized(
+    features: np.ndarray, weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return features of mean 0 and variance 1, their means, and their standard deviations.
+
+    Those of a constant are 0, and its deviation is infinite.
+    """
+    center = np.average(features, axis=0, weights=weight)
+    centered = features - center
+    spread = np.sqrt(np.average(centered**2, axis=0, weights=weight))
+    spread = np.where(spread > 1e-9, spread, np.inf)
+    return centered / spread, center, spread
+
+
+def ridge(
     rows: np.ndarray, target: np.ndarray, weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return slopes (n_features, n_penalties) and intercepts (n_penalties,)."""
+    """Return slopes (n_features, n_penalties) and biases (n_penalties,) of ridge regression.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_samples, n_features)
+        Standardised, see :func:`standardized`.
+    target : ndarray of shape (n_samples,)
+        What they are to predict.
+    weight : ndarray of shape (n_samples,)
+        Weights, not all 0.
+    """
     share = weight / weight.sum()
     mean, offset = share @ rows, float(share @ target)
     centered = rows - mean

@@ -137,6 +137,16 @@ class InferenceNetwork:
             found.append(inputs)
         return self._finish(inputs, head), torch.cat(found).T
 
+    @property
+    def n_seen(self) -> int:
+        """How many of the values of `with_layers` are inputs or absolute inputs."""
+        n_inputs = (
+            self.input_center.numel()
+            if self.scores is None
+            else len(self.numeric) + len(self.missing) + len(self.category_feature)
+        )
+        return 2 * n_inputs
+
     def _embed(self, inputs: Tensor) -> Tensor:
         """Return inputs (n_inputs, n_samples) with their sines and cosines, if it has any."""
         if self.frequency is None:

@@ -4,12 +4,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sklearn_regkd.networks.error_quantiles import ErrorQuantiles
 from sklearn_regkd.networks.error_scale import ErrorScale
 from sklearn_regkd.networks.intervals import Intervals
 from sklearn_regkd.preprocessing.conformal import Scores
 from sklearn_regkd.utils.files import FileError
 
 OF_SCALE = ("weight", "bias", "low", "high")
+OF_QUANTILES = ("levels", *OF_SCALE)
 
 
 def intervals_to_plain(intervals: Intervals | None) -> dict[str, Tensor]:
@@ -22,6 +24,8 @@ def intervals_to_plain(intervals: Intervals | None) -> dict[str, Tensor]:
     arrays["n_effective"] = np.array([one.n_effective for one in intervals.scores])
     if intervals.scale is not None:
         arrays |= {f"scale.{name}": getattr(intervals.scale, name) for name in OF_SCALE}
+    if intervals.quantiles is not None:
+        arrays |= {f"quantile.{name}": getattr(intervals.quantiles, name) for name in OF_QUANTILES}
     return {f"interval.{name}": torch.from_numpy(np.array(one)) for name, one in arrays.items()}
 
 
@@ -66,4 +70,24 @@ def intervals_from_plain(tensors: dict[str, Tensor], n_outputs: int) -> Interval
             for one in (scale.weight[0], scale.bias, scale.low, scale.high)
         ):
             raise FileError("the file's sizes of errors are not about all targets")
-    return Intervals(scale, tuple(scores), arrays["low"], arrays["high"])
+    quantiles = _quantiles_from_plain(arrays, n_outputs, scale)
+    return Intervals(scale, tuple(scores), arrays["low"], arrays["high"], quantiles)
+
+
+def _quantiles_from_plain(
+    arrays: dict[str, np.ndarray], n_outputs: int, scale: ErrorScale | None
+) -> ErrorQuantiles | None:
+    if "quantile.levels" not in arrays:
+        return None
+    found = ErrorQuantiles(**{name: arrays[f"quantile.{name}"] for name in OF_QUANTILES})
+    most = 0 if scale is None else len(scale.weight)
+    shape = (n_outputs, len(found.levels))
+    fits = (
+        found.weight.shape[1:] == shape
+        and len(found.weight) <= most
+        and all(one.shape == shape for one in (found.bias, found.low, found.high))
+    )
+    rises = fits and (np.diff(found.levels) > 0).all() and (found.low <= found.high).all()
+    if not rises or not all(0 < one < 1 for one in found.levels):
+        raise FileError("the file's quantiles are not about all targets, or do not rise")
+    return found

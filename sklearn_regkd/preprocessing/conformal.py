@@ -78,10 +78,23 @@ class Scores:
         >>> Scores.of(np.linspace(-1, 3, 401), np.ones(401)).bounds(0.9)
         (-0.81, 2.81)
         """
-        level = (1 + coverage) / 2 * (1 + 1 / self.n_effective)
-        upper = int(np.searchsorted(self.share, level - 1e-12))
+        level = (1 + coverage) / 2
+        return self.at(1 - level), self.at(level)
+
+    def at(self, level: float) -> float:
+        """Return a quantile, moved outwards by what n rows leave open; the median is not.
+
+        Parameters
+        ----------
+        level : float
+            Between 0 and 1.
+        """
+        last = len(self.value) - 1
+        if level > 0.5:
+            level *= 1 + 1 / self.n_effective
+            return float(self.value[min(int(np.searchsorted(self.share, level - 1e-12)), last)])
+        if level < 0.5:
+            level = 1 - (1 - level) * (1 + 1 / self.n_effective)
         # From above the share at or beyond a value counts.
         beyond = np.append(0.0, self.share[:-1])
-        lower = int(np.searchsorted(beyond, 1 - level + 1e-12, side="right")) - 1
-        last = len(self.value) - 1
-        return float(self.value[max(lower, 0)]), float(self.value[min(upper, last)])
+        return float(self.value[max(int(np.searchsorted(beyond, level + 1e-12, "right")) - 1, 0)])

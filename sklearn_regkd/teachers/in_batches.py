@@ -75,18 +75,20 @@ class PredictInBatches(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.estimator_ = clone(self.estimator).fit(X, y, **params)
         return self
 
-    def predict(self, X):
+    def predict(self, X, **params):
         """Predict rows, batch by batch.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
             Inputs, array or frame.
+        **params : dict
+            Further arguments of its `predict`, such as levels of quantiles.
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Predictions.
+            Predictions; where the regressor returns a list, each of its entries is a column.
         """
         check_is_fitted(self)
         if issparse(X):
@@ -100,7 +102,9 @@ class PredictInBatches(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                     f"{name} predicts rows {rows.start:,} to {rows.stop:,} of {n_samples:,}"
                 )
             batch = X[rows] if issparse(X) else safe_indexing(X, np.arange(rows.start, rows.stop))
-            parts.append(np.asarray(self.estimator_.predict(batch)))
+            found = self.estimator_.predict(batch, **params)
+            is_list = params and isinstance(found, list | tuple)
+            parts.append(np.column_stack(found) if is_list else np.asarray(found))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     @property

@@ -177,3 +177,82 @@ class TestEdges:
             to_onnx(pipeline, X=X, intervals=0.9)
         with pytest.raises(ValueError, match="X has 2 features"):
             fitted.predict_interval(X[:, :2])
+
+
+LEVELS = (0.05, 0.5, 0.95)
+
+
+@pytest.fixture(scope="module")
+def model():
+    X, y, _ = rows()
+    return DistilledRegressor(student=STUDENT, quantiles=LEVELS, random_state=0).fit(X, y)
+
+
+class TestQuantiles:
+    def test_hold_for_each_level_and_change_no_prediction(self, model, fitted):
+        X, y, size = rows(3000, 1)
+        found = model.predict_quantiles(X)
+        assert found.shape == (3000, 3)
+        np.testing.assert_allclose((y[:, None] <= found).mean(axis=0), LEVELS, atol=0.06)
+        assert (np.diff(found, axis=1) >= 0).all()
+        assert np.corrcoef(found[:, 2] - found[:, 0], size)[0, 1] > 0.85
+        assert np.array_equal(model.predict(X), fitted.predict(X))
+        assert np.array_equal(model.predict_interval(X), fitted.predict_interval(X))
+
+    def test_wrong_labels_do_not_move_them(self, model):
+        X, y, _ = rows()
+        rng = np.random.default_rng(3)
+        spoilt = np.where(rng.random(len(y)) < 0.2, y + 5, y)
+        other = DistilledRegressor(student=STUDENT, quantiles=LEVELS, random_state=0)
+        found = other.fit(X, spoilt).predict_quantiles(X)
+        width, clean = (np.diff(one[:, ::2]).mean() for one in (found, model.predict_quantiles(X)))
+        assert width < 1.3 * clean
+        assert np.abs(found - model.predict_quantiles(X)).mean() < 0.15
+
+    def test_of_copies_and_files(self, model, tmp_path):
+        X, _, _ = rows(100, 2)
+        expected = model.predict_quantiles(X)
+        assert np.array_equal(pickle.loads(pickle.dumps(model)).predict_quantiles(X), expected)
+        model.save(tmp_path / "file")
+        loaded = sklearn_regkd.load(tmp_path / "file")
+        assert np.array_equal(loaded.predict_quantiles(X), expected)
+        assert loaded.quantiles == LEVELS
+
+    def test_of_a_module_two_targets_and_a_single_level(self):
+        X, y, _ = rows(200)
+        student = StudentRegressor(module=TwoLayers, max_epochs=10)
+        model = TORRegressor(LinearRegression(), student, quantiles=[0.9], random_state=0)
+        found = model.fit(X, np.column_stack([y, 100 * y])).predict_quantiles(X)
+        assert found.shape == (200, 2, 1)
+        assert (y <= found[:, 0, 0]).mean() == pytest.approx(0.9, abs=0.06)
+
+    def test_start_at_0_where_many_labels_are_0(self):
+        rng = np.random.default_rng(0)
+        X = rng.uniform(-1, 1, (500, 2))
+        y = np.maximum(0, X[:, 0] + 0.3 * rng.normal(size=500))
+        model = DistilledRegressor(student=STUDENT, quantiles=LEVELS, random_state=0)
+        assert model.fit(X, y).predict_quantiles(X).min() == 0
+
+    @pytest.mark.parametrize(
+        "quantiles", [0.5, (), (0, 0.5), (0.5, 1.0), (0.5, 0.1), (0.5, 0.5), "median", ("a",)]
+    )
+    def test_bad_levels_are_refused(self, quantiles):
+        X, y, _ = rows(50)
+        with pytest.raises(ValueError, match="quantiles="):
+            DistilledRegressor(student=STUDENT, quantiles=quantiles).fit(X, y)
+
+    def test_of_a_student_that_predicts_one_and_of_none_asked_for(self, fitted):
+        X, y, _ = rows(50)
+        student = StudentRegressor(loss="quantile")
+        with pytest.raises(ValueError, match="predicts a quantile"):
+            DistilledRegressor(student=student, quantiles=LEVELS).fit(X, y)
+        with pytest.raises(ValueError, match="quantiles=None"):
+            fitted.predict_quantiles(X)
+
+    def test_of_few_rows_and_constant_labels(self):
+        X, y, _ = rows(30)
+        for labels in (y, np.zeros(30)):
+            model = DistilledRegressor(student=STUDENT, quantiles=LEVELS, random_state=0)
+            found = model.fit(X, labels).predict_quantiles(X)
+            assert np.isfinite(found).all()
+            assert (np.diff(found, axis=1) >= 0).all()
