@@ -174,7 +174,9 @@ class IntervalDisplay:
         """Return the display without drawing it."""
         distiller, (X,) = fitted_distiller(estimator, cls.__name__, X)
         coverage = check_coverage(coverage)
-        nominal = np.sort([check_coverage(one, "coverages") for one in np.ravel(coverages)])
+        nominal = np.sort(
+            [check_coverage(one, "coverages") for one in np.ravel(coverages).tolist()]
+        )
         prediction = np.asarray(distiller.predict(X), np.float64)
         n_samples, n_outputs = len(prediction), distiller.n_outputs_
         shape = (n_samples, n_outputs)

@@ -1,5 +1,7 @@
 """The picture of intervals shows what `predict_interval` returns."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -128,7 +130,7 @@ def test_titles_and_labels_do_not_overlap(display):
     display.plot(axes, unit="mmol/l")
     display.figure_.draw_without_rendering()
     boxes = [ax.get_tightbbox() for ax in axes]
-    assert all(a.x1 <= b.x0 for a, b in zip(boxes[:-1], boxes[1:], strict=True))
+    assert all(a.x1 <= b.x0 for a, b in pairwise(boxes))
     assert boxes[0].x0 >= 0
     assert boxes[-1].x1 <= display.figure_.bbox.x1
 
