@@ -189,8 +189,6 @@ def _summary(
             f"The student's R2{of} on held-out rows is {r2}"
             + (f" ({', '.join(others)})." if others else ".")
         )
-        if band is not None and output < MOST_OUTPUTS:
-            sentences.append(band.sentence(output, name if len(outputs) > 1 else ""))
     if TEACHER in cost:
         faster = [cost[TEACHER].one_row / cost[STUDENT].one_row]
         faster.append(cost[TEACHER].per_row / cost[STUDENT].per_row)
@@ -199,6 +197,9 @@ def _summary(
                 f"It predicts a single row {amount(faster[0])} times and many rows "
                 f"{amount(faster[1])} times as fast as the teacher."
             )
+    if band is not None:
+        names = outputs[:MOST_OUTPUTS] if len(outputs) > 1 else [""]
+        sentences += [band.sentence(output, name) for output, name in enumerate(names)]
     if len(flagged):
         found = f"{flagged.sum():,} of {flagged.size:,} training labels ({flagged.mean():.1%})"
         sentences.append(
