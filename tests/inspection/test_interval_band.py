@@ -58,7 +58,7 @@ def test_without_intervals_the_report_is_what_it_was(tor, held_out):
 def test_labels_inside_and_outside_are_drawn_apart():
     prediction = np.arange(4.0)[:, None]
     bounds = np.stack([prediction - 1, prediction + 1], axis=-1)
-    label = prediction + [[0.5], [-1.0], [3.0], [0.0]]
+    label = prediction + np.array([[0.5], [-1.0], [3.0], [0.0]])
     ax = IntervalBand(label, prediction, bounds).plot(unit="kg").ax_
     _, inside, outside = ax.collections
     assert_allclose(inside.get_offsets(), [[0, 0.5], [1, 0], [3, 3]])
