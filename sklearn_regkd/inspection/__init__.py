@@ -2,6 +2,7 @@
 
 from sklearn_regkd.inspection.agreement import TeacherAgreementDisplay
 from sklearn_regkd.inspection.corrections import apply_corrections
+from sklearn_regkd.inspection.intervals import IntervalDisplay
 from sklearn_regkd.inspection.label_issues import LabelIssues, label_issues
 from sklearn_regkd.inspection.label_noise import LabelNoiseDisplay
 from sklearn_regkd.inspection.make_report import distillation_report
@@ -11,6 +12,7 @@ from sklearn_regkd.inspection.training import TrainingDisplay
 
 __all__ = [
     "DistillationReport",
+    "IntervalDisplay",
     "LabelIssues",
     "LabelNoiseDisplay",
     "RouteDisplay",

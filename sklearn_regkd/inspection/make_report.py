@@ -7,6 +7,7 @@ import numpy as np
 
 from sklearn_regkd.estimators.base import BaseDistiller
 from sklearn_regkd.inspection.agreement import TeacherAgreementDisplay
+from sklearn_regkd.inspection.interval_band import IntervalBand
 from sklearn_regkd.inspection.label_noise import LabelNoiseDisplay
 from sklearn_regkd.inspection.measures import (
     Cost,
@@ -121,16 +122,17 @@ def distillation_report(
     quality = {name: _quality(label, prediction) for name, prediction in predictions.items()}
     if TEACHER in predictions:
         quality[FIDELITY] = _quality(predictions[TEACHER], predictions[STUDENT])
+    band = IntervalBand.of(distiller, X, label, predictions[STUDENT])
 
     return DistillationReport(
         title=f"{type(distiller).__name__}: what was distilled",
-        summary=_summary(quality, cost, training.flagged, outputs),
+        summary=_summary(quality, cost, training.flagged, outputs, band),
         tables=_tables(quality, cost, len(X), outputs, unit),
         decisions=_decisions(distiller, training.flagged, outputs),
         suspicious_labels=find_suspicious_labels(
             training, distiller.predict, X_train, None if n_outputs == 1 else outputs, index, unit
         ),
-        pictures=_pictures(distiller, X_train, y_train, label, predictions, outputs, unit),
+        pictures=_pictures(distiller, X_train, y_train, label, predictions, outputs, unit, band),
         missing=_missing(models, training, X_train),
         quality=quality,
         cost=cost,
@@ -171,6 +173,7 @@ def _summary(
     cost: dict[str, Cost],
     flagged: np.ndarray,
     outputs: list[str],
+    band: IntervalBand | None,
 ) -> str:
     """Return the most important numbers in a few sentences."""
     sentences = []
@@ -194,6 +197,9 @@ def _summary(
                 f"It predicts a single row {amount(faster[0])} times and many rows "
                 f"{amount(faster[1])} times as fast as the teacher."
             )
+    if band is not None:
+        names = outputs[:MOST_OUTPUTS] if len(outputs) > 1 else [""]
+        sentences += [band.sentence(output, name) for output, name in enumerate(names)]
     if len(flagged):
         found = f"{flagged.sum():,} of {flagged.size:,} training labels ({flagged.mean():.1%})"
         sentences.append(
@@ -246,6 +252,7 @@ def _pictures(
     predictions: dict[str, np.ndarray],
     outputs: list[str],
     unit: str,
+    band: IntervalBand | None,
 ) -> list[Picture]:
     """Return what can be shown of a fit, none of it drawn yet."""
     pictures = []
@@ -275,6 +282,13 @@ def _pictures(
                 "the student follows the teacher, on the diagonal the label."
             )
             pictures.append(Picture(display=agreement, caption=caption, options=options))
+        if band is not None:
+            caption = (
+                f"Label against prediction of the student,{of} held-out rows. The band is the "
+                "median interval of rows with about that prediction; whether a label is outside "
+                "is decided by its own interval."
+            )
+            pictures.append(Picture(display=band, caption=caption, options=options))
     training = TrainingDisplay._of_estimator(distiller)
     pictures.append(Picture(display=training, caption="Loss of the student by epoch.", options={}))
     if len(distiller.history_) and "route_distance" in distiller.history_[0]:

@@ -143,7 +143,7 @@ def test_page_is_accessible_and_needs_nothing_else(report, tmp_path):
     assert names.count("table") == 4
     assert all("scope" in attrs for tag, attrs in page.tags if tag == "th")
     images = [attrs for tag, attrs in page.tags if tag == "img"]
-    assert len(images) == 3
+    assert len(images) == 4
     assert all(image["alt"] and image["src"].startswith("data:") for image in images)
     assert "://" not in text
     assert not {"src", "href"} & {
@@ -325,6 +325,7 @@ def test_a_route_is_part_of_the_report(routed, held_out):
     report = distillation_report(routed, *held_out)
     assert [type(picture.display).__name__ for picture in report.pictures] == [
         "TeacherAgreementDisplay",
+        "IntervalBand",
         "TrainingDisplay",
         "RouteDisplay",
     ]
