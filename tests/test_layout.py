@@ -59,6 +59,7 @@ ACROSS = {
     "teachers/test_in_context.py",
     "estimators/test_groups.py",
     "estimators/test_trusted.py",
+    "estimators/test_with_mapie.py",
     "estimators/test_common.py",
     "estimators/test_fit.py",
     "estimators/test_fuzz_fits.py",
