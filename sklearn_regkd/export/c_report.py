@@ -20,6 +20,15 @@ from sklearn_regkd.utils.timing import microseconds
 
 OPTIONS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic")
 
+# The macros that hold figures.
+FIGURES = {
+    "flash": "FLASH_BYTES",
+    "ram": "RAM_BYTES",
+    "multiply_adds": "MULTIPLY_ADDS",
+    "waves": "WAVES",
+    "exponentials": "EXPONENTIALS",
+}
+
 LIBRARY = """
 void student_rows(const float *rows, float *out, long n);
 void student_rows(const float *rows, float *out, long n)
@@ -140,18 +149,20 @@ def c_report(
     spread = np.ptp(expected, axis=0)
     teacher_prediction = predicted_by_teacher(estimator, X)
     return CReport(
-        *(int(figures[name]) for name in FIGURES),
-        per_row,
-        float(np.max(np.abs(prediction - expected) / np.where(spread > 0, spread, 1.0))),
-        float(r2_score(expected, prediction)),
-        None
-        if teacher_prediction is None
-        else float(r2_score(teacher_prediction.reshape(expected.shape), prediction)),
-        None if y is None else float(r2_score(np.asarray(y).reshape(expected.shape), prediction)),
+        **{name: int(figures[macro]) for name, macro in FIGURES.items()},
+        per_row=per_row,
+        error=float(np.max(np.abs(prediction - expected) / np.where(spread > 0, spread, 1.0))),
+        agreement=float(r2_score(expected, prediction)),
+        teacher=_r2(teacher_prediction, prediction),
+        label=_r2(y, prediction),
     )
 
 
-FIGURES = ("FLASH_BYTES", "RAM_BYTES", "MULTIPLY_ADDS", "WAVES", "EXPONENTIALS")
+def _r2(truth: Any, prediction: np.ndarray) -> float | None:
+    """Return R2 with numbers of any shape as the truth, None where there are none."""
+    if truth is None:
+        return None
+    return float(r2_score(np.asarray(truth).reshape(prediction.shape), prediction))
 
 
 def compile_rows(header: str, folder: str | os.PathLike, compiler: str = "cc") -> Any:

@@ -59,7 +59,7 @@ def write_self_test(
     known = expected[np.isfinite(expected).all(axis=1)]
     spread = np.ptp(known, axis=0) if len(known) else np.zeros(plan.n_outputs)
     largest = np.abs(known).max(axis=0, initial=0.0)
-    most = np.float32(OF_RANGE * spread + OF_LARGEST * largest + np.finfo(np.float32).tiny)
+    most = OF_RANGE * spread + OF_LARGEST * largest + np.finfo(np.float32).tiny
     at = np.unique(np.linspace(0, len(rows) - 1, N_ROWS).astype(int))
     refused = rows[:1].copy()
     refused[0, 0] = np.inf
@@ -68,6 +68,6 @@ def write_self_test(
     arrays = [
         array("student_test_row", some, "rows"),
         array("student_test_out", wanted, "what they come out at"),
-        array("student_test_most", most, "how far a value may be off"),
+        array("student_test_most", most.astype(np.float32), "how far a value may be off"),
     ]
     return SELF_TEST.format(arrays="\n".join(arrays), n_rows=len(some))

@@ -88,13 +88,13 @@ def comment(lines: list[str]) -> str:
 
 
 def quoted(value: Any) -> str:
-    """Return a value as JSON in ASCII that is harmless inside a comment.
+    """Return a value as JSON in ASCII, without a slash, so that no comment ends or begins in it.
 
     Examples
     --------
     >>> from sklearn_regkd.export.c_text import quoted
-    >>> quoted("a*/b"), quoted(["x", 2])
-    ('"a*\\\\/b"', '["x", 2]')
+    >>> print(quoted("a*/b"), quoted(["x", 2]))
+    "a*\\u002fb" ["x", 2]
     """
-    # JSON allows a backslash before a slash; two question marks may begin a trigraph.
-    return json.dumps(value).replace("/", "\\/").replace("??", "?\\u003f")
+    # Two question marks may begin a trigraph, which compilers warn of.
+    return json.dumps(value).replace("/", "\\u002f").replace("??", "?\\u003f")

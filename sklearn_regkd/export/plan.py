@@ -235,7 +235,7 @@ def make_plan(
     frequency = network.frequency
     output, units = student._output, found.target
     limits = [
-        None if one is None else np.float32(_array(one) * units.scale + units.offset)
+        None if one is None else _single(_array(one) * units.scale + units.offset)
         for one in (output.low, output.high)
     ]
     return (
@@ -252,8 +252,8 @@ def make_plan(
             layers=_layers(network, found.head),
             activation={kind: name for name, kind in ACTIVATIONS.items()}.get(network.kind, "relu"),
             largest_log=found.largest_log,
-            center=np.float32(_column(network.center) * units.scale + units.offset),
-            scale=np.float32(_column(network.scale) * units.scale),
+            center=_single(_column(network.center) * units.scale + units.offset),
+            scale=_single(_column(network.scale) * units.scale),
             low=limits[0],
             high=limits[1],
             domain=_domain(student, found) if in_domain else None,
@@ -296,7 +296,7 @@ def _domain(student: StudentRegressor, found: Around) -> DomainPlan:
     low, high = limits * at.scale + at.offset
     most = np.finfo(np.float32).max
     with np.errstate(over="ignore"):  # beyond the largest number all are inside, but infinity
-        single = np.float32([low, high])
+        single = _single([low, high])
     single = np.where(np.isinf([low, high]), single, single.clip(-most, most))
     is_category = np.zeros(student.n_features_in_, bool)
     is_category[domain.categorical] = True
@@ -332,3 +332,7 @@ def _array(values: Any) -> np.ndarray:
 
 def _column(values: Any) -> np.ndarray:
     return _array(values)[:, 0]
+
+
+def _single(values: Any) -> np.ndarray:
+    return np.asarray(values, np.float64).astype(np.float32)

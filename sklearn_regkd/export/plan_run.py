@@ -1,12 +1,14 @@
 """What a plan predicts, in NumPy: what a written program has to come out at."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.special import erf, expit
 
 from sklearn_regkd.export.plan import Standard, StudentPlan
 from sklearn_regkd.networks.scaling import FARTHEST
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "relu": lambda z: np.maximum(z, 0.0),
     "silu": lambda z: z * expit(z),
     "gelu": lambda z: z * (1 + erf(z * 0.5**0.5)) / 2,

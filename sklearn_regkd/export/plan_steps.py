@@ -93,13 +93,13 @@ class Around:
             Raw rows, with codes in the place of categories.
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            seen = np.float32((rows - self.rows.offset) / self.rows.scale)
+            seen = ((rows - self.rows.offset) / self.rows.scale).astype(np.float32)
             refused = np.isinf(seen) | (np.isnan(seen) & (not self.student._takes_missing()))
         answered = ~refused.any(axis=1)
         found = np.full((len(rows), self.student.n_outputs_), np.nan)
         if answered.any():
             found[answered] = self.student._predict_columns(seen[answered], self.head)
-        return np.float32(found * self.target.scale + self.target.offset)
+        return (found * self.target.scale + self.target.offset).astype(np.float32)
 
 
 def around(estimator: Any) -> Around:
