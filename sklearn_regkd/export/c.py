@@ -118,9 +118,8 @@ def to_c(
     >>> from sklearn_regkd.export import to_c
     >>> X = np.random.default_rng(0).normal(size=(60, 2)).astype("float32")
     >>> student = StudentRegressor((8,), max_epochs=2, random_state=0).fit(X, X[:, 0])
-    >>> header = to_c(student)
-    >>> [line for line in header.splitlines() if "student_predict(" in line]
-    ['static inline void student_predict(const float *row, float *out)']
+    >>> "void student_predict(const float *row, float *out)" in to_c(student)
+    True
     """
     check_path(path)
     check_metadata(metadata)

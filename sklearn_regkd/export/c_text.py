@@ -88,13 +88,13 @@ def comment(lines: list[str]) -> str:
 
 
 def quoted(value: Any) -> str:
-    """Return a value as JSON in ASCII, without a slash, so that no comment ends or begins in it.
+    r"""Return a value as JSON in ASCII without slashes: no comment ends or begins in it.
 
     Examples
     --------
     >>> from sklearn_regkd.export.c_text import quoted
     >>> print(quoted("a*/b"), quoted(["x", 2]))
-    "a*\\u002fb" ["x", 2]
+    "a*\u002fb" ["x", 2]
     """
     # Two question marks may begin a trigraph, which compilers warn of.
     return json.dumps(value).replace("/", "\\u002f").replace("??", "?\\u003f")

@@ -225,7 +225,7 @@ def test_scalers_move_the_tables(mixed, tmp_path, input_transform):
 def test_what_is_refused(table, mixed):
     X, y = table
     student = StudentRegressor((4,), **QUICK)
-    with pytest.raises(ValueError, match="'polynomialfeatures'.*cannot be written"):
+    with pytest.raises(ValueError, match=r"'polynomialfeatures'.*cannot be written"):
         to_c(make_pipeline(PolynomialFeatures(), student).fit(X, y))
     clipped = make_pipeline(MinMaxScaler(clip=True), student).fit(X, y)
     with pytest.raises(ValueError, match="'minmaxscaler'"):
@@ -380,7 +380,8 @@ def test_the_comment_and_the_figures(tmp_path):
     # Two towns and a number into 4, 4 into 3, 3 into 1; tanh of 7.
     assert (report.multiply_adds, report.waves, report.exponentials) == (27, 0, 7)
     assert report.ram == 4 * (4 + 3)
-    assert report.error < 1e-5 and report.agreement > 0.99999
+    assert report.error < 1e-5
+    assert report.agreement > 0.99999
     assert "27 multiply-adds" in str(report)
     binary = io.BytesIO()
     to_c(student, binary)
