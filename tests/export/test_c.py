@@ -1,5 +1,6 @@
 """What a compiled header predicts is what predict does."""
 
+import ctypes
 import io
 import re
 import subprocess
@@ -306,6 +307,30 @@ def run_self_test(header, folder, prefix):
     (folder / "test.h").write_text(header)
     compile_c(folder / "test.h", folder / "test", f"-D{prefix}_SELF_TEST", "-x", "c")
     return subprocess.run([folder / "test"], check=False).returncode
+
+
+def test_a_table_of_sines(table, tmp_path):
+    """Exact up to the phase of 1,000 standard deviations in the shortest wave."""
+    X, y = table
+    student = StudentRegressor((4,), input_transform="standard", **QUICK).fit(X, y)
+    text = """
+void waves(const float *phase, float *sine, float *cosine, int n);
+void waves(const float *phase, float *sine, float *cosine, int n)
+{
+    int i;
+    for (i = 0; i < n; i++) student_wave(phase[i], sine + i, cosine + i);
+}
+"""
+    (tmp_path / "waves.c").write_text(to_c(student, sine="table") + text)
+    compile_c(tmp_path / "waves.c", tmp_path / "waves.so", "-shared", "-fPIC")
+    waves = ctypes.CDLL(str(tmp_path / "waves.so")).waves
+    near, far = np.linspace(-7, 7, 20_001), np.linspace(-12_800, 12_800, 100_001)
+    phase = np.concatenate([near, far]).astype(np.float32)
+    found = np.empty((2, len(phase)), np.float32)
+    places = [one.ctypes.data_as(ctypes.c_void_p) for one in (phase, *found)]
+    waves(*places, len(phase))
+    wide = phase.astype(np.float64)
+    assert np.abs(found - [np.sin(wide), np.cos(wide)]).max() < 2e-7
 
 
 def test_no_undefined_behaviour(table, mixed, student_of_mixed, tmp_path):
