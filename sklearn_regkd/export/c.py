@@ -80,7 +80,7 @@ def to_c(
         quicker on most small processors and exact to 2e-7.
     knot_tolerance : float, default=0.0
         How far the normal score of a number, whose scale is 1, may move so that knots of the
-        tables can be left away. 0.01 leaves about a quarter of them.
+        tables can be left away. 0.01 leaves a fifth to a half of them.
     in_domain : bool, default=False
         Whether there is ``int student_in_domain(const float *row)``, 1 for rows that the method
         of that name calls inside. Of a Pipeline it is about what its steps make of a row.

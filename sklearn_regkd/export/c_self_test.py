@@ -4,28 +4,49 @@ import numpy as np
 
 from sklearn_regkd.export.c_text import array
 from sklearn_regkd.export.plan import StudentPlan
-from sklearn_regkd.export.plan_run import run_plan
+from sklearn_regkd.export.plan_run import run_bounds, run_plan
 from sklearn_regkd.export.plan_steps import Around
 
 N_ROWS = 16
 # How far a value may be off, in parts of the range of the predictions and of the largest one.
 OF_RANGE, OF_LARGEST = 1e-5, 2e-6
 
+BOUNDS = ("lower", "upper")
+INTERVAL = """
+        float lower[STUDENT_N_OUTPUTS], upper[STUDENT_N_OUTPUTS];
+"""
+CALL = """
+        float out[STUDENT_N_OUTPUTS];
+        student_predict(row, out);
+"""
+DOMAIN = """
+        wrong += student_in_domain(row) != student_test_inside[n];
+"""
+CHECK = (
+    "            wrong += !student_is_near({0}[o], student_test_{0}[at + o], student_test_most[o]);"
+)
+
 SELF_TEST = """
 #ifdef STUDENT_SELF_TEST
 {arrays}
+/* Whether a value is what it should be, NaN included. */
+static inline int student_is_near(float value, float wanted, float most)
+{{
+    const float off = value - wanted;
+    return wanted != wanted ? value != value : off <= most && off >= -most;
+}}
+
 /* Return how many values of some rows are not what they should be. */
 static inline int student_self_test(void)
 {{
     unsigned n, o;
     int wrong = 0;
     for (n = 0; n < {n_rows}u; n++) {{
-        float out[STUDENT_N_OUTPUTS];
-        student_predict(student_test_row + n * STUDENT_N_FEATURES, out);
+        const float *row = student_test_row + n * STUDENT_N_FEATURES;
+        const unsigned at = n * STUDENT_N_OUTPUTS;
+{calls}
         for (o = 0; o < STUDENT_N_OUTPUTS; o++) {{
-            const float wanted = student_test_out[n * STUDENT_N_OUTPUTS + o];
-            const float off = out[o] - wanted, most = student_test_most[o];
-            if (wanted != wanted ? out[o] == out[o] : !(off <= most && off >= -most)) wrong++;
+{checks}
         }}
     }}
     return wrong;
@@ -70,4 +91,20 @@ def write_self_test(
         array("student_test_out", wanted, "what they come out at"),
         array("student_test_most", most.astype(np.float32), "how far a value may be off"),
     ]
-    return SELF_TEST.format(arrays="\n".join(arrays), n_rows=len(some))
+    calls, checks = [CALL], [CHECK.format("out")]
+    if plan.domain is not None:
+        inside = found.contains(some).astype(np.uint8)
+        arrays.append(array("student_test_inside", inside, "whether they are in the domain"))
+        calls.append(DOMAIN)
+    if plan.intervals is not None:
+        for name, bound in zip(BOUNDS, run_bounds(plan, some), strict=True):
+            arrays.append(array(f"student_test_{name}", bound, "a bound around it"))
+            checks.append(CHECK.format(name))
+        calls = [INTERVAL, *calls, "        student_interval(row, lower, upper);"]
+    lines = (text.strip("\n") for text in calls)
+    return SELF_TEST.format(
+        arrays="\n".join(arrays),
+        n_rows=len(some),
+        calls="\n".join(lines),
+        checks="\n".join(checks),
+    )

@@ -29,14 +29,8 @@ def run_plan(plan: StudentPlan, X: np.ndarray) -> np.ndarray:
     X : ndarray of shape (n_samples, n_features), float32
         Raw rows, with codes in the place of categories.
     """
-    seen = inputs(plan, X)
-    phases = [seen[:, : plan.n_waves, None] * plan.frequency]
-    waves = [wave(one.astype(np.float64)).reshape(len(X), -1) for one in phases for wave in WAVES]
-    values = np.concatenate([seen, *waves], axis=1).astype(np.float64)
-    for layer in plan.layers[:-1]:
-        values = ACTIVATIONS[plan.activation](values @ layer.real_weight.T + layer.bias)
     head = plan.layers[-1]
-    values = values @ head.real_weight.T + head.bias
+    values = layers(plan, X)[-1] @ head.real_weight.T + head.bias
     if plan.largest_log is not None:
         values = np.exp(np.minimum(values, plan.largest_log))
     raw = values * plan.scale + plan.center
@@ -44,6 +38,33 @@ def run_plan(plan: StudentPlan, X: np.ndarray) -> np.ndarray:
         raw = raw.clip(plan.low, plan.high)
     odd = np.isinf(X) if plan.takes_missing else ~np.isfinite(X)
     return np.where(odd.any(axis=1)[:, None], np.nan, raw).astype(np.float32)
+
+
+def run_bounds(plan: StudentPlan, X: np.ndarray) -> np.ndarray:
+    """Return bounds (2, n_samples, n_outputs), float32, of a plan that has intervals.
+
+    The parameters are those of :func:`run_plan`.
+    """
+    known = plan.intervals
+    assert known is not None
+    seen, (_, *hidden) = inputs(plan, X), layers(plan, X)
+    told = np.concatenate([seen, np.abs(seen), *hidden], axis=1)
+    logs = told @ known.weight.T.astype(np.float64) + known.bias
+    size = np.exp(logs.clip(known.least, known.most))
+    bounds = run_plan(plan, X) + size * known.factors[:, None]
+    return bounds.clip(known.low, known.high).astype(np.float32)
+
+
+def layers(plan: StudentPlan, X: np.ndarray) -> list[np.ndarray]:
+    """Return what the first layer sees of rows, and what each hidden layer makes of it."""
+    seen = inputs(plan, X)
+    phase = (seen[:, : plan.n_waves, None] * plan.frequency).reshape(len(X), -1)
+    waves = [wave(phase.astype(np.float64)) for wave in WAVES]
+    found = [np.concatenate([seen, *waves], axis=1)]
+    for layer in plan.layers[:-1]:
+        sums = found[-1] @ layer.real_weight.T + layer.bias
+        found.append(ACTIVATIONS[plan.activation](sums))
+    return found
 
 
 WAVES = (np.sin, np.cos)

@@ -8,6 +8,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
+from sklearn_regkd.estimators.in_domain import domain_of
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.export.feeds import student_rows
 from sklearn_regkd.export.network import is_built_in
@@ -92,14 +93,22 @@ class Around:
         rows : ndarray of shape (n_samples, n_features), float32
             Raw rows, with codes in the place of categories.
         """
-        with np.errstate(over="ignore", invalid="ignore"):
-            seen = ((rows - self.rows.offset) / self.rows.scale).astype(np.float32)
-            refused = np.isinf(seen) | (np.isnan(seen) & (not self.student._takes_missing()))
+        seen = self._seen(rows)
+        refused = np.isinf(seen) | (np.isnan(seen) & (not self.student._takes_missing()))
         answered = ~refused.any(axis=1)
         found = np.full((len(rows), self.student.n_outputs_), np.nan)
         if answered.any():
             found[answered] = self.student._predict_columns(seen[answered], self.head)
         return (found * self.target.scale + self.target.offset).astype(np.float32)
+
+    def contains(self, rows: np.ndarray) -> np.ndarray:
+        """Return which rows the training table can speak about; see :meth:`predict`."""
+        return domain_of(self.student).contains(self._seen(rows))
+
+    def _seen(self, rows: np.ndarray) -> np.ndarray:
+        """Return raw rows as the student sees them."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return ((rows - self.rows.offset) / self.rows.scale).astype(np.float32)
 
 
 def around(estimator: Any) -> Around:

@@ -302,6 +302,20 @@ def test_the_self_test_fails_where_it_should(table, tmp_path):
     assert run_self_test(spoiled, tmp_path, "PUMP") == 1
 
 
+def test_the_self_test_of_all_functions(mixed, tmp_path):
+    X, y = mixed
+    y = np.column_stack([y, -y])
+    student = StudentRegressor((8,), categorical_features=[2], missing_values="indicator", **QUICK)
+    model = DistilledRegressor(None, student=student, outliers=None, random_state=0)
+    model.fit(X, y, teacher_prediction=y + 1)
+    header = to_c(model, in_domain=True, intervals=0.5)
+    assert run_self_test(header, tmp_path, "STUDENT") == 0
+    for spoiled in ("domain_low", "error_upper", "bias_2"):
+        first = re.search(rf"student_{spoiled}\[\d+\] = {{\n +(.*?)f", header)
+        other = first[0].replace(first[1] + "f", "1e6f")
+        assert run_self_test(header.replace(first[0], other), tmp_path, "STUDENT") == 1
+
+
 def run_self_test(header, folder, prefix):
     """Compile a header as a program, run it, and return its exit status."""
     (folder / "test.h").write_text(header)
@@ -338,7 +352,7 @@ def test_no_undefined_behaviour(table, mixed, student_of_mixed, tmp_path):
     X, y = table
     model = DistilledRegressor(
         None, student=StudentRegressor((8,), **QUICK), outliers=None, random_state=0
-    ).fit(X, y, teacher_prediction=y)
+    ).fit(X, y, teacher_prediction=y + 1)
     standard = StudentRegressor((8,), input_transform="standard", **QUICK).fit(X, y)
     headers = [
         to_c(student_of_mixed, prefix="a", dtype="int8", in_domain=True),
@@ -394,7 +408,7 @@ def test_the_comment_and_the_figures(tmp_path):
     path = tmp_path / "student.h"
     header = to_c(student, path, X=frame, metadata={"unit": "MPa"})
     assert path.read_text() == header
-    assert "codes" not in header.split("*/")[0]
+    assert header.split("*/")[1].startswith("\n#ifndef")
     assert '"Oslo \\u002f*" = 0, "Rome" = 1; others = -1' in header
     assert 'row[1]: "town"' in header
     assert '"unit": "MPa"' in header
