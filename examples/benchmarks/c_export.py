@@ -326,6 +326,7 @@ def emlearn_lines(name, X, X_test, y, y_test):
         import emlearn
     except ImportError:
         return
+    np.seterr(all="warn", under="ignore")  # emlearn has made NumPy raise at each underflow
     for sizes in ((64, 64), (16, 16)):
         mean, spread = y.mean(), y.std()
         net = MLPRegressor(hidden_layer_sizes=sizes, max_iter=500, random_state=0)

@@ -6,7 +6,13 @@ from typing import Any, Self
 import numpy as np
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    RobustScaler,
+    StandardScaler,
+)
 
 from sklearn_regkd.estimators.in_domain import domain_of
 from sklearn_regkd.estimators.student import StudentRegressor
@@ -135,7 +141,7 @@ def around(estimator: Any) -> Around:
                     moves, rows = True, rows.after(_rows_of(name, step))
                     _keep_categories(student, name, step)
         elif isinstance(one, TransformedTargetRegressor):
-            moves, target = True, target.after(_target_of(one))
+            moves, target = True, target.after(_target_of(one, student.n_outputs_))
     return Around(student=student, head=head, rows=rows, target=target, moves=moves)
 
 
@@ -183,8 +189,10 @@ def _keep_categories(student: StudentRegressor, name: str, step: Any) -> None:
             )
 
 
-def _target_of(regressor: TransformedTargetRegressor) -> Line:
+def _target_of(regressor: TransformedTargetRegressor, n_outputs: int) -> Line:
     scaler = regressor.transformer_
+    if type(scaler) is FunctionTransformer and scaler.inverse_func is None:
+        return Line.idle(n_outputs)
     if type(scaler) not in SCALERS:
         raise ValueError(
             f"the target is transformed by {scaler!r}, which cannot be written: known are "

@@ -209,6 +209,12 @@ def test_wrapped(table, outside):
     assert to_c(wrapped) == to_c(inside)
 
 
+def test_a_target_that_is_not_transformed(table, tmp_path):
+    X, y = table
+    model = TransformedTargetRegressor(StudentRegressor((4,), **QUICK)).fit(X, y)
+    assert_same(model, X, tmp_path)
+
+
 @pytest.mark.parametrize("input_transform", ["quantile", "standard"])
 def test_scalers_move_the_tables(mixed, tmp_path, input_transform):
     X, y = mixed[0][:, :2], mixed[1]
