@@ -4,8 +4,9 @@ Ship it: one trained student, five ways out of the notebook
 
 A student is trained once and used elsewhere: in a web service that must not run code
 from files, on a phone that has no Python, in eight bits on a small chip, inside a whole
-Pipeline, in the flash of a microcontroller. This script trains one on the recipes of concrete, writes all of these files,
-reads each of them back, and prints what they cost and what they are worth::
+Pipeline, in the flash of a microcontroller. This script trains one on the recipes of
+concrete, writes all of these files, reads each of them back, and prints what they cost and
+what they are worth::
 
     python examples/2-practice/ship_it.py --folder shipped
 """  # noqa: D205, D400  (the first line is the title of a page)

@@ -92,6 +92,6 @@ def student_of(estimator: BaseEstimator) -> tuple[StudentRegressor, str]:
         check_fitted(estimator, "net_")
         return estimator, "label"
     raise TypeError(
-        "what is exported is a fitted StudentRegressor, TORRegressor or DistilledRegressor, also "
+        "an export takes a fitted StudentRegressor, TORRegressor or DistilledRegressor, also "
         f"inside a search, a Pipeline or a TransformedTargetRegressor, got {estimator!r}"
     )

@@ -251,7 +251,7 @@ def test_what_is_refused(table, mixed):
         to_c(student.fit(X, y), intervals=0.9)
     with pytest.raises(NotFittedError):
         to_c(StudentRegressor())
-    with pytest.raises(TypeError, match="what is exported"):
+    with pytest.raises(TypeError, match="takes a fitted"):
         to_c(Ridge().fit(X, y))
 
 
