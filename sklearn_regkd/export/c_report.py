@@ -139,7 +139,7 @@ def c_report(
     4,404 bytes of constants, 32 of buffers; 536 multiply-adds, 64 sines and cosines, ...
     """
     text = header if isinstance(header, str) and "\n" in header else Path(header).read_text()
-    figures = dict(re.findall(r"^#define \w+?_([A-Z]+(?:_[A-Z]+)*) (\d+)$", text, re.MULTILINE))
+    figures = {name: _figure(text, macro) for name, macro in FIGURES.items()}
     rows = around(estimator).take_rows(X)
     expected = np.asarray(estimator.predict(X), np.float64)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -149,7 +149,7 @@ def c_report(
     spread = np.ptp(expected, axis=0)
     teacher_prediction = predicted_by_teacher(estimator, X)
     return CReport(
-        **{name: int(figures[macro]) for name, macro in FIGURES.items()},
+        **figures,
         per_row=per_row,
         error=float(np.max(np.abs(prediction - expected) / np.where(spread > 0, spread, 1.0))),
         agreement=float(r2_score(expected, prediction)),
@@ -163,6 +163,20 @@ def _r2(truth: Any, prediction: np.ndarray) -> float | None:
     if truth is None:
         return None
     return float(r2_score(np.asarray(truth).reshape(prediction.shape), prediction))
+
+
+def _figure(header: str, macro: str) -> int:
+    """Return what a macro of a header holds, of whatever prefix.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    found = re.search(rf"^#define \w+_{macro} (\d+)$", header, re.MULTILINE)
+    if found is None:
+        raise ValueError("this is no header that to_c has written")
+    return int(found[1])
 
 
 def compile_rows(header: str, folder: str | os.PathLike, compiler: str = "cc") -> Any:
@@ -183,10 +197,8 @@ def compile_rows(header: str, folder: str | os.PathLike, compiler: str = "cc") -
             f"there is no C compiler {compiler!r} here: install one, such as gcc, or pass the name "
             "of another as compiler"
         )
-    about = re.search(r"^#define (\w+)_N_FEATURES \d+\n#define \w+ (\d+)$", header, re.MULTILINE)
-    if about is None:
-        raise ValueError("this is no header that to_c has written")
-    upper, n_outputs = about.group(1), int(about.group(2))
+    n_outputs = _figure(header, "N_OUTPUTS")
+    upper = re.findall(r"^#define (\w+)_N_FEATURES ", header, re.MULTILINE)[0]
     source, library = Path(folder, "student.c"), Path(folder, "student.so")
     program = LIBRARY.replace("UPPER", upper).replace("PREFIX", upper.lower())
     source.write_text(header + program)

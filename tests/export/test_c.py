@@ -291,7 +291,7 @@ def test_eight_bits_and_fewer_knots(table, tmp_path):
     assert report.agreement > 0.999
     told = float(re.search(r"at most ([\d.]+)% of their range", small)[1]) / 100
     assert abs(told - report.error) < 1e-4
-    coarse = c_report(to_c(student, knot_tolerance=0.05), student, X)
+    coarse = c_report(to_c(student, knot_tolerance=0.05, prefix="my_pump"), student, X)
     assert coarse.flash < whole.flash - 300
     assert 1e-5 < coarse.error < 0.05
 
