@@ -18,6 +18,8 @@ LARGEST, LEAST = float(np.finfo(np.float32).max), 1e-45
 EXTREMES = [0.0, -0.0, LEAST, -LEAST, 1e-38, LARGEST, -LARGEST, 1e30, -1e30, 1e6, 7.0, -1.0, 0.5]
 NO_NUMBERS = [np.nan, np.inf, -np.inf]
 
+SANITIZERS = "-fsanitize=address,undefined,float-cast-overflow"
+
 CALLS = {
     "predict": """
 void all_predict(const float *rows, float *out, long n) {
@@ -43,6 +45,13 @@ def compile_c(source, target, *options):
     command = ["cc", *OPTIONS, *options, str(source), "-o", str(target), "-lm"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def can_sanitize(folder):
+    """Return whether the compiler has the sanitizers, which some systems lack."""
+    (folder / "none.c").write_text("int main(void) { return 0; }\n")
+    command = ["cc", SANITIZERS, str(folder / "none.c"), "-o", str(folder / "none")]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 class Program:
