@@ -1,16 +1,18 @@
 """
-Ship it: one trained student, four ways out of the notebook
+Ship it: one trained student, five ways out of the notebook
 ===========================================================
 
 A student is trained once and used elsewhere: in a web service that must not run code
 from files, on a phone that has no Python, in eight bits on a small chip, inside a whole
-Pipeline. This script trains one on the recipes of concrete, writes all of these files,
-reads each of them back, and prints what they cost and what they are worth::
+Pipeline, in the flash of a microcontroller. This script trains one on the recipes of
+concrete, writes all of these files, reads each of them back, and prints what they cost and
+what they are worth::
 
     python examples/2-practice/ship_it.py --folder shipped
 """  # noqa: D205, D400  (the first line is the title of a page)
 
 import argparse
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor, load
 from sklearn_regkd.datasets import corrupt_labels
-from sklearn_regkd.export import onnx_report, to_int8_onnx, to_onnx
+from sklearn_regkd.export import c_report, onnx_report, to_c, to_int8_onnx, to_onnx
 
 
 def main():
@@ -62,6 +64,13 @@ def ship(folder):
     pipeline = make_pipeline(MinMaxScaler(), student).fit(X, y)
     whole = to_onnx(pipeline, folder / "pipeline.onnx")
     print("pipeline.onnx:", onnx_report(whole, pipeline, X_test, y_test))
+
+    # 5. One header for a C compiler, with a test of itself; in eight bits it is a third as large.
+    header = to_c(distilled, folder / "student.h", X=X_test, metadata={"unit": "MPa"})
+    small = to_c(distilled, folder / "student-int8.h", X=X_test, dtype="int8", sine="table")
+    if shutil.which("cc"):
+        print("student.h:    ", c_report(header, distilled, X_test, y_test))
+        print("student-int8.h", c_report(small, distilled, X_test, y_test))
 
 
 if __name__ == "__main__":

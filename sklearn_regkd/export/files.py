@@ -42,7 +42,11 @@ def save_model(model: Any, path: str | os.PathLike | BinaryIO) -> None:
     path : str, path-like or binary file
         As :func:`check_path` lets it pass.
     """
-    data = model.SerializeToString()
+    save_bytes(model.SerializeToString(), path)
+
+
+def save_bytes(data: bytes, path: str | os.PathLike | BinaryIO) -> None:
+    """Write what :func:`save_model` writes, from the content of the file."""
     if isinstance(path, str | os.PathLike):
         write_atomically(path, data)
         return

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from sklearn_regkd.export.graph import Graph
-from sklearn_regkd.export.wrapped import Wrapped
 from sklearn_regkd.networks.intervals import Intervals
 from sklearn_regkd.preprocessing.conformal import check_coverage
 from sklearn_regkd.utils.unwrap import layers
@@ -13,8 +12,17 @@ from sklearn_regkd.utils.unwrap import layers
 BOUNDS = ("lower", "upper")
 
 
-def intervals_of(estimator: Any, wrapped: Wrapped, coverage: Any) -> Intervals:
+def intervals_of(estimator: Any, is_wrapped: bool, coverage: Any) -> Intervals:
     """Return what an estimator knows of its errors, or say why it cannot be exported.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted.
+    is_wrapped : bool
+        Whether a Pipeline with steps or a transformed target is around it.
+    coverage : float
+        Share of labels that is to lie inside.
 
     Raises
     ------
@@ -29,7 +37,7 @@ def intervals_of(estimator: Any, wrapped: Wrapped, coverage: Any) -> Intervals:
             "intervals are exported of a fitted DistilledRegressor or TORRegressor whose student "
             "has the built-in network and does not predict a quantile"
         )
-    if wrapped.steps or wrapped.transformers:
+    if is_wrapped:
         raise ValueError(
             "intervals are exported of the estimator itself, not of a Pipeline or a transformed "
             "target around it: export the steps and the estimator apart, or leave intervals away"

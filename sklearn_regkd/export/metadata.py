@@ -53,20 +53,29 @@ def add_metadata(
     """
     model.producer_name, model.producer_version = PRODUCER, __version__
     properties = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in properties_of(estimator, student).items()
+    }
+    kept = {one.key: one.value for one in model.metadata_props}
+    del model.metadata_props[:]
+    for key, value in (kept | properties | dict(more)).items():
+        model.metadata_props.add(key=key, value=value)
+
+
+def properties_of(estimator: BaseEstimator, student: StudentRegressor) -> dict[str, Any]:
+    """Return what a file says of itself: text, and where there are such, names and categories."""
+    properties: dict[str, Any] = {
         "estimator": type(all_layers(estimator)[-1]).__name__,
         "sklearn_regkd_version": __version__,
         "missing_values": student.missing_values,
     }
     names = fitted_attribute(estimator, "feature_names_in_")
     if names is not None:
-        properties["feature_names"] = json.dumps([str(name) for name in names])
+        properties["feature_names"] = [str(name) for name in names]
     categories = categories_of(student)
     if categories:
-        properties["categories"] = json.dumps(categories)
-    kept = {one.key: one.value for one in model.metadata_props}
-    del model.metadata_props[:]
-    for key, value in (kept | properties | dict(more)).items():
-        model.metadata_props.add(key=key, value=value)
+        properties["categories"] = categories
+    return properties
 
 
 def categories_of(student: StudentRegressor) -> list[dict[str, Any]]:

@@ -137,7 +137,8 @@ def to_onnx(
     is_module = not is_built_in(wrapped.student)
     if target_opset is not None:
         target_opset = check_opset(target_opset, *[LEAST_MODULE_OPSET] * is_module)
-    known = None if intervals is None else intervals_of(estimator, wrapped, intervals)
+    is_wrapped = wrapped.steps or bool(wrapped.transformers)
+    known = None if intervals is None else intervals_of(estimator, is_wrapped, intervals)
     if wrapped.steps:
         model = export_pipeline(estimator, wrapped, X, kind, target_opset)
     else:

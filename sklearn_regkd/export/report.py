@@ -104,7 +104,7 @@ def onnx_report(model: Any, estimator: BaseEstimator, X: Any, y: Any = None) -> 
     expected = estimator.predict(X)
     feed = model_feed(onnx.load_from_string(data), wrapped, X)
     prediction = session.run(None, feed)[0].reshape(expected.shape)
-    teacher_prediction = _teacher_prediction(estimator, X)
+    teacher_prediction = predicted_by_teacher(estimator, X)
     return OnnxReport(
         len(data),
         wrapped.student.n_parameters_,
@@ -118,7 +118,7 @@ def onnx_report(model: Any, estimator: BaseEstimator, X: Any, y: Any = None) -> 
     )
 
 
-def _teacher_prediction(estimator: Any, X: Any) -> np.ndarray | None:
+def predicted_by_teacher(estimator: Any, X: Any) -> np.ndarray | None:
     """Return what the teacher inside an estimator predicts, in the units of the estimator."""
     *wrappers, inner = all_layers(estimator)
     transformers = []

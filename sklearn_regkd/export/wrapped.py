@@ -92,6 +92,6 @@ def student_of(estimator: BaseEstimator) -> tuple[StudentRegressor, str]:
         check_fitted(estimator, "net_")
         return estimator, "label"
     raise TypeError(
-        "to_onnx takes a fitted StudentRegressor, TORRegressor or DistilledRegressor, also inside "
-        f"a search, a Pipeline or a TransformedTargetRegressor, got {estimator!r}"
+        "an export takes a fitted StudentRegressor, TORRegressor or DistilledRegressor, also "
+        f"inside a search, a Pipeline or a TransformedTargetRegressor, got {estimator!r}"
     )
