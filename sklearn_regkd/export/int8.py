@@ -34,6 +34,7 @@ def to_int8_onnx(
     target_opset: int | None = None,
     metadata: Mapping[str, str] | None = None,
     in_domain: bool = False,
+    intervals: float | None = None,
 ) -> Any:
     """Write the student of a fitted estimator as an ONNX model with integers of eight bits.
 
@@ -54,7 +55,7 @@ def to_int8_onnx(
         example. Of more than 10,000 rows an even selection is taken.
     path : str, path-like or binary file, default=None
         Where to write the file; None writes none. An existing file is replaced in one go.
-    dtype, target_opset, metadata, in_domain
+    dtype, target_opset, metadata, in_domain, intervals
         As in :func:`~sklearn_regkd.export.to_onnx`.
 
     Returns
@@ -87,6 +88,7 @@ def to_int8_onnx(
         target_opset=target_opset,
         metadata=metadata,
         in_domain=in_domain,
+        intervals=intervals,
     )
     try:
         import onnx

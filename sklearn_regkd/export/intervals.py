@@ -80,7 +80,8 @@ def write_bounds(
     seen, *hidden = layer_names
     every = graph.add("Concat", seen, graph.add("Abs", seen), *hidden, axis=1)
     weight, bias = scale.weight.astype(np.float32), scale.bias.astype(np.float32)
-    logs = graph.add("Gemm", every, weight, bias)
+    # Not a Gemm: those are rounded in models of eight bits, and a logarithm suffers by that.
+    logs = graph.add("Add", graph.add("MatMul", every, weight), bias)
     logs = graph.add("Max", logs, scale.low.astype(np.float32))
     size = graph.add("Exp", graph.add("Min", logs, scale.high.astype(np.float32)))
     if dtype != np.float32:

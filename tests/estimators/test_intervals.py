@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 import sklearn_regkd
 from sklearn_regkd import DistilledRegressor, DistilledSearchCV, StudentRegressor, TORRegressor
-from sklearn_regkd.export import to_onnx
+from sklearn_regkd.export import to_int8_onnx, to_onnx
 from tests.helpers import TwoLayers
 
 STUDENT = StudentRegressor(max_epochs=40, weight_decay=0.3)
@@ -118,6 +118,18 @@ class TestEverywhere:
         for bound, value in ((lower, expected[..., 0]), (upper, expected[..., 1])):
             assert bound.shape == found.shape
             assert np.abs(bound - value).max() < 1e-5 * np.ptp(value)
+
+    def test_of_a_graph_in_eight_bits(self, fitted):
+        ort = pytest.importorskip("onnxruntime")
+        X, _, _ = rows(200, 1)
+        X = X.astype(np.float32)
+        session = ort.InferenceSession(to_int8_onnx(fitted, X, intervals=0.9).SerializeToString())
+        y, lower, upper = session.run(None, {"X": X})
+        expected = fitted.predict_interval(X)
+        # The width is that of the layers in eight bits, a per cent or so off.
+        np.testing.assert_allclose(upper - lower, np.diff(expected)[:, 0], rtol=0.1)
+        assert ((lower < y) & (y < upper)).all()
+        assert np.abs(lower - expected[:, 0]).max() < 0.03 * np.ptp(expected)
 
     def test_after_a_search_whose_students_are_trained_at_once(self):
         X, y, _ = rows(200)
