@@ -24,13 +24,21 @@ class Graph:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
 
-    def add(self, kind: str, *inputs: Any, name: str | None = None, **attributes: Any) -> str:
-        """Add a node; arrays among its inputs become constants. Return its output's name."""
+    def add(
+        self,
+        kind: str,
+        *inputs: Any,
+        name: str | None = None,
+        n_outputs: int = 1,
+        **attributes: Any,
+    ) -> str:
+        """Add a node; arrays among its inputs become constants. Return its first output's name."""
         from onnx import helper
 
         names = [one if isinstance(one, str) else self.constant(one) for one in inputs]
         name = name or f"{self.prefix}{kind.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, names, [name], name=name, **attributes))
+        more = [f"{name}_{position}" for position in range(1, n_outputs)]
+        self.nodes.append(helper.make_node(kind, names, [name, *more], name=name, **attributes))
         return name
 
     def constant(self, values: np.ndarray) -> str:

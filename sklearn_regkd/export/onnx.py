@@ -20,7 +20,14 @@ from sklearn_regkd.export.graph import (
     output_value,
     write_output,
 )
-from sklearn_regkd.export.intervals import BOUNDS, intervals_of, write_bounds
+from sklearn_regkd.export.intervals import (
+    BOUNDS,
+    finish_quantiles,
+    intervals_of,
+    write_bounds,
+    write_quantiles,
+    write_sizes,
+)
 from sklearn_regkd.export.metadata import add_metadata, check_metadata
 from sklearn_regkd.export.module import COLUMNS, LEAST_MODULE_OPSET, export_module
 from sklearn_regkd.export.network import (
@@ -34,6 +41,7 @@ from sklearn_regkd.export.pipeline import export_pipeline
 from sklearn_regkd.export.target import write_inverse
 from sklearn_regkd.export.wrapped import Wrapped, unwrap_student
 from sklearn_regkd.networks.intervals import Intervals
+from sklearn_regkd.utils.unwrap import layers as layers_of
 
 
 def to_onnx(
@@ -46,6 +54,7 @@ def to_onnx(
     metadata: Mapping[str, str] | None = None,
     in_domain: bool = False,
     intervals: float | None = None,
+    quantiles: bool = False,
 ) -> Any:
     """Write the student of a fitted estimator as an ONNX model.
 
@@ -88,6 +97,9 @@ def to_onnx(
     intervals : float, default=None
         Coverage of the outputs ``lower`` and ``upper``, of the shape of ``y``: the bounds that
         `predict_interval` returns. None writes none.
+    quantiles : bool, default=False
+        Whether there is an output ``quantiles``, of the shape and values that `predict_quantiles`
+        returns.
 
     Returns
     -------
@@ -105,8 +117,8 @@ def to_onnx(
     ValueError
         If a module of the user's can be exported for a fixed number of rows only, the columns
         of a Pipeline are not known, `in_domain` is asked of a student that has no such method or
-        does not know its training rows, `intervals` is asked of one that has none, or a
-        parameter has another value than those above.
+        does not know its training rows, `intervals` or `quantiles` of an estimator that has none,
+        or a parameter has another value than those above.
     sklearn.exceptions.NotFittedError
         If it is not fitted.
 
@@ -138,7 +150,10 @@ def to_onnx(
     if target_opset is not None:
         target_opset = check_opset(target_opset, *[LEAST_MODULE_OPSET] * is_module)
     is_wrapped = wrapped.steps or bool(wrapped.transformers)
-    known = None if intervals is None else intervals_of(estimator, is_wrapped, intervals)
+    if intervals is not None:
+        intervals_of(estimator, is_wrapped, intervals)
+    if quantiles:
+        intervals_of(estimator, is_wrapped)
     if wrapped.steps:
         model = export_pipeline(estimator, wrapped, X, kind, target_opset)
     else:
@@ -147,7 +162,8 @@ def to_onnx(
         if is_module:
             model = _export_module(wrapped, kind, target_opset)
         else:
-            model = _export_network(wrapped, kind, target_opset, known, intervals)
+            known = getattr(layers_of(estimator)[-1], "_intervals", None)
+            model = _export_network(wrapped, kind, target_opset, known, intervals, quantiles)
     if in_domain:
         add_in_domain(model, wrapped, kind)
     add_metadata(model, estimator, wrapped.student, metadata or {})
@@ -171,8 +187,9 @@ def _export_network(
     wrapped: Wrapped,
     dtype: np.dtype,
     opset: int | None,
-    intervals: Intervals | None,
+    known: Intervals | None,
     coverage: float | None,
+    quantiles: bool,
 ) -> Any:
     from onnx import helper
 
@@ -181,13 +198,21 @@ def _export_network(
     columns = write_student(graph, student, wrapped.head, INPUT, dtype, layers)
     outputs = [_output(wrapped, dtype)]
     _finish(graph, wrapped, columns, dtype)
-    if intervals is not None and coverage is not None:
+    if known is not None and known.scale is not None and (coverage is not None or quantiles):
         kind = output_dtype(student, dtype)
-        bounds = write_bounds(graph, intervals, columns, layers, float(coverage), kind)
-        for name, bound in zip(BOUNDS, bounds, strict=True):
+        size = write_sizes(graph, known.scale, layers, kind)
+        found = {}
+        if coverage is not None:
+            bounds = write_bounds(graph, known, columns, size, float(coverage), kind)
+            found = dict(zip(BOUNDS, bounds, strict=True))
+        for name, bound in found.items():
             refused = refuse_rows(graph, student, INPUT, dtype, bound)
             write_output(graph, refused, wrapped.y_ndim, name)
             outputs.append(output_value(kind, wrapped.y_ndim, student.n_outputs_, name))
+        if quantiles:
+            every = write_quantiles(graph, known, columns, size, layers[0], kind)
+            every = refuse_rows(graph, student, INPUT, dtype, every)
+            outputs.append(finish_quantiles(graph, known, every, wrapped.y_ndim, kind))
     shape = ["n_samples", *student._input_shape]
     given = helper.make_tensor_value_info(INPUT, element_type(dtype), shape)
     body = helper.make_graph(graph.nodes, "student", [given], outputs, graph.constants)

@@ -230,6 +230,30 @@ class TestQuantiles:
         assert np.array_equal(loaded.predict_quantiles(X), expected)
         assert loaded.quantiles == LEVELS
 
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    @pytest.mark.parametrize("n_outputs", [1, 2])
+    def test_of_a_graph(self, dtype, n_outputs, fitted):
+        ort = pytest.importorskip("onnxruntime")
+        X, y, _ = rows(200)
+        X = X.astype(dtype)
+        Y = y if n_outputs == 1 else np.column_stack([y, np.maximum(0, X[:, 0])])
+        model = TORRegressor(LinearRegression(), STUDENT, quantiles=LEVELS, random_state=0)
+        graph = to_onnx(model.fit(X, Y), dtype=dtype, quantiles=True, intervals=0.8)
+        session = ort.InferenceSession(graph.SerializeToString())
+        assert [one.name for one in session.get_outputs()] == ["y", "lower", "upper", "quantiles"]
+        *_, lower, _, found = session.run(None, {"X": X})
+        expected = model.predict_quantiles(X)
+        assert found.shape == expected.shape
+        assert np.abs(found - expected).max() < 1e-5 * np.ptp(expected)
+        bound = model.predict_interval(X, 0.8)[..., 0]
+        assert np.abs(lower - bound).max() < 1e-5 * np.ptp(expected)
+        refused = X[:3].copy()
+        refused[1, 0] = np.nan
+        (found,) = session.run(["quantiles"], {"X": refused})
+        assert np.isnan(found).reshape(3, -1).all(axis=1).tolist() == [False, True, False]
+        with pytest.raises(ValueError, match="fitted with some"):
+            to_onnx(fitted, quantiles=True)
+
     def test_of_a_module_two_targets_and_a_single_level(self):
         X, y, _ = rows(200)
         student = StudentRegressor(module=TwoLayers, max_epochs=10)
