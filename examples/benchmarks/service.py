@@ -26,7 +26,7 @@ import numpy as np
 
 SERVE = Path(__file__).parent.parent / "2-practice" / "serve.py"
 # Of the width of an interval: what an answer may differ by, which is in single precision. One row
-# at a time 2e-5 was the most; a bound near 0 leaves no room for a share of itself.
+# at a time 2.1e-5 was the most; a bound near 0 leaves no room for a share of itself.
 TOLERANCE = 1e-4
 EVERY = 50
 WITHOUT_GUNICORN = "import sys; sys.modules['gunicorn'] = None"
