@@ -202,10 +202,11 @@ def answer():
     environ |= {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
     return b"".join(app(environ, lambda status, headers: None))
 
-def fork():
+def fork(inherited=None):
     reader, writer = os.pipe()
     if os.fork() == 0:
-        os.write(writer, answer())
+        own = app.model is not inherited  # a session of the parent's must not be used
+        os.write(writer, answer() if own else b"the parent's session")
         os._exit(0)
     os.close(writer)
     with open(reader, "rb") as pipe:
@@ -215,7 +216,7 @@ def fork():
 fork()
 fork()
 print(answer().decode())
-fork()  # from a process that has a session itself
+fork(app.model)
 print(sorted({"torch", "sklearn", "sklearn_regkd"} & sys.modules.keys()))
 """
 
