@@ -15,8 +15,9 @@ from sklearn_regkd.teachers.quantiles import teacher_quantiles
 from sklearn_regkd.training.torch_state import plain_arithmetic
 from sklearn_regkd.utils.sklearn_compat import check_fitted
 
-# Where so many trusted labels are the least or the largest one, no interval reaches beyond it.
-MASS = 0.1
+# Where so many labels are the least or the largest one, no interval reaches beyond it. Wrong labels
+# that were not found may be beyond it; true ones are then left to the share that may be missed.
+MASS, MOST_BEYOND = 0.1, 0.02
 FEWEST_ERRORS = 2
 
 
@@ -266,11 +267,17 @@ def _n_inputs(student: Any) -> int:
 
 
 def _limits(y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of the trusted labels of each output where many of them are there."""
-    found = []
-    for sign in (1, -1):
-        trusted = np.where(weight > 0, sign * y, np.inf)
-        end = trusted.min(axis=0)
-        share = (weight * (trusted == end)).sum(axis=0) / weight.sum(axis=0)
-        found.append(sign * np.where(share >= MASS, end, -np.inf))
-    return found[0], found[1]
+    """Return the ends of the labels of each output where many of them are there."""
+    columns = list(zip(y.T, weight.T, strict=True))
+    low = [_least_of_many(of_output, of_weight) for of_output, of_weight in columns]
+    high = [-_least_of_many(-of_output, of_weight) for of_output, of_weight in columns]
+    return np.array(low), np.array(high)
+
+
+def _least_of_many(y: np.ndarray, weight: np.ndarray) -> float:
+    """Return the value at which many labels are and below which next to none, else -inf."""
+    values, which = np.unique(y, return_inverse=True)
+    share = np.bincount(which, weight) / weight.sum()
+    below = np.cumsum(share) - share
+    found = values[(share >= MASS) & (below <= MOST_BEYOND)]
+    return float(found[0]) if len(found) else -np.inf

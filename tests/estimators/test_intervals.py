@@ -82,6 +82,10 @@ class TestCoverage:
         bounds = model.predict_interval(X, 0.95)
         assert bounds.min() == 0
         assert share_inside(bounds, y) > 0.9
+        # A wrong label below 0 that was not found does not move the end.
+        noticed = DistilledRegressor(student=STUDENT, outliers=None, random_state=0)
+        y[0] = -0.2
+        assert noticed.fit(X, y).predict_interval(X, 0.95).min() == 0
         counts = DistilledRegressor(
             student=StudentRegressor(loss="poisson", max_epochs=20, weight_decay=1.0),
             random_state=0,
