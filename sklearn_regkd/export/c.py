@@ -125,7 +125,7 @@ def to_c(
     check_metadata(metadata)
     _check(dtype, sine, prefix, knot_tolerance)
     plan, found = make_plan(estimator, in_domain=in_domain, intervals=intervals)
-    _warn_about_rounding(found)
+    warn_about_rows(found, "header")
     rows = made_rows(plan) if X is None else found.take_rows(X)
     code = Code()
     small = with_fewer_knots(plan, float(knot_tolerance)) if knot_tolerance else plan
@@ -158,11 +158,20 @@ def _check(dtype: Any, sine: Any, prefix: Any, knot_tolerance: Any) -> None:
         raise ValueError(f"knot_tolerance must be in [0, 1), got {knot_tolerance!r}")
 
 
-def _warn_about_rounding(found: Around) -> None:
+def warn_about_rows(found: Around, what: str) -> None:
+    """Warn of columns that lose what the student has learned of them in single precision.
+
+    Parameters
+    ----------
+    found : Around
+        The student, and what is around it.
+    what : str
+        What takes rows in single precision, for the message.
+    """
     names = rounded_columns(found.student)
     if names:
         warnings.warn(
-            f"single precision is too coarse for {listed(names)}: the header takes floats, and "
+            f"single precision is too coarse for {listed(names)}: the {what} takes floats, and "
             "will not predict what `predict` does for rows in double precision; subtract an "
             "offset from such columns before fit",
             stacklevel=3,
