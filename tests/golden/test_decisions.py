@@ -26,9 +26,10 @@ def test_decisions(name):
         np.testing.assert_allclose(found["prediction"], expected["prediction"], rtol=0, atol=1e-6)
     else:
         # Other last digits of the sums lead to other trees and other steps of the student. Between
-        # two processors, of Intel and of AMD, alpha was the same and R2 at most .001 apart.
+        # three processors, two of Intel and one of AMD, alpha was up to .041 and R2 up to .011
+        # apart, by the same commit (two outputs, gross).
         np.testing.assert_allclose(found["alpha"], expected["alpha"], rtol=0, atol=0.05)
-        np.testing.assert_allclose(found["r2"], expected["r2"], rtol=0, atol=0.01)
+        np.testing.assert_allclose(found["r2"], expected["r2"], rtol=0, atol=0.02)
 
 
 def test_every_table_is_in_the_file():
