@@ -22,7 +22,7 @@ export function inDomain(row) {
   return numbers(row).every((x, i) => {
     const isKnown = categorical[i]
       ? categoryFeature.some((feature, n) => feature === i && categoryValue[n] === x)
-      : x >= (low[i] ?? -Infinity) && x <= (high[i] ?? Infinity);
+      : x >= low[i] && x <= high[i];
     const isGap = Number.isNaN(x) || (categorical[i] && x < 0 && Number.isFinite(x));
     return isKnown || (missing[i] && isGap);
   });
@@ -167,11 +167,13 @@ def _camel(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _json(values: dict[str, Any]) -> str:
-    return json.dumps(_plain(values), separators=(",", ":"), allow_nan=False)
+    # Not quite JSON: infinity is written as JavaScript has it, since a column without a number has
+    # the domain from infinity to minus infinity.
+    return json.dumps(_plain(values), separators=(",", ":"))
 
 
 def _plain(value: Any) -> Any:
-    """Return what JSON can hold; infinity and NaN, which it cannot, become null."""
+    """Return the same without arrays."""
     if isinstance(value, dict):
         return {name: _plain(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
@@ -185,6 +187,4 @@ def _number(value: np.generic) -> Any:
     """Return a number, of single precision one of as few digits as round to it."""
     if not isinstance(value, np.floating):
         return value.item()
-    if not np.isfinite(value):
-        return None
     return float(str(value)) if value.dtype == np.float32 else float(value)

@@ -100,7 +100,7 @@ function enter(row) {
     if (Number.isNaN(x)) return 0;
     if (table !== null) return lookUp(x, table.knots[n], table.scores[n]);
     const far = student.farthest;
-    return Math.min(far, Math.max(-far, (x - standard.center[n]) / (standard.scale[n] ?? Infinity)));
+    return Math.min(far, Math.max(-far, (x - standard.center[n]) / standard.scale[n]));
   });
   for (const feature of gaps) seen.push(Number.isNaN(row[feature]) ? 1 : 0);
   categoryFeature.forEach((feature, n) => seen.push(row[feature] === categoryValue[n] ? 1 : 0));
@@ -135,7 +135,7 @@ function run(row) {
 }
 
 function clip(value, low, high, o) {
-  return low === null ? value : Math.min(high[o] ?? Infinity, Math.max(low[o] ?? -Infinity, value));
+  return low === null ? value : Math.min(high[o], Math.max(low[o], value));
 }
 
 function inShape(values) {

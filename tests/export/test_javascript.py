@@ -111,6 +111,15 @@ def test_categories_and_gaps(mixed, tmp_path):
     assert found["categories"][0]["index"] == 2
 
 
+def test_a_column_without_a_number_knows_none(mixed, tmp_path):
+    X = mixed[0][:, :2].copy()
+    X[:, 1] = np.nan
+    student = StudentRegressor((4,), missing_values="indicator", **QUICK).fit(X, mixed[1])
+    rows = np.float32([[0, np.nan], [0, 5], [0, -5]])
+    found = run(to_javascript(student, in_domain=True), rows, tmp_path, "inDomain")["inDomain"]
+    assert found == student.in_domain(rows).tolist() == [True, False, False]
+
+
 def test_names_objects_and_what_is_no_row(mixed, tmp_path):
     X = pd.DataFrame({"a b": mixed[0][:, 0], "kind": pd.Categorical(list("xyz") * 50)})
     student = StudentRegressor((8,), **QUICK).fit(X, mixed[1])
