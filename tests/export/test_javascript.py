@@ -121,17 +121,18 @@ def test_a_column_without_a_number_knows_none(mixed, tmp_path):
 
 
 def test_names_objects_and_what_is_no_row(mixed, tmp_path):
-    X = pd.DataFrame({"a b": mixed[0][:, 0], "kind": pd.Categorical(list("xyz") * 50)})
+    X = pd.DataFrame({"</a b": mixed[0][:, 0], "kind": pd.Categorical(list("xyz") * 50)})
     student = StudentRegressor((8,), **QUICK).fit(X, mixed[1])
-    rows = [{"kind": 1, "a b": 0.5}, [0.5, 1], {"kind": 1}, [0.5], ["0.5", 1], [None, 1]]
+    rows = [{"kind": 1, "</a b": 0.5}, [0.5, 1], {"kind": 1}, [0.5], ["0.5", 1], [None, 1]]
     found = run(to_javascript(student), rows, tmp_path)
     first, second, *errors = found["predict"]
     assert first == second == pytest.approx(student.predict([[0.5, "y"]])[0], rel=1e-5)
-    assert found["featureNames"] == ["a b", "kind"]
+    assert "</a b" not in to_javascript(student)  # which could end the script of a page
+    assert found["featureNames"] == ["</a b", "kind"]
     assert [error.split(":")[0] for error in errors] == ["TypeError", "RangeError"] + [
         "TypeError"
     ] * 2
-    assert 'lacks "a b"' in errors[0]
+    assert 'lacks "</a b"' in errors[0]
 
 
 @pytest.mark.parametrize("n_outputs", [1, 2])
