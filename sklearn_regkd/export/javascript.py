@@ -170,7 +170,8 @@ def _json(values: dict[str, Any]) -> str:
     """Return JSON that can stand in a page: no name of a feature ends its script."""
     # Not quite JSON: infinity is written as JavaScript has it, since a column without a number has
     # the domain from infinity to minus infinity.
-    return json.dumps(_plain(values), separators=(",", ":"))
+    text = json.dumps(_plain(values), separators=(",", ":"))
+    return text.replace("</", "<\\/")
 
 
 def _plain(value: Any) -> Any:
