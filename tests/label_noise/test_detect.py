@@ -9,7 +9,12 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn_regkd.label_noise import evidence
 from sklearn_regkd.label_noise.detect import DEFAULT_ALPHA, detect_by_evidence, detect_by_rule
 from sklearn_regkd.label_noise.evidence import FLAG_SIGMA, weigh_evidence
-from sklearn_regkd.label_noise.loss_gap import Difference, are_good
+from sklearn_regkd.label_noise.loss_gap import (
+    DAMAGE,
+    Difference,
+    are_good,
+    measure_damage,
+)
 from sklearn_regkd.label_noise.mass import MASS
 from sklearn_regkd.label_noise.mixture import MixtureRule
 from sklearn_regkd.label_noise.noise import Decision
@@ -289,6 +294,21 @@ class TestEvidence:
         assert not found.wrong
         assert found.student_loss == "squared_error"
         assert "worth following" in found.reasons[-1]
+
+    def test_little_damage_is_enough_where_errors_stand_apart(self, monkeypatch):
+        rng = np.random.default_rng(0)
+        truth, noise, *errors = rng.normal(size=(6, 700))
+        label = truth + 0.1 * noise + 1.5 * (rng.random(700) < 0.3)
+        absolute = [truth + 0.2 * error for error in errors[:2]]
+        squared = [one + 0.15 * error for one, error in zip(absolute, errors[2:], strict=True)]
+        students, trees = zip(squared, absolute, strict=True)
+        damage = measure_damage(label, sum(squared) / 2, sum(absolute) / 2)
+        assert damage.relative < DAMAGE
+        found = self.weigh(label, students, trees)
+        assert found.wrong
+        assert any("stand apart" in reason for reason in found.reasons)
+        monkeypatch.setattr(evidence, "APART_Z", np.inf)
+        assert not self.weigh(label, students, trees).wrong  # so it is this that decides
 
     @pytest.mark.parametrize("hurt", ["gross", "swap", "shift"])
     def test_wrong_labels_that_fall_anywhere_are_found(self, hurt):
