@@ -2,7 +2,7 @@
 Label revision and data selection with an unreliable teacher
 ============================================================
 
-The claim of S. Lan et al., "Improve knowledge distillation via label revision and data
+The claim of W. Lan et al., "Improve knowledge distillation via label revision and data
 selection", 2024, arXiv 2404.03693, carried over to regression: an unreliable teacher does less
 harm if its prediction is revised where it contradicts the label, and if it supervises only
 selected rows.

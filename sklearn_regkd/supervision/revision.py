@@ -43,7 +43,7 @@ def revise(
 
     References
     ----------
-    .. [1] S. Lan et al., "Improve knowledge distillation via label revision and data
+    .. [1] W. Lan et al., "Improve knowledge distillation via label revision and data
        selection", 2024, arXiv 2404.03693.
 
     Examples

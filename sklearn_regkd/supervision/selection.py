@@ -52,7 +52,7 @@ def influence(
 
     References
     ----------
-    .. [1] S. Lan et al., "Improve knowledge distillation via label revision and data
+    .. [1] W. Lan et al., "Improve knowledge distillation via label revision and data
        selection", 2024, arXiv 2404.03693.
     """
     # One matrix of features x features, never one of samples x samples.
