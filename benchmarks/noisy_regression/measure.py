@@ -1,0 +1,116 @@
+"""The figures of one fitted model in one cell; README.md has the formulas."""
+
+import pickle
+import time
+
+import numpy as np
+from sklearn.metrics import r2_score, roc_auc_score, root_mean_squared_error
+from sklearn.pipeline import Pipeline
+
+FIRST = 50  # labels that somebody would look at
+
+
+def accuracy(fitted, X, y):
+    """Return R2 and RMSE on rows with true labels."""
+    predicted = np.ravel(fitted.predict(X))
+    return {"r2": r2_score(y, predicted), "rmse": root_mean_squared_error(y, predicted)}
+
+
+def flags(suspicion, flagged, suggested, given, true):
+    """Return what a model says of labels, against the truth.
+
+    Parameters
+    ----------
+    suspicion : ndarray of shape (n_samples,)
+        Larger for a label that is more likely wrong.
+    flagged : ndarray of bool of shape (n_samples,)
+        The labels that are called wrong.
+    suggested : ndarray of shape (n_samples,)
+        What the labels should be.
+    given, true : ndarray of shape (n_samples,)
+        The labels that were learned from, and the right ones.
+    """
+    wrong = given != true
+    found = {"flagged": int(flagged.sum()), "wrong": int(wrong.sum()), "labels": len(given)}
+    if not wrong.any():
+        return found
+    found["error_removed"] = error_removed(suggested, given, true)
+    if wrong.all():
+        return found
+    first = np.argsort(-suspicion, kind="stable")[:FIRST]
+    found["auc"] = roc_auc_score(wrong, suspicion)
+    found["recall"] = float(flagged[wrong].mean())
+    found["precision"] = float(wrong[flagged].mean()) if flagged.any() else None
+    found["first"] = float(wrong[first].mean())
+    return found
+
+
+def error_removed(suggested, given, true):
+    """Return 1 - RMSE(suggested, true) / RMSE(given, true): 1 if all labels were put right."""
+    after = root_mean_squared_error(true, suggested)
+    return float(1 - after / root_mean_squared_error(true, given))
+
+
+def opinion(fitted):
+    """Return suspicion, flags and suggested labels of a fitted model, or None if it has none."""
+    names = ("inlier_probability_", "outlier_mask_", "repaired_labels_")
+    if not all(hasattr(fitted, name) for name in names):
+        return None
+    inlier, flagged, suggested = (np.ravel(getattr(fitted, name)) for name in names)
+    return -inlier, flagged.astype(bool), suggested
+
+
+def cost(fitted, X):
+    """Return microseconds a row of 1,000 rows, milliseconds for one row, and the size."""
+    many, one = np.resize(X, (1000, X.shape[1])), X[:1]
+    return {
+        "microseconds": 1e3 * seconds(fitted.predict, many),  # 1e6, over 1,000 rows
+        "one_row_ms": 1e3 * seconds(fitted.predict, one),
+        "numbers": numbers(fitted),
+        "bytes": len(pickle.dumps(predictor(fitted))),
+    }
+
+
+def seconds(call, argument, *, least=3, most=20, budget=0.5):
+    """Return the median CPU time of several calls, as many as the budget of seconds allows.
+
+    CPU time of one thread is wall time on an idle machine, and is right on a busy one, too.
+    """
+    call(argument)  # the first call pays for caches
+    spent = []
+    while len(spent) < least or (len(spent) < most and sum(spent) < budget):
+        start = time.process_time()
+        call(argument)
+        spent.append(time.process_time() - start)
+    return float(np.median(spent))
+
+
+def predictor(fitted):
+    """Return the part of a fitted model that predictions need."""
+    for name in ("student_", "model_"):
+        if hasattr(fitted, name):
+            return getattr(fitted, name)
+    return fitted
+
+
+def numbers(fitted):
+    """Return how many numbers a network or a linear model has learned, or nodes its trees have.
+
+    None where the model does not say.
+    """
+    model = predictor(fitted)
+    if isinstance(model, Pipeline):
+        model = model[-1]
+    if hasattr(model, "n_parameters_"):
+        return int(model.n_parameters_)
+    if hasattr(model, "coefs_"):
+        return sum(part.size for part in (*model.coefs_, *model.intercepts_))
+    if hasattr(model, "coef_"):
+        return int(np.size(model.coef_) + np.size(model.intercept_))
+    if hasattr(model, "estimators_"):
+        return sum(tree.tree_.node_count for tree in model.estimators_)
+    if hasattr(model, "_predictors"):  # scikit-learn has no public count of nodes
+        return sum(len(tree.nodes) for step in model._predictors for tree in step)
+    if hasattr(model, "get_leaf_values"):
+        return int(model.get_leaf_values().size)  # CatBoost: its inner nodes share few numbers
+    return None
