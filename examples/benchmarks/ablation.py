@@ -111,7 +111,7 @@ def summarise(found, seconds, command, n_seeds, timed):
         "R2 on clean test labels: the default recipe with a method switched on, minus the default "
         f"recipe, on the same rows with the same seeds. Mean over the sets {', '.join(sets)} and "
         f"{n_seeds} seed{'s' * (n_seeds > 1)}, with the standard error over these cells. Noises "
-        "as in [the page on accuracy](accuracy.md). *Helps* and *harms* stand where the "
+        "as in [the page on accuracy](accuracy-tables.md). *Helps* and *harms* stand where the "
         "difference is more than two standard errors; among so many rows one or two will be so by "
         "chance.",
         "",

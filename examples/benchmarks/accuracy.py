@@ -1,4 +1,4 @@
-"""How right is the student, with clean labels and with wrong ones? Writes docs/accuracy.md.
+"""How right is the student, with clean labels and with wrong ones? Writes docs/accuracy-tables.md.
 
 Every model is trained on the same rows, whose labels are spoiled by a named
 noise, and scored by R2 on rows whose labels are clean. All models have their
@@ -345,8 +345,8 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2, help="processes, of one thread each")
     parser.add_argument("--records", type=pathlib.Path, default=pathlib.Path("accuracy.jsonl"))
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs/accuracy.md"))
-    parser.add_argument("--title", default="Accuracy", help="of the page")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs/accuracy-tables.md"))
+    parser.add_argument("--title", default="Accuracy, all tables", help="of the page")
     args = parser.parse_args()
     paths = sorted(args.data.glob("*.npz"))
     if args.sets:
