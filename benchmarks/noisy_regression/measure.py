@@ -71,7 +71,7 @@ def cost(fitted, X):
     }
 
 
-def seconds(call, argument, *, least=3, most=20, budget=0.5):
+def seconds(call, argument, *, least=3, most=20, budget=0.2):
     """Return the median CPU time of several calls, as many as the budget of seconds allows.
 
     CPU time of one thread is wall time on an idle machine, and is right on a busy one, too.
