@@ -50,7 +50,7 @@ def fit(module, **params):
 
 
 def numbers(student):
-    return {k: v.detach().numpy() for k, v in student.net_.module_.named_parameters()}
+    return {k: v.detach().cpu().numpy() for k, v in student.net_.module_.named_parameters()}
 
 
 @pytest.mark.slow
