@@ -117,4 +117,15 @@ def numbers(fitted):
         return sum(len(tree.nodes) for step in model._predictors for tree in step)
     if hasattr(model, "get_leaf_values"):
         return int(model.get_leaf_values().size)  # CatBoost: its inner nodes share few numbers
+    if hasattr(model, "cv_alg_interface_"):
+        return _pytabkit_numbers(model.cv_alg_interface_)
     return None
+
+
+def _pytabkit_numbers(interface):
+    """Return the numbers of the network of RealMLP or of TabM, or None where it is elsewhere."""
+    parts = getattr(interface, "sub_split_interfaces", None) or [None]
+    network = getattr(interface, "model", None) or getattr(parts[0], "model_", None)
+    if network is None:
+        return None
+    return sum(parameter.numel() for parameter in network.parameters())
