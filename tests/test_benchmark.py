@@ -177,6 +177,8 @@ def test_a_record_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
     runs, done = record.read([path])
     assert len(done) == 4
     assert [one["jobs"] for one in runs] == [1, 1]
+    assert str(tmp_path) not in runs[0]["run"]  # which the page shows
+    assert runs[0]["run"].endswith("--seeds 1 --record FILE")
     assert "0 fits to do" in capsys.readouterr().out
 
 
