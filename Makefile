@@ -85,8 +85,8 @@ ablation: $(READY)
 bench: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python examples/benchmarks/speed.py $(ARGS)
 
-# Regression under wrong labels, ours beside others, on tables of packages and on made ones: hours
-# on one core (ARGS="--jobs 16 --minutes 7"). Goes on where it was stopped. catboost and pytabkit
+# Regression under wrong labels, ours beside others, on tables of packages and on made ones: two to
+# three hours of one core (ARGS="--jobs 16"). Goes on where it was stopped. catboost and pytabkit
 # take part where they are installed.
 benchmark: $(READY)
 	$(BIN)/python -m pip install -q --disable-pip-version-check cleanlab

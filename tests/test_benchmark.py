@@ -100,13 +100,27 @@ def test_flags_by_hand():
     given = true.copy()
     given[[1, 2, 3, 4]] += 9
     flagged = np.isin(np.arange(10), [1, 2, 3, 8, 9])
-    suspicion = np.where(given != true, 0.9, 0.1)
+    suspicion = np.array([0, 9, 8, 7, 3, 4, 0, 0, 0, 0.0])  # the fifth above the fourth wrong one
     found = measure.flags(suspicion, flagged, true, given, true)
-    assert found["auc"] == found["error_removed"] == 1
+    assert found["error_removed"] == 1
+    assert found["auc"] == pytest.approx(23 / 24)  # of 4 x 6 pairs one is in the wrong order
     assert found["recall"] == 0.75
     assert found["precision"] == 0.6
-    assert found["first"] == 0.4  # of all ten, as there are fewer than 50
+    assert found["first"] == 0.75  # of the first four, as four are wrong
     assert (found["flagged"], found["wrong"], found["labels"]) == (5, 4, 10)
+
+
+def test_labels_are_corrected_where_they_are_flagged():
+    class Fitted:
+        inlier_probability_ = np.array([0.1, 0.9, 0.4])
+        outlier_mask_ = np.array([True, False, False])
+        suggested_labels_ = np.array([5.0, 6.0, 7.0])
+
+    suspicion, flagged, corrected = measure.opinion(Fitted(), np.array([1.0, 2.0, 3.0]))
+    np.testing.assert_array_equal(corrected, [5, 2, 3])
+    assert suspicion.argsort().tolist() == [1, 2, 0]
+    assert flagged.tolist() == [True, False, False]
+    assert measure.opinion(object(), np.zeros(3)) is None
 
 
 def test_a_table_without_wrong_labels_has_flags_and_no_rates():
@@ -163,6 +177,8 @@ def test_a_record_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
     runs, done = record.read([path])
     assert len(done) == 4
     assert [one["jobs"] for one in runs] == [1, 1]
+    assert str(tmp_path) not in runs[0]["run"]  # which the page shows
+    assert runs[0]["run"].endswith("--seeds 1 --record FILE")
     assert "0 fits to do" in capsys.readouterr().out
 
 

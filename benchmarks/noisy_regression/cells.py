@@ -66,7 +66,7 @@ def run(task):
         result["fit_seconds"] = time.process_time() - start
         result |= measure.accuracy(fitted, split.X_test, split.y_test)
         result |= measure.cost(fitted, split.X_test)
-        said = measure.opinion(fitted)
+        said = measure.opinion(fitted, given)
         if said is not None and wrong is not None:
             result |= measure.flags(*said, given, split.true)
         elif said is not None and noise == "given":

@@ -16,7 +16,7 @@ def accuracy(fitted, X, y):
     return {"r2": r2_score(y, predicted), "rmse": root_mean_squared_error(y, predicted)}
 
 
-def flags(suspicion, flagged, suggested, given, true):
+def flags(suspicion, flagged, corrected, given, true):
     """Return what a model says of labels, against the truth.
 
     Parameters
@@ -25,8 +25,8 @@ def flags(suspicion, flagged, suggested, given, true):
         Larger for a label that is more likely wrong.
     flagged : ndarray of bool of shape (n_samples,)
         The labels that are called wrong.
-    suggested : ndarray of shape (n_samples,)
-        What the labels should be.
+    corrected : ndarray of shape (n_samples,)
+        The given labels, with what is suggested in the place of those that are flagged.
     given, true : ndarray of shape (n_samples,)
         The labels that were learned from, and the right ones.
     """
@@ -34,10 +34,10 @@ def flags(suspicion, flagged, suggested, given, true):
     found = {"flagged": int(flagged.sum()), "wrong": int(wrong.sum()), "labels": len(given)}
     if not wrong.any():
         return found
-    found["error_removed"] = error_removed(suggested, given, true)
+    found["error_removed"] = error_removed(corrected, given, true)
     if wrong.all():
         return found
-    first = np.argsort(-suspicion, kind="stable")[:FIRST]
+    first = np.argsort(-suspicion, kind="stable")[: min(FIRST, wrong.sum())]
     found["auc"] = roc_auc_score(wrong, suspicion)
     found["recall"] = float(flagged[wrong].mean())
     found["precision"] = float(wrong[flagged].mean()) if flagged.any() else None
@@ -45,19 +45,23 @@ def flags(suspicion, flagged, suggested, given, true):
     return found
 
 
-def error_removed(suggested, given, true):
-    """Return 1 - RMSE(suggested, true) / RMSE(given, true): 1 if all labels were put right."""
-    after = root_mean_squared_error(true, suggested)
+def error_removed(corrected, given, true):
+    """Return 1 - RMSE(corrected, true) / RMSE(given, true): 1 if all labels were put right."""
+    after = root_mean_squared_error(true, corrected)
     return float(1 - after / root_mean_squared_error(true, given))
 
 
-def opinion(fitted):
-    """Return suspicion, flags and suggested labels of a fitted model, or None if it has none."""
-    names = ("inlier_probability_", "outlier_mask_", "repaired_labels_")
+def opinion(fitted, given):
+    """Return suspicion, flags and corrected labels of a fitted model, or None if it has none.
+
+    A label is corrected where it is flagged: what is suggested stands in its place.
+    """
+    names = ("inlier_probability_", "outlier_mask_", "suggested_labels_")
     if not all(hasattr(fitted, name) for name in names):
         return None
     inlier, flagged, suggested = (np.ravel(getattr(fitted, name)) for name in names)
-    return -inlier, flagged.astype(bool), suggested
+    flagged = flagged.astype(bool)
+    return -inlier, flagged, np.where(flagged, suggested, given)
 
 
 def cost(fitted, X):
@@ -113,4 +117,15 @@ def numbers(fitted):
         return sum(len(tree.nodes) for step in model._predictors for tree in step)
     if hasattr(model, "get_leaf_values"):
         return int(model.get_leaf_values().size)  # CatBoost: its inner nodes share few numbers
+    if hasattr(model, "cv_alg_interface_"):
+        return _pytabkit_numbers(model.cv_alg_interface_)
     return None
+
+
+def _pytabkit_numbers(interface):
+    """Return the numbers of the network of RealMLP or of TabM, or None where it is elsewhere."""
+    parts = getattr(interface, "sub_split_interfaces", None) or [None]
+    network = getattr(interface, "model", None) or getattr(parts[0], "model_", None)
+    if network is None:
+        return None
+    return sum(parameter.numel() for parameter in network.parameters())

@@ -1,7 +1,7 @@
 """The models, each with its default parameters: one function for each, which makes it unfitted.
 
 What is found out about labels is read from three attributes of the fitted model, where it has
-them: ``inlier_probability_`` (small: suspicious), ``outlier_mask_`` and ``repaired_labels_``.
+them: ``inlier_probability_`` (small: suspicious), ``outlier_mask_`` and ``suggested_labels_``.
 """
 
 from collections.abc import Callable
@@ -196,7 +196,7 @@ class CleanlabBoosting(RegressorMixin, BaseEstimator):
         self.model_ = learner.model
         self.inlier_probability_ = found["label_quality"].to_numpy()
         self.outlier_mask_ = found["is_label_issue"].to_numpy()
-        self.repaired_labels_ = np.where(self.outlier_mask_, found["predicted_label"], y)
+        self.suggested_labels_ = found["predicted_label"].to_numpy()
         return self
 
     def predict(self, X):

@@ -11,7 +11,8 @@ ORANGE, RED, PURPLE, GREY = "#E69F00", "#D55E00", "#CC79A7", "#7F7F7F"
 COLORS = {"distilled": BLUE, "tor": GREEN, "student": SKY, "ridge": GREY, "cleanlab": PURPLE}
 COLORS |= dict.fromkeys(("forest", "boosting", "boosting_absolute", "catboost"), ORANGE)
 COLORS |= dict.fromkeys(("mlp", "realmlp", "tabm"), RED)
-GAP = 11  # points between two labels, one above the other
+LEADER = {"arrowstyle": "-", "color": "#AAAAAA", "lw": 0.7, "relpos": (0, 0.5), "shrinkA": 0}
+GAP, WIDTH = 12, 5.6  # points between two names, one above the other, and of one letter
 
 
 def points(results, names):
@@ -62,14 +63,14 @@ def draw_points(ax, where):
     for name, (cost, score) in where.items():
         size = 70 if MODELS[name].ours else 36
         ax.scatter(cost, score, s=size, color=COLORS.get(name, GREY), zorder=3)
-    room = 0.08 * max(float(np.ptp(scores)), 0.01)
-    ax.set_ylim(scores.min() - room, scores.max() + room)
-    ax.set_xlim(costs.min() / 1.6, costs.max() * 12)  # names stand on the right of their points
+    room = 0.1 * max(float(np.ptp(scores)), 0.01)
+    ax.set_ylim(scores.min() - 2 * room, scores.max() + room)
+    ax.set_xlim(costs.min() / 1.6, costs.max() * 15)  # names stand on the right of their points
     ax.set_xlabel("microseconds a row, of 1,000 in one call, on one thread (logarithmic)")
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", color="#EEEEEE")
     ax.figure.draw_without_rendering()
-    for name, height in spread_labels(ax, where).items():
+    for name, height in heights(ax, where).items():
         ax.annotate(
             MODELS[name].title,
             where[name],
@@ -79,25 +80,30 @@ def draw_points(ax, where):
             fontsize=9,
             color=COLORS.get(name, GREY) if MODELS[name].ours else "#333333",
             weight="bold" if MODELS[name].ours else "normal",
-            arrowprops={"arrowstyle": "-", "color": "#BBBBBB", "lw": 0.6} if height else None,
+            arrowprops=LEADER if height else None,
         )
 
 
-def spread_labels(ax, where):
-    """Return by how many points each name stands above its point, so that none cover another.
+def heights(ax, where):
+    """Return by how many points each name stands above its point, to cover no other and no name.
 
-    From the top down, a name that would touch one already there goes below it.
+    From the top down, each name takes the nearest height that is free.
     """
     scale = 72 / ax.figure.dpi
     at = {name: ax.transData.transform(place) * scale for name, place in where.items()}
-    placed, heights = [], {}
+    taken = [(x - 6, x + 6, y) for x, y in at.values()]  # the points themselves
+    found = {}
+    steps = sorted(range(-20 * GAP, 20 * GAP, 2), key=lambda step: (abs(step), -step))
     for name in sorted(at, key=lambda name: -at[name][1]):
         x, y = at[name]
-        end = x + 9 + 6 * len(MODELS[name].title)
-        goal = y
-        for left, right, other in sorted(placed, key=lambda one: -one[2]):
-            if left < end and x < right and abs(goal - other) < GAP:
-                goal = other - GAP
-        placed.append((x, end, goal))
-        heights[name] = goal - y
-    return heights
+        start, end = x + 7, x + 9 + WIDTH * len(MODELS[name].title)
+        found[name] = next(
+            step
+            for step in steps
+            if not any(
+                left < end and start < right and abs(y + step - other) < GAP
+                for left, right, other in taken
+            )
+        )
+        taken.append((start, end, y + found[name]))
+    return found

@@ -298,9 +298,10 @@ def flag_table(results, finders):
             if values[0] is not None:
                 rows.append([f"`{noise}`", MODELS[name].title, *map(number, values)])
     text = (
-        "Means over tables and seeds. *First 50*: how many of the 50 most suspicious labels are "
-        "wrong, as a share. *Error removed*: 1 - RMSE of the suggested labels over that of the "
-        "given ones."
+        "Means over tables and seeds. *First 50*: how many of the 50 most suspicious labels (of as "
+        "many as are wrong, where these are fewer) are wrong, as a share. *Error removed*: 1 - "
+        "RMSE of the labels over that of the given ones, with the suggestion in the place of each "
+        "flagged label."
     )
     return text + "\n\n" + grid(["noise", "model", *FLAG_FIGURES.values()], rows)
 
