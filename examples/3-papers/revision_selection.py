@@ -101,8 +101,14 @@ def fit(max_iter, seed):
 # -------
 # Networks this small gain nothing from more threads, but from more processes.
 
+
+def fit_on_one_thread(case, seed):
+    with threadpool_limits(1):
+        return fit(case, seed)
+
+
 tasks = [(case, seed) for case in steps for seed in range(options.seeds)]
-found = Parallel(options.jobs)(delayed(threadpool_limits.wrap(limits=1)(fit))(*t) for t in tasks)
+found = Parallel(options.jobs)(delayed(fit_on_one_thread)(*task) for task in tasks)
 scores = {case: {name: [] for name in found[0]} for case in steps}
 for (case, _), models in zip(tasks, found, strict=True):
     for name, r2 in models.items():
