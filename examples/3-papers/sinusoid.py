@@ -57,9 +57,11 @@ parser.add_argument("--quick", action="store_true", help="1 seed: to see that it
 options = parser.parse_args(["--quick"] if "ipykernel" in sys.modules else None)
 if options.seeds < 1:
     parser.error("--seeds must be at least 1")
+student_epochs, teacher_epochs = 250, 150
 if options.quick:
     options.seeds, options.shares, options.output = 1, [0.0, 0.3], None
-    print("--quick: 1 seed, few shares. These numbers mean nothing.")
+    student_epochs, teacher_epochs = 120, 60
+    print("--quick: 1 seed, few shares, short training. These numbers mean nothing.")
 shares = sorted(set(options.shares))
 
 KINDS = {
@@ -93,14 +95,14 @@ PLAIN = {"embedding": None, "input_transform": "standard", "lr": 0.01, "batch_si
 
 
 def make_student(seed):
-    return StudentRegressor((32, 32), max_epochs=250, random_state=seed, **PLAIN)
+    return StudentRegressor((32, 32), max_epochs=student_epochs, random_state=seed, **PLAIN)
 
 
 def make_teacher(seed):
     return StudentRegressor(
         (128, 128),
         loss="absolute_error",
-        max_epochs=150,
+        max_epochs=teacher_epochs,
         random_state=seed,
         **PLAIN,
     )
@@ -172,17 +174,21 @@ def standard_error(values):
     return values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
 
 
+def with_error(values):
+    """Return the mean and, of several values, its standard error."""
+    error = f" +- {standard_error(values):.3f}" if len(values) > 1 else ""
+    return f"{values.mean():.3f}{error}"
+
+
 def print_table(errors, seeds):
-    print(f"RMSE against the true sine, mean of {seeds} seeds +- standard error")
+    what = f"mean of {seeds} seeds +- standard error" if seeds > 1 else "1 seed"
+    print(f"RMSE against the true sine, {what}")
     print("* is the lowest mean; where another lies within a standard error, that is chance\n")
     line = "{:<6}{:>7}" + "{:>19}" * len(MODELS)
     print(line.format("kind", "share", *MODELS))
     for (kind, share), by_model in sorted(errors.items()):
         best = min(by_model, key=lambda name: by_model[name].mean())
-        cells = [
-            f"{v.mean():.3f} +- {standard_error(v):.3f}{'*' if name == best else ' '}"
-            for name, v in by_model.items()
-        ]
+        cells = [f"{with_error(v)}{'*' if name == best else ' '}" for name, v in by_model.items()]
         print(line.format(kind, f"{share:.0%}", *cells))
 
 
