@@ -44,12 +44,12 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 # The site, in docs/_build/html. A warning of sphinx is an error, and so is a local link that leads
-# nowhere; links to other sites are not fetched. The code of the pages and the doctests run in
-# `make test`, and the examples are shown but not run: a minute.
+# nowhere; links to other sites are not fetched. Each example is run, in its quick form where it has
+# one. The code of the pages and the doctests run in `make test`.
 docs: $(READY)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[docs,examples]'
 	rm -rf docs/_build docs/gallery docs/api/generated
-	$(BIN)/sphinx-build -n -W --keep-going -q -b html docs docs/_build/html $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -n -W --keep-going -q -b html docs docs/_build/html $(ARGS)
 	$(BIN)/python docs/check_links.py docs/_build/html
 
 sinusoid: $(READY)
