@@ -5,7 +5,7 @@ READY := .venv/.ready
 OLDEST := .venv-oldest
 OLDEST_PYTHON ?= python3.11
 
-.PHONY: demo test quick test-oldest golden lint format sinusoid papers tables accuracy ablation bench fuzz fuzz-fits fuzz-writers parquet digits gaze docs clean
+.PHONY: demo test quick test-oldest golden lint format sinusoid papers tables accuracy ablation bench fuzz fuzz-fits fuzz-writers parquet digits gaze docs notebooks clean
 
 demo: $(READY)
 	$(BIN)/python examples/1-start/concrete.py $(ARGS)
@@ -51,6 +51,11 @@ docs: $(READY)
 	rm -rf docs/_build docs/gallery docs/api/generated
 	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -n -W --keep-going -q -b html docs docs/_build/html $(ARGS)
 	$(BIN)/python docs/check_links.py docs/_build/html
+
+# Each example as a notebook, in an empty folder: minutes. ARGS="route gaze" runs these alone.
+notebooks: $(READY)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[docs,examples]'
+	OMP_NUM_THREADS=1 $(BIN)/python tools/notebooks.py $(ARGS)
 
 sinusoid: $(READY)
 	$(BIN)/python examples/3-papers/sinusoid.py $(ARGS)
