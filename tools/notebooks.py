@@ -5,6 +5,7 @@ The notebooks are those that the site offers. Names of examples run these alone:
     python tools/notebooks.py route gaze
 """
 
+import json
 import sys
 import tempfile
 import time
@@ -25,7 +26,7 @@ def as_notebook(script):
     """Return the notebook that sphinx-gallery makes of a script."""
     _, blocks = split_code_and_text_blocks(script)
     made = jupyter_notebook(blocks, deepcopy(DEFAULT_GALLERY_CONF), str(script.parent))
-    return nbformat.from_dict(made)
+    return nbformat.reads(json.dumps(made), as_version=4)  # which joins the lines of a cell
 
 
 def run(script):
@@ -35,7 +36,7 @@ def run(script):
         try:
             NotebookClient(as_notebook(script), timeout=600, resources=resources).execute()
         except CellExecutionError as error:
-            return f"{error.ename}: {error.evalue}\n{error}"
+            return f"{error.ename}: {error.evalue}\n{error.traceback[-2000:]}"
     return None
 
 
