@@ -194,7 +194,7 @@ class Frame:
         self.page = page
 
     def _repr_html_(self):
-        style = "width: 100%; height: 44rem; border: 1px solid #767676; border-radius: 4px"
+        style = "width: 100%; height: 62rem; border: 1px solid #767676; border-radius: 4px"
         return f'<iframe title="Page" style="{style}" srcdoc="{html.escape(self.page)}"></iframe>'
 
 

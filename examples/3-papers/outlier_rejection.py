@@ -125,7 +125,7 @@ def with_error(values, form=".3f"):
 title = "Strength of concrete from labels of which some are wrong"
 print(f"{title}: R2 (seeds: {options.seeds})")
 for case, models in scores.items():
-    print(f"\n{case:.0%}")
+    print(f"\n{case:.0%} of the labels wrong")
     for name, values in models.items():
         # Seed by seed: splits of a table differ by more than models do.
         gain = np.subtract(values, models["student alone"])

@@ -124,7 +124,7 @@ def with_error(values, form=".3f"):
 title = "Strength of concrete, distilled from a teacher that is not done yet"
 print(f"{title}: R2 (seeds: {options.seeds})")
 for case, models in scores.items():
-    print(f"\n{case}")
+    print(f"\n{case} steps")
     for name, values in models.items():
         # Seed by seed: splits of a table differ by more than models do.
         gain = np.subtract(values, models["teacher only"])

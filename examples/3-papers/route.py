@@ -128,7 +128,7 @@ def with_error(values, form=".3f"):
 title = "Strength of concrete, along the stages of a boosting"
 print(f"{title}: R2 (seeds: {options.seeds})")
 for case, models in scores.items():
-    print(f"\n{case}")
+    print(f"\nwidth {case}")
     for name, values in models.items():
         # Seed by seed: splits of a table differ by more than models do.
         gain = np.subtract(values, models["finished teacher"])
