@@ -64,6 +64,7 @@ def search(memory):
 # %%
 # A worker that dies
 # ------------------
+# The others may complain on stderr that they do not reach it any more.
 
 
 def kill_one(client, seconds):
