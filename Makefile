@@ -5,7 +5,7 @@ READY := .venv/.ready
 OLDEST := .venv-oldest
 OLDEST_PYTHON ?= python3.11
 
-.PHONY: demo test quick test-oldest golden lint format sinusoid papers tables accuracy ablation bench benchmark fuzz fuzz-fits fuzz-writers parquet digits gaze docs release-check clean
+.PHONY: demo test quick test-oldest golden lint format sinusoid papers tables accuracy ablation bench benchmark fuzz fuzz-fits fuzz-writers parquet digits gaze docs notebooks release-check clean
 
 demo: $(READY)
 	$(BIN)/python examples/1-start/concrete.py $(ARGS)
@@ -44,18 +44,22 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 # The site, in docs/_build/html. A warning of sphinx is an error, and so is a local link that leads
-# nowhere; links to other sites are not fetched. The code of the pages and the doctests run in
-# `make test`, and the examples are shown but not run: a minute.
+# nowhere; links to other sites are not fetched. Each example is run, in its quick form where it has
+# one. The code of the pages and the doctests run in `make test`.
 docs: $(READY)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[docs,examples]'
 	rm -rf docs/_build docs/gallery docs/api/generated
-	$(BIN)/sphinx-build -n -W --keep-going -q -b html docs docs/_build/html $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -n -W --keep-going -q -b html docs docs/_build/html $(ARGS)
 	$(BIN)/python docs/check_links.py docs/_build/html
 
 # Wheel and sdist, what they hold, and what the wheel does in a fresh environment: some minutes.
 release-check: $(READY)
 	$(BIN)/python -m pip install -q --disable-pip-version-check build twine
 	$(BIN)/python tools/check_release.py
+# Each example as a notebook, in an empty folder: minutes. ARGS="route gaze" runs these alone.
+notebooks: $(READY)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[docs,examples]'
+	OMP_NUM_THREADS=1 $(BIN)/python tools/notebooks.py $(ARGS)
 
 sinusoid: $(READY)
 	$(BIN)/python examples/3-papers/sinusoid.py $(ARGS)

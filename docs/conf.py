@@ -1,11 +1,13 @@
 """How the pages of this folder become a site: ``make docs``, then open docs/_build/html/index.html.
 
-Nothing is fetched and no example is run while the site is built.
+Nothing is fetched while the site is built. Each example is run, in its quick form where it has one;
+pages show what it printed and drew, and offer it as a notebook.
 """
 
 import fnmatch
 import posixpath
 import re
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -48,19 +50,29 @@ toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
+
+def quick(gallery_conf, script_vars):
+    """Return the options that an example is run with."""
+    script = Path(script_vars["src_file"])
+    return ["--quick"] if '"--quick"' in script.read_text(encoding="utf-8") else []
+
+
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
-    "plot_gallery": False,
+    "filename_pattern": r"\.py$",
+    "reset_argv": quick,
     "within_subsection_order": "FileNameSortKey",
-    # What several scripts share.
-    "ignore_pattern": r"(common|angles)\.py$",
+    # A cell may end with a figure or an axis, whose text says nothing.
+    "capture_repr": ("_repr_html_",),
     "remove_config_comments": True,
     "write_computation_times": False,
     "show_signature": False,
     "download_all_examples": False,
     "default_thumb_file": str(Path(__file__).parent / "images" / "thumbnail.png"),
 }
+
+suppress_warnings = ["config.cache"]  # of sphinx_gallery_conf, because a function is in it
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn_regkd"

@@ -28,7 +28,9 @@ def main():
         return [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3.2" fill="{color}"/>' for a, b in points]
 
     def path(panel, v, color, width):
-        points = " ".join("{:.1f},{:.1f}".format(*place(panel, *p)) for p in zip(line, v, strict=True))
+        points = " ".join(
+            "{:.1f},{:.1f}".format(*place(panel, *p)) for p in zip(line, v, strict=True)
+        )
         return f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="{width}"/>'
 
     titles = (

@@ -13,13 +13,8 @@ What has to be done before ``fit``, and what has not:
 - *dates* become numbers that mean something, here months since a fixed date;
 - *text* is declared as a category, or one-hot encoded in front of the student.
 
-The first way leaves the table a table. The second, a ``ColumnTransformer``, goes with any model::
-
-    python examples/1-start/mixed_table.py
-
+The first way leaves the table a table. The second, a ``ColumnTransformer``, goes with any model.
 """  # noqa: D205, D400  (the first line is the title of a page)
-
-import time
 
 import numpy as np
 import pandas as pd
@@ -29,7 +24,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor
-from sklearn_regkd.inspection import distillation_report
+from sklearn_regkd.inspection import LabelNoiseDisplay, distillation_report
+
+# %%
+# The table
+# ---------
 
 TOWN = {"Ames": 0, "Boone": -120, "Nevada": -60, "Gilbert": 90}
 HEATING = {"gas": 0, "oil": -40, "district": 30}
@@ -58,52 +57,69 @@ def make_flats(n_flats=400, seed=0):
     return flats, rent.rename("rent")
 
 
+flats, rent = make_flats()
+X, X_test, y, y_test = train_test_split(flats, rent, random_state=0)
+typed = y.copy()
+wrong = typed.sample(frac=0.08, random_state=0).index
+typed[wrong] *= 10  # a digit too many
+X.head()
+
+# %%
+# Dates become numbers
+# --------------------
+
+
 def months(flats):
     """Return the dates of a frame as months since 2015, and the other columns as they are."""
     since = flats["since"]
     return flats.assign(since=12 * (since.dt.year - 2015) + since.dt.month)
 
 
-def main():
-    flats, rent = make_flats()
-    X, X_test, y, y_test = train_test_split(flats, rent, random_state=0)
-    typed = y.copy()
-    wrong = typed.sample(frac=0.08, random_state=0).index
-    typed[wrong] *= 10  # a digit too many
+months(X).head()
 
-    # A small network and a fixed rule, so that the example is quick: the defaults take longer.
-    student = StudentRegressor(
-        (32,), max_epochs=30, weight_decay=0.1, missing_values="indicator", random_state=0
-    )
-    model = DistilledRegressor(student=student, outliers=4.0, cv=3, random_state=0)
+# %%
+# The first way: declare what is a category
+# -----------------------------------------
+# A small network and a fixed rule, so that the example is quick: the defaults take longer.
 
-    # The first way: declare what is a category.
-    text = {"town": "category", "heating": "category"}
-    start = time.perf_counter()
-    declared = model.fit(months(X).astype(text), typed)
-    r2 = declared.score(months(X_test).astype(text), y_test)
-    print(f"R2 with declared categories: {r2:.3f} ({time.perf_counter() - start:.0f} s)")
+student = StudentRegressor(
+    (32,), max_epochs=30, weight_decay=0.1, missing_values="indicator", random_state=0
+)
+model = DistilledRegressor(student=student, outliers=4.0, cv=3, random_state=0)
+text = {"town": "category", "heating": "category"}
+declared = model.fit(months(X).astype(text), typed)
+r2 = declared.score(months(X_test).astype(text), y_test)
+print(f"R2 with declared categories: {r2:.3f}")
 
-    # The second way: everything in one Pipeline, which takes the table as it is. The network needs
-    # dense rows, hence sparse_output=False. A search reaches inside by names joined by "__".
-    encoder = make_column_transformer(
-        (OneHotEncoder(sparse_output=False, handle_unknown="ignore"), list(text)),
-        remainder="passthrough",
-    )
-    pipeline = make_pipeline(FunctionTransformer(months), encoder, model)
-    grid = {"distilledregressor__student__weight_decay": [0.03, 0.3]}
-    # Wrong labels are in the folds, too: the absolute error is not ruled by them.
-    search = GridSearchCV(pipeline, grid, cv=2, scoring="neg_mean_absolute_error").fit(X, typed)
-    print(f"R2 of the Pipeline: {search.best_estimator_.score(X_test, y_test):.3f}")
-    print(f"with {search.best_params_}")
+# %%
+# The second way: everything in one Pipeline
+# ------------------------------------------
+# It takes the table as it is. The network needs dense rows, hence ``sparse_output=False``. A
+# search reaches inside by names joined by ``__``. Wrong labels are in the folds, too: the absolute
+# error is not ruled by them.
 
-    # Which rents should somebody look up? The names of the rows are those of the table.
-    best = search.best_estimator_[-1]
-    flagged = X.index[best.outlier_mask_]
-    print(f"flagged: {len(flagged)}, of them wrong: {flagged.isin(wrong).sum()} of {len(wrong)}")
-    report = distillation_report(search, X_test, y_test, X_train=X, y_train=typed, unit="EUR")
-    print(report.suspicious_labels.table(5))
+encoder = make_column_transformer(
+    (OneHotEncoder(sparse_output=False, handle_unknown="ignore"), list(text)),
+    remainder="passthrough",
+)
+pipeline = make_pipeline(FunctionTransformer(months), encoder, model)
+grid = {"distilledregressor__student__weight_decay": [0.03, 0.3]}
+search = GridSearchCV(pipeline, grid, cv=2, scoring="neg_mean_absolute_error").fit(X, typed)
+print(f"R2 of the Pipeline: {search.best_estimator_.score(X_test, y_test):.3f}")
+print(f"with {search.best_params_}")
 
+# %%
+# Which rents should somebody look up?
+# ------------------------------------
+# The names of the rows are those of the table.
 
-if __name__ == "__main__":
-    main()
+best = search.best_estimator_[-1]
+flagged = X.index[best.outlier_mask_]
+print(f"flagged: {len(flagged)}, of them wrong: {flagged.isin(wrong).sum()} of {len(wrong)}")
+report = distillation_report(search, X_test, y_test, X_train=X, y_train=typed, unit="EUR")
+print(report.suspicious_labels.table(5))
+
+# %%
+# Label minus teacher: typed with a digit too many, a rent stands far out on the right.
+
+label_noise = LabelNoiseDisplay.from_estimator(declared, months(X).astype(text), typed, unit="EUR")

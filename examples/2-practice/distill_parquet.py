@@ -9,6 +9,8 @@ A Parquet table that is larger than the memory of the workers, killed midway and
 
 With --prove the script runs itself as another process, kills that one with SIGKILL when half of
 the teacher's predictions are on disk, and runs it again. 20,000,000 rows take 1.7 GB in the folder.
+
+This page and a notebook distil 20,000 rows with one worker: ``--quick``.
 """  # noqa: D205, D400  (the first line is the title of a page)
 
 import argparse
@@ -18,9 +20,15 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
+
+# %%
+# A table
+# -------
+# A tenth of its labels is wrong.
 
 N_FEATURES = 16
 ROWS_A_FILE = 200_000
@@ -63,6 +71,11 @@ def write_table(folder, n_rows):
         columns = {f"x{i}": column for i, column in enumerate(X.T)} | {"y": y}
         pq.write_table(pa.table(columns), f"{path}.part", use_dictionary=False)  # random numbers
         os.replace(f"{path}.part", path)
+
+
+# %%
+# Distilled by workers
+# --------------------
 
 
 def peak_bytes():
@@ -123,7 +136,12 @@ def distil(args):
             "r2_teacher": round(float(model.teacher_.score(frame, clean)), 4),
             "decision": str(model.decisions_[0]).splitlines()[0],
         }
-    print(json.dumps(record), flush=True)
+    print(json.dumps(record, indent=1 if args.quick else None), flush=True)
+
+
+# %%
+# Killed midway
+# -------------
 
 
 def prove(args):
@@ -151,26 +169,40 @@ def prove(args):
     print(f"resumed: {time.perf_counter() - start:.0f} s, {kept} of {len(there)} predictions kept")
 
 
+# %%
+# All of it
+# ---------
+# The last line is not run by workers, which import a script to know its functions.
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-    parser.add_argument(
-        "--folder", type=pathlib.Path, required=True, help="for table and predictions"
-    )
+    parser = argparse.ArgumentParser(description="Distil a table that is larger than memory.")
+    parser.add_argument("--folder", type=pathlib.Path, help="for table and predictions")
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--memory-limit", default="600MB", help="of each worker")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--sample-rows", type=int, default=20_000)
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--prove", action="store_true", help="kill a first run midway")
-    args = parser.parse_args()
-    start = time.perf_counter()
-    write_table(args.folder / "table", args.rows)
-    size = sum(path.stat().st_size for path in (args.folder / "table").glob("*.parquet"))
-    print(f"{args.rows:,} rows, {size / 1e9:.2f} GB on disk, {time.perf_counter() - start:.0f} s")
-    if args.prove:
-        prove(args)
-    else:
-        distil(args)
+    parser.add_argument("--quick", action="store_true", help="20,000 rows, to see that it runs")
+    # A notebook has no command line: what would stand on it stands in this list.
+    args = parser.parse_args(["--quick"] if "ipykernel" in sys.modules else None)
+    with tempfile.TemporaryDirectory() as temporary:
+        if args.quick:
+            args.rows, args.sample_rows, args.workers = 20_000, 5_000, 1
+            args.folder = args.folder or pathlib.Path(temporary)
+            print("--quick: a small table, one epoch. These numbers mean nothing.")
+        if args.folder is None:
+            parser.error("--folder FOLDER is needed, for table and predictions")
+        start = time.perf_counter()
+        write_table(args.folder / "table", args.rows)
+        size = sum(path.stat().st_size for path in (args.folder / "table").glob("*.parquet"))
+        seconds = time.perf_counter() - start
+        print(f"{args.rows:,} rows, {size / 1e9:.3f} GB on disk, {seconds:.0f} s")
+        if args.prove:
+            prove(args)
+        else:
+            distil(args)
 
 
 if __name__ == "__main__":

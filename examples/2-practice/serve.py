@@ -25,10 +25,13 @@ FastAPI would bring dependencies and save nothing. gunicorn runs it where it is 
 what stands below in `run` may be given to it by hand; else the server of the standard library does.
 Both listen on this machine alone: a proxy in front, which is there for slow clients, encryption
 and passwords, is the public address.
+
+Without a command the script asks the service itself, as on this page and in a notebook.
 """  # noqa: D205, D400  (the first line is the title of a page)
 
 import argparse
 import hashlib
+import io
 import json
 import multiprocessing
 import multiprocessing.connection
@@ -36,6 +39,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from importlib.util import find_spec
 from pathlib import Path
@@ -170,6 +174,11 @@ class Model:
                 400, f"rows[{position}]: {name!r} must be {wanted}, got {shortened(value)}"
             )
         return [-1 if value is None else codes.get(value, unknown) for value in values]
+
+
+# %%
+# The service
+# -----------
 
 
 class Service:
@@ -327,6 +336,11 @@ class Quiet(WSGIRequestHandler):
         """Write nothing."""
 
 
+# %%
+# A model, and a first request
+# ----------------------------
+
+
 def fit():
     """Fit a student on the diabetes table; return it with the rows and labels it has not seen."""
     from sklearn.datasets import load_diabetes
@@ -351,19 +365,39 @@ def train(path):
     to_onnx(model, path, in_domain=True, intervals=0.9, metadata=about)
     low, high = model.predict_interval(X_test, 0.9).T
     inside = np.mean((low <= y_test) & (y_test <= high))
+    name = Path(path).name
     print(
-        f"{path}: R2 {model.score(X_test, y_test):.2f}, {inside:.0%} of labels in intervals of 90 %"
+        f"{name}: R2 {model.score(X_test, y_test):.2f}, {inside:.0%} of labels in intervals of 90 %"
     )
     return model, X_test
 
 
+def try_out():
+    """Fit a student, and print what the service answers: here, without a network."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "diabetes.onnx")
+        X_test, service = train(path)[1], create_app(path)
+    row = json.loads(X_test.iloc[:1].to_json(orient="records"))[0]
+    for rows in ([row], [row | {"age": 500}], [row | {"age": "fifty"}]):
+        body = json.dumps({"rows": rows}).encode()
+        environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/predict"}
+        environ |= {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
+        answer = service(environ, lambda status, headers: print(f"\n{status}"))
+        print(b"".join(answer).decode())
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-    parser.add_argument("command", choices=["train", "run"])
-    parser.add_argument("path", help="the file of ONNX")
+    parser = argparse.ArgumentParser(description="Serve a student over HTTP.")
+    parser.add_argument("command", choices=["train", "run", "try"], nargs="?", default="try")
+    parser.add_argument("path", nargs="?", help="the file of ONNX")
     parser.add_argument("--workers", type=int, default=2, help="one for each core")
     parser.add_argument("--port", type=int, default=8000)
-    options = parser.parse_args()
+    # A notebook has no command line: what would stand on it stands in this list.
+    options = parser.parse_args([] if "ipykernel" in sys.modules else None)
+    if options.command == "try":
+        return try_out()
+    if options.path is None:
+        parser.error(f"{options.command} needs the name of a file: {options.command} FILE")
     if options.command == "train":
         train(options.path)
     else:

@@ -29,17 +29,15 @@ wrong labels must not follow them itself, and under ``shift`` a squared error
 would move it by the share of wrong labels times their size. ``teacher itself`` is listed
 for comparison; it is no student.
 
-Run it with ``make sinusoid``, or a part of it::
+This page and a notebook show a ``--quick`` run, which takes seconds and proves nothing. The
+figures of the user guide are those of ``make sinusoid``, a script; a part of it is::
 
     python examples/3-papers/sinusoid.py --seeds 2 --shares 0 0.3
 
-.. image:: /images/sinusoid.png
-   :alt: RMSE against the share of wrong labels, and one example fit
-
 """  # noqa: D205, D400  (the first line is the title of a page)
-# sphinx_gallery_thumbnail_path = "images/sinusoid.png"
 
 import argparse
+import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -49,6 +47,22 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor
 from sklearn_regkd.datasets import make_sinusoid
+
+parser = argparse.ArgumentParser(description="The toy experiment of arXiv 2002.12597.")
+parser.add_argument("--seeds", type=int, default=5, help="number of repeats")
+parser.add_argument("--shares", type=float, nargs="+", default=[0.0, 0.1, 0.2, 0.3, 0.4])
+parser.add_argument("--output", default="sinusoid.png", help="file of the picture")
+parser.add_argument("--quick", action="store_true", help="1 seed: to see that it runs")
+# A notebook has no command line: what would stand on it stands in this list.
+options = parser.parse_args(["--quick"] if "ipykernel" in sys.modules else None)
+if options.seeds < 1:
+    parser.error("--seeds must be at least 1")
+student_epochs, teacher_epochs = 250, 150
+if options.quick:
+    options.seeds, options.shares, options.output = 1, [0.0, 0.3], None
+    student_epochs, teacher_epochs = 120, 60
+    print("--quick: 1 seed, few shares, short training. These numbers mean nothing.")
+shares = sorted(set(options.shares))
 
 KINDS = {
     "gross": "gross: wrong by chance, either way",
@@ -68,27 +82,35 @@ LOOKS = {
     TOR_1: {"color": "#009E73", "marker": "s", "ls": "-."},
     TOR_2: {"color": "#0072B2", "marker": "o", "ls": "-"},
 }
+
+# %%
+# The sine, the student and the teacher
+# -------------------------------------
+# Plain networks. Ranks and waves of the inputs, which the default student sees, are made for
+# tables: on 200 noisy points of a smooth function they double the error.
+
 GRID = np.linspace(0, 1, 501)[:, None]
 TRUTH = np.sin(2 * np.pi * GRID[:, 0])
-
-
-# Plain networks. Ranks and waves of the inputs, which the default student sees,
-# are made for tables: on 200 noisy points of a smooth function they double the error.
 PLAIN = {"embedding": None, "input_transform": "standard", "lr": 0.01, "batch_size": 100}
 
 
 def make_student(seed):
-    return StudentRegressor((32, 32), max_epochs=250, random_state=seed, **PLAIN)
+    return StudentRegressor((32, 32), max_epochs=student_epochs, random_state=seed, **PLAIN)
 
 
 def make_teacher(seed):
     return StudentRegressor(
         (128, 128),
         loss="absolute_error",
-        max_epochs=150,
+        max_epochs=teacher_epochs,
         random_state=seed,
         **PLAIN,
     )
+
+
+# %%
+# Four ways of training
+# ---------------------
 
 
 def fit_models(X, y, seed):
@@ -114,6 +136,13 @@ def fit_models(X, y, seed):
         TOR_2: TORRegressor(heads=2, **tor).fit(X, y, teacher_prediction=oof_prediction),
         TEACHER: teacher,
     }
+
+
+# %%
+# Errors
+# ------
+# Networks this small gain nothing from more threads, and threads that wait for each other are many
+# times slower where other programs use the same cores.
 
 
 def draw_data(kind, share, seed):
@@ -145,18 +174,31 @@ def standard_error(values):
     return values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
 
 
+def with_error(values):
+    """Return the mean and, of several values, its standard error."""
+    error = f" +- {standard_error(values):.3f}" if len(values) > 1 else ""
+    return f"{values.mean():.3f}{error}"
+
+
 def print_table(errors, seeds):
-    print(f"RMSE against the true sine, mean of {seeds} seeds +- standard error")
+    what = f"mean of {seeds} seeds +- standard error" if seeds > 1 else "1 seed"
+    print(f"RMSE against the true sine, {what}")
     print("* is the lowest mean; where another lies within a standard error, that is chance\n")
     line = "{:<6}{:>7}" + "{:>19}" * len(MODELS)
     print(line.format("kind", "share", *MODELS))
     for (kind, share), by_model in sorted(errors.items()):
         best = min(by_model, key=lambda name: by_model[name].mean())
-        cells = [
-            f"{v.mean():.3f} +- {standard_error(v):.3f}{'*' if name == best else ' '}"
-            for name, v in by_model.items()
-        ]
+        cells = [f"{with_error(v)}{'*' if name == best else ' '}" for name, v in by_model.items()]
         print(line.format(kind, f"{share:.0%}", *cells))
+
+
+with threadpool_limits(1):
+    errors = run(shares, options.seeds)
+print_table(errors, options.seeds)
+
+# %%
+# The picture
+# -----------
 
 
 def draw_errors(ax, errors, kind, shares):
@@ -200,44 +242,21 @@ def draw_example(ax, kind, share):
     ax.set(title=f"one example: {kind}, {share:.0%} wrong", xlabel="x", ylabel="y")
 
 
-def draw(errors, shares, path):
-    with plt.rc_context({"font.size": 10, "axes.titlesize": 11}):
-        figure, axes = plt.subplots(
-            1, 3, figsize=(14, 5), layout="constrained", width_ratios=(1, 1, 1.3)
-        )
-        draw_example(axes[2], "shift", 0.3)
-        for ax, kind in zip(axes, KINDS, strict=False):
-            draw_errors(ax, errors, kind, shares)
-        limits = [limit for ax in axes[:2] for limit in ax.get_ylim()]
-        for ax in axes[:2]:
-            ax.set_ylim(min(limits), max(limits))
-        handles, titles = axes[0].get_legend_handles_labels()
-        more, more_titles = axes[2].get_legend_handles_labels()
-        figure.legend(handles + more, titles + more_titles, loc="outside lower center", ncols=7)
-        figure.suptitle("A small student learns a sine from labels of which some are wrong")
-        figure.savefig(path, dpi=100, pil_kwargs={"optimize": True})
-        plt.close(figure)
-
-
-def main():
-    parser = argparse.ArgumentParser(description="The toy experiment of arXiv 2002.12597.")
-    parser.add_argument("--seeds", type=int, default=5, help="number of repeats")
-    parser.add_argument("--shares", type=float, nargs="+", default=[0.0, 0.1, 0.2, 0.3, 0.4])
-    parser.add_argument("--output", default="sinusoid.png", help="file of the picture")
-    options = parser.parse_args()
-    if options.seeds < 1:
-        parser.error("--seeds must be at least 1")
-
-    plt.switch_backend("agg")  # draws to a file wherever this runs, with a screen or without
-    shares = sorted(set(options.shares))
-    # Networks this small gain nothing from more threads, and threads that wait for each
-    # other are many times slower where other programs use the same cores.
+with plt.rc_context({"font.size": 10, "axes.titlesize": 11}):
+    figure, axes = plt.subplots(
+        1, 3, figsize=(14, 5), layout="constrained", width_ratios=(1, 1, 1.3)
+    )
     with threadpool_limits(1):
-        errors = run(shares, options.seeds)
-        print_table(errors, options.seeds)
-        draw(errors, shares, options.output)
+        draw_example(axes[2], "shift", 0.3)
+    for ax, kind in zip(axes, KINDS, strict=False):
+        draw_errors(ax, errors, kind, shares)
+    limits = [limit for ax in axes[:2] for limit in ax.get_ylim()]
+    for ax in axes[:2]:
+        ax.set_ylim(min(limits), max(limits))
+    handles, titles = axes[0].get_legend_handles_labels()
+    more, more_titles = axes[2].get_legend_handles_labels()
+    figure.legend(handles + more, titles + more_titles, loc="outside lower center", ncols=7)
+    figure.suptitle("A small student learns a sine from labels of which some are wrong")
+if options.output:
+    figure.savefig(options.output, dpi=100, pil_kwargs={"optimize": True})
     print(f"\nPicture: {options.output}")
-
-
-if __name__ == "__main__":
-    main()

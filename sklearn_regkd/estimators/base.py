@@ -12,7 +12,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from skorch import NeuralNet
 
 from sklearn_regkd.estimators.check_data import check_data, check_methods
-from sklearn_regkd.estimators.diagram import teacher_and_student
+from sklearn_regkd.estimators.diagram import teacher_and_student, what_was_decided
 from sklearn_regkd.estimators.distiller_state import DistillerStateMixin
 from sklearn_regkd.estimators.in_domain import InDomainMixin, note_training_rows
 from sklearn_regkd.estimators.intervals import IntervalMixin, check_quantiles, learn_intervals
@@ -314,6 +314,17 @@ class BaseDistiller(
     def _sk_visual_block_(self) -> VisualBlock:
         """Let scikit-learn's diagram show teacher and student, also where they are defaults."""
         return teacher_and_student(self)
+
+    def _repr_html_inner(self) -> str:
+        return super()._repr_html_inner() + what_was_decided(self)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        # IPython asks for this one; other tools for _repr_html_, which is a property of
+        # scikit-learn that calls the method above.
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] += what_was_decided(self)
+        return bundle
 
     def _validate_params_now(self) -> DistillationMethods:
         """Raise an error if a parameter makes no sense; return the methods that are on."""

@@ -1,6 +1,9 @@
-"""What scikit-learn's diagram of a distillation estimator shows."""
+"""What a notebook shows of a distillation estimator: the diagram, and what was decided."""
 
+from html import escape
 from typing import Any
+
+import numpy as np
 
 from sklearn_regkd.estimators.student import StudentRegressor
 from sklearn_regkd.teachers.ensemble import as_ensemble
@@ -29,6 +32,41 @@ def teacher_and_student(distiller: Any) -> VisualBlock:
     return VisualBlock(
         "parallel", list(parts.values()), names=names, name_details=[str(p) for p in parts.values()]
     )
+
+
+def what_was_decided(distiller: Any) -> str:
+    """Return in HTML what a fit has decided about the labels; empty before it.
+
+    A sentence for each output, which opens to the reasons. Nothing but elements that every notebook
+    shows, in the colours of its own text.
+
+    Parameters
+    ----------
+    distiller : TORRegressor or DistilledRegressor
+        Fitted or not.
+    """
+    if "student_" not in vars(distiller):
+        return ""
+    if hasattr(distiller, "decisions_"):
+        found = [(one.summary, one.reasons) for one in distiller.decisions_]
+    elif hasattr(distiller, "outlier_mask_"):
+        mask = distiller.outlier_mask_
+        sums = np.atleast_1d(mask.sum(axis=0))
+        found = [(f"{n:,} of {len(mask):,} labels were rejected.", ()) for n in sums]
+    else:  # loaded from a file without training rows
+        found = []
+    several = len(found) > 1
+    return "".join(
+        _sentence(f"Output {k}: {text}" if several else text, reasons)
+        for k, (text, reasons) in enumerate(found)
+    )
+
+
+def _sentence(text: str, reasons: tuple[str, ...]) -> str:
+    if not reasons:
+        return f"<p>{escape(text)}</p>"
+    items = "".join(f"<li>{escape(reason)}</li>" for reason in reasons)
+    return f"<details><summary>{escape(text)}</summary><ul>{items}</ul></details>"
 
 
 def _name(role: str, part: Any, is_default: bool) -> str:

@@ -24,7 +24,7 @@ from sklearn_regkd.training.train import score_in_raw_units, train, use_criterio
 from sklearn_regkd.training.weight_decay import try_weight_decays
 from sklearn_regkd.utils.progress import show_progress
 from sklearn_regkd.utils.random import draw_seed, own_random_state
-from sklearn_regkd.utils.sklearn_compat import fit_task
+from sklearn_regkd.utils.sklearn_compat import fit_task, has_progress_bar
 
 
 def train_student(
@@ -75,9 +75,11 @@ def train_student(
     if curriculum is not None:
         repeat_cycles(net, curriculum.n_cycles)
     context = student._init_callback_context(max_subtasks=net.max_epochs)
+    # Two bars would write over each other, and in a notebook call each other without end.
+    bar = student.verbose == 1 and not has_progress_bar(student)
     extra: list[tuple[str, Callback]] = [
         ("divergence", StopOnDivergence()),
-        ("progress", ReportProgress(student, context, bar=student.verbose == 1)),
+        ("progress", ReportProgress(student, context, bar)),
     ]
     if curriculum is not None:
         extra.append(("route", FollowRoute(curriculum)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_regkd.inspection.page import fragment, table
 from sklearn_regkd.inspection.tables import Table, numbers_by
 from sklearn_regkd.inspection.training_rows import (
     TrainingRows,
@@ -87,6 +88,12 @@ class LabelIssues:
         write_atomically(path, text.getvalue().encode())
 
     def __str__(self) -> str:
+        return str(self._table())
+
+    def _repr_html_(self) -> str:
+        return fragment([table(self._table())], "div")
+
+    def _table(self) -> Table:
         few = slice(min(SHOWN, len(self)))
         given, suggested = numbers_by(
             self.output[few], np.array([self.given[few], self.suggested[few]])
@@ -103,7 +110,7 @@ class LabelIssues:
         expected = self.probability_wrong.sum()
         note = f"About {expected:,.0f} of {len(self):,} labels are expected to be wrong."
         names = [name.replace("_", " ") for name in COLUMNS]
-        return str(Table("Labels to check first", names, rows, note))
+        return Table("Labels to check first", names, rows, note)
 
 
 def label_issues(estimator: Any, y: Any) -> LabelIssues:

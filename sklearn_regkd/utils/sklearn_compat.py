@@ -35,8 +35,9 @@ except ImportError:
     from sklearn.utils._estimator_html_repr import _VisualBlock as VisualBlock
 
 try:  # scikit-learn >= 1.9
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin, ProgressBar, with_callbacks
 except ImportError:
+    ProgressBar = None
 
     class _NoContext:
         """Stand-in for a callback context: nobody listens."""
@@ -82,6 +83,7 @@ __all__ = [
     "check_sample_weight",
     "count_tree_nodes",
     "fit_task",
+    "has_progress_bar",
     "insert_error_scores",
     "power_scaler",
     "safe_indexing",
@@ -135,6 +137,12 @@ def power_scaler(transformer: PowerTransformer) -> StandardScaler:
 def target_ndim(regressor: TransformedTargetRegressor) -> int:
     """Return how many dimensions the predictions of a fitted regressor have."""
     return regressor._training_dim
+
+
+def has_progress_bar(estimator: BaseEstimator) -> bool:
+    """Return whether scikit-learn draws the progress of an estimator's fit."""
+    callbacks = getattr(estimator, "_skl_callbacks", [])
+    return ProgressBar is not None and any(isinstance(one, ProgressBar) for one in callbacks)
 
 
 def all_or_nothing(method):

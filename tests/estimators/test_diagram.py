@@ -1,6 +1,8 @@
-"""scikit-learn's diagram of a distillation estimator shows teacher and student."""
+"""What a notebook shows of a distillation estimator: teacher, student, and what was decided."""
 
 import re
+from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor
+from sklearn_regkd import DistilledRegressor, StudentRegressor, TORRegressor, load
 
 
 def diagram(estimator):
@@ -54,3 +56,46 @@ def test_several_teachers_and_modules_are_shown():
     assert "teacher: TeacherEnsemble" in html
     assert "RandomForestRegressor" in html
     assert "Linear" in html
+
+
+class TestWhatWasDecided:
+    def test_a_sentence_opens_to_its_reasons(self, table):
+        X, y = table
+        y = np.array(y)
+        y[::10] += 50
+        student = StudentRegressor((8,), max_epochs=5, weight_decay=1.0)
+        model = DistilledRegressor(Ridge(), student, outliers=4.0, cv=3, random_state=0)
+        assert "<details><summary>" not in diagram(model)
+        html = diagram(model.fit(X, y))
+        decision = model.decisions_[0]
+        summary = re.search(r"<details><summary>(.*?)</summary>(.*)</details>", html, re.S)
+        assert unescape(summary[1]) == decision.summary
+        assert "look wrong" in summary[1]
+        found = re.findall("<li>(.*?)</li>", summary[2], re.S)
+        assert tuple(map(unescape, found)) == decision.reasons
+        # IPython asks for a bundle; it shows the same. Numbers of diagrams differ.
+        bundle = model._repr_mimebundle_()["text/html"]
+        assert bundle.endswith(html[html.index("<details><summary>") :])
+
+    def test_tor_counts_for_each_output(self, table):
+        X, y = table
+        Y = np.column_stack([y, y])
+        Y[::10, 1] += 50
+        student = StudentRegressor((8,), max_epochs=2, weight_decay=1.0)
+        model = TORRegressor(Ridge(), student, cv=3, random_state=0).fit(X, Y)
+        first, second = model.outlier_mask_.sum(axis=0)
+        html = diagram(model)
+        assert f"<p>Output 0: {first} of {len(y)} labels were rejected.</p>" in html
+        assert f"<p>Output 1: {second} of {len(y)} labels were rejected.</p>" in html
+        assert second >= len(y) // 10
+
+    def test_nothing_is_said_of_rows_that_were_not_saved(self, table, tmp_path):
+        student = StudentRegressor((8,), max_epochs=2, weight_decay=1.0)
+        TORRegressor(Ridge(), student, cv=3).fit(*table).save(tmp_path / "a", training_rows=False)
+        assert "rejected." not in diagram(load(tmp_path / "a"))
+
+    def test_text_stays_text(self, table):
+        student = StudentRegressor((8,), max_epochs=2, weight_decay=1.0)
+        model = DistilledRegressor(Ridge(), student, outliers=4.0, cv=3).fit(*table)
+        model.decisions_ = [replace(model.decisions_[0], reasons=("a < b & <b>c</b>",))]
+        assert "<li>a &lt; b &amp; &lt;b&gt;c&lt;/b&gt;</li>" in diagram(model)

@@ -62,6 +62,15 @@ class TestFits:
         small(verbose=1).fit(X, y)
         assert stages(capsys.readouterr())[0].startswith("trial of the weight decay")
 
+    def test_one_bar_is_enough(self, capsys):
+        callback = pytest.importorskip("sklearn.callback")
+        pytest.importorskip("rich")  # which draws that bar
+        small(weight_decay=1.0, verbose=1).fit(X, y)
+        assert "3/3" in capsys.readouterr().err
+        student = small(weight_decay=1.0, verbose=1).set_callbacks(callback.ProgressBar())
+        student.fit(X, y)
+        assert "3/3" not in capsys.readouterr().err
+
     def test_blocks(self, each_stage, capsys, tmp_path):
         model = DistilledRegressor(Ridge(), small(), cv=3, random_state=0, verbose=1)
         distill_blocks(model, [(X[:60], y[:60]), (X[60:], y[60:])], folder=tmp_path)
