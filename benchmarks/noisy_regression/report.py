@@ -25,7 +25,7 @@ FLAG_FIGURES = {
 }
 
 
-def page(runs, results, picture=None):
+def page(runs, results, picture=None, notes=""):
     """Return the page, as Markdown.
 
     Parameters
@@ -34,6 +34,8 @@ def page(runs, results, picture=None):
         Of :func:`record.read`.
     picture : str, default=None
         The link to the picture.
+    notes : str, default=""
+        What a reader of this very record has to know.
     """
     sizes = {one["rows"] for one in results}
     if len(sizes) != 1:
@@ -46,6 +48,8 @@ def page(runs, results, picture=None):
     if picture:
         text = "Mean R2 over all noisy cells against the time that a prediction takes"
         blocks.append(f"![{text}]({picture})")
+    if notes:
+        blocks += ["## About this record", notes.strip()]
     blocks += ["## Summary", summary_text(), summary_table(results, found, broad)]
     blocks += ["## By noise", by_noise(found, broad), "## Cost", cost_table(results, names)]
     blocks += ["## Wins and losses of DistilledRegressor", *duels(found, [*broad, *slow])]
@@ -65,31 +69,36 @@ def page(runs, results, picture=None):
 
 def introduction(runs, results):
     """Return what was run, where and with what."""
-    asked = dict.fromkeys(run["run"] for run in runs)
-    versions = {name: at for run in runs for name, at in run["versions"].items()}
-    machines = dict.fromkeys(
-        f"{run['processor']}, {run['cores']} cores, {run['jobs']} processes" for run in runs
-    )
-    python = ", ".join(dict.fromkeys(run["python"] for run in runs))
     seeds = sorted({one["seed"] for one in results})
-    skipped = dict.fromkeys(name for run in runs for name in run["skipped"])
     tried = {one["model"] for one in results}
+    skipped = dict.fromkeys(name for run in runs for name in run["skipped"])
     absent = [MODELS[name].title for name in skipped if name in MODELS and name not in tried]
+    never = [model.title for name, model in MODELS.items() if name not in {*tried, *skipped}]
     rows = results[0]["rows"]
     lines = [
         "Each model learns from spoiled labels, with default parameters, and is scored by R2 on "
         f"rows whose labels are not spoiled. At most {rows:,} rows are learned from. Anyone can "
         "repeat it with one command and without a download: what is measured, with the formulas, "
         "is written in `benchmarks/noisy_regression/README.md`.",
-        f"{len(results):,} fits; seeds {', '.join(map(str, seeds))}"
+        f"{len(results):,} fits, each with one thread; seeds {', '.join(map(str, seeds))}"
         + "; not every cell has each seed" * (not complete(results))
-        + f". Machine: {'; '.join(machines)}; each fit has one thread. Python {python}, "
-        + ", ".join(f"{name} {at}" for name, at in versions.items())
-        + ". "
-        + (f"Not installed and left out: {', '.join(absent)}." if absent else ""),
-        "\n".join(["```text", *asked, "```"]),
+        + "."
+        + (f" Not installed and left out: {', '.join(absent)}." if absent else "")
+        + (f" Not run: {', '.join(never)}." if never else ""),
+        "\n".join(map(one_run, runs)),
     ]
-    return "\n\n".join(line.strip() for line in lines)
+    return "\n\n".join(lines)
+
+
+def one_run(run):
+    """Return one run as an item of a list: its command, its machine and its versions."""
+    versions = ", ".join(f"{name} {at}" for name, at in run["versions"].items())
+    cores = "core" if run["cores"] == 1 else "cores"
+    jobs = "process" if run["jobs"] == 1 else "processes"
+    return (
+        f"- `{run['run']}`: {run['fits']:,} fits on {run['processor']}, {run['cores']} {cores}, "
+        f"{run['jobs']} {jobs}; Python {run['python']}, {versions}"
+    )
 
 
 def complete(results):
@@ -396,6 +405,7 @@ def main(argv=None):
     parser.add_argument("--record", type=Path, nargs="+", required=True)
     parser.add_argument("--page", type=Path, required=True)
     parser.add_argument("--picture", type=Path)
+    parser.add_argument("--notes", type=Path, help="Markdown on this very record")
     options = parser.parse_args(argv)
     runs, results = record.read(options.record)
     results = [one for one in results if one["model"] in MODELS and one["table"] in TABLES]
@@ -407,7 +417,8 @@ def main(argv=None):
 
         draw(results, options.picture)
         link = options.picture.resolve().relative_to(options.page.resolve().parent).as_posix()
-    options.page.write_text(page(runs, results, link), encoding="utf-8")
+    notes = options.notes.read_text(encoding="utf-8") if options.notes else ""
+    options.page.write_text(page(runs, results, link, notes), encoding="utf-8")
 
 
 if __name__ == "__main__":
