@@ -123,6 +123,23 @@ def test_labels_are_corrected_where_they_are_flagged():
     assert measure.opinion(object(), np.zeros(3)) is None
 
 
+class Threaded:
+    """Predicts with as many threads as it is told, as CatBoost does."""
+
+    def __init__(self):
+        self.asked = set()
+
+    def predict(self, X, thread_count=-1):
+        self.asked.add(thread_count)
+        return X[:, 0]
+
+
+def test_predictions_are_timed_on_one_thread():
+    fitted = Threaded()
+    measure.cost(fitted, np.zeros((5, 2)))
+    assert fitted.asked == {1}
+
+
 def test_a_table_without_wrong_labels_has_flags_and_no_rates():
     y = np.arange(4.0)
     found = measure.flags(y, np.array([True, False, False, False]), y, y, y)
@@ -211,7 +228,7 @@ def made_record():
     ]
     about = {"run": "python -m benchmarks.noisy_regression", "skipped": {"tabm": "pytabkit"}}
     about |= {"python": "3.12", "versions": {"numpy": "2.4"}, "cores": 2, "processor": "one"}
-    return [about | {"jobs": 2}], results
+    return [about | {"jobs": 2, "fits": 16}], results
 
 
 def test_summaries_by_hand():
@@ -234,15 +251,18 @@ def test_the_page_shows_what_is_lost(tmp_path):
     results.append(failed | {"error": "ValueError: no room"})
     path, page = tmp_path / "record.jsonl", tmp_path / "page.md"
     path.write_text("".join(json.dumps(one) + "\n" for one in [*runs, *results]))
+    notes = tmp_path / "notes.md"
+    notes.write_text("What a reader has to know.\n")
     picture = tmp_path / "images" / "picture.png"
     picture.parent.mkdir()
-    report.main(
-        ["--record", str(path), "--page", str(page), "--picture", str(picture)],
-    )
+    files = {"record": path, "page": page, "picture": picture, "notes": notes}
+    report.main([text for name, at in files.items() for text in (f"--{name}", str(at))])
     text = page.read_text(encoding="utf-8")
     assert "| concrete | unit10 | random forest | 0.740 | 0.510 | 0.230 |" in text
     assert "| random forest | 1 | 0 | 2 | 1 | 1 | 2 |" in text
     assert "left out: TabM" in text
+    assert "17 fits on one, 2 cores, 2 processes; Python 3.12, numpy 2.4" in text
+    assert "What a reader has to know." in text
     assert "ValueError: no room" in text
     assert "](images/picture.png)" in text
     assert picture.stat().st_size > 5000

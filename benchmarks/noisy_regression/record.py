@@ -24,7 +24,8 @@ def read(paths):
     """Return the runs and the results of several records.
 
     A last line that was cut short is left out. Of two results of one model in one cell the later
-    counts, so that an error goes once the model has been fitted.
+    counts, so that an error goes once the model has been fitted. Each run is told how many
+    results it wrote, as ``fits``.
     """
     runs, results = [], {}
     for path in map(Path, paths):
@@ -37,8 +38,10 @@ def read(paths):
                 continue
             if "model" in entry:
                 results[key(entry)] = entry
+                if runs:
+                    runs[-1]["fits"] += 1
             else:
-                runs.append(entry)
+                runs.append(entry | {"fits": 0})
     return runs, list(results.values())
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.noisy_regression import record, summary
+from benchmarks.noisy_regression.about import described, errors, introduction, tables_of
+from benchmarks.noisy_regression.markdown import bold, grid, number
 from benchmarks.noisy_regression.mistakes import DESCRIPTIONS
 from benchmarks.noisy_regression.models import MODELS
 from benchmarks.noisy_regression.tables import TABLES
@@ -25,7 +27,7 @@ FLAG_FIGURES = {
 }
 
 
-def page(runs, results, picture=None):
+def page(runs, results, picture=None, notes=""):
     """Return the page, as Markdown.
 
     Parameters
@@ -34,6 +36,8 @@ def page(runs, results, picture=None):
         Of :func:`record.read`.
     picture : str, default=None
         The link to the picture.
+    notes : str, default=""
+        What a reader of this very record has to know.
     """
     sizes = {one["rows"] for one in results}
     if len(sizes) != 1:
@@ -46,8 +50,11 @@ def page(runs, results, picture=None):
     if picture:
         text = "Mean R2 over all noisy cells against the time that a prediction takes"
         blocks.append(f"![{text}]({picture})")
+    if notes:
+        blocks += ["## About this record", notes.strip()]
     blocks += ["## Summary", summary_text(), summary_table(results, found, broad)]
-    blocks += ["## By noise", by_noise(found, broad), "## Cost", cost_table(results, names)]
+    blocks += ["## By noise", by_noise(found, broad)]
+    blocks += ["## By kind of table", by_kind(found, broad), "## Cost", cost_table(results, names)]
     blocks += ["## Wins and losses of DistilledRegressor", *duels(found, [*broad, *slow])]
     blocks += ["## Where another model is better by more than .02", *lost(found, [*broad, *slow])]
     if slow:
@@ -61,44 +68,6 @@ def page(runs, results, picture=None):
     blocks += [each_table(table, found, names) for table in tables_of(found)]
     blocks += ["## Tables and noises", described(found), errors(results)]
     return "\n\n".join(block for block in blocks if block) + "\n"
-
-
-def introduction(runs, results):
-    """Return what was run, where and with what."""
-    asked = dict.fromkeys(run["run"] for run in runs)
-    versions = {name: at for run in runs for name, at in run["versions"].items()}
-    machines = dict.fromkeys(
-        f"{run['processor']}, {run['cores']} cores, {run['jobs']} processes" for run in runs
-    )
-    python = ", ".join(dict.fromkeys(run["python"] for run in runs))
-    seeds = sorted({one["seed"] for one in results})
-    skipped = dict.fromkeys(name for run in runs for name in run["skipped"])
-    tried = {one["model"] for one in results}
-    absent = [MODELS[name].title for name in skipped if name in MODELS and name not in tried]
-    rows = results[0]["rows"]
-    lines = [
-        "Each model learns from spoiled labels, with default parameters, and is scored by R2 on "
-        f"rows whose labels are not spoiled. At most {rows:,} rows are learned from. Anyone can "
-        "repeat it with one command and without a download: what is measured, with the formulas, "
-        "is written in `benchmarks/noisy_regression/README.md`.",
-        f"{len(results):,} fits; seeds {', '.join(map(str, seeds))}"
-        + "; not every cell has each seed" * (not complete(results))
-        + f". Machine: {'; '.join(machines)}; each fit has one thread. Python {python}, "
-        + ", ".join(f"{name} {at}" for name, at in versions.items())
-        + ". "
-        + (f"Not installed and left out: {', '.join(absent)}." if absent else ""),
-        "\n".join(["```text", *asked, "```"]),
-    ]
-    return "\n\n".join(line.strip() for line in lines)
-
-
-def complete(results):
-    """Return whether all cells of a model that runs everywhere have the same seeds."""
-    seeds = {}
-    for one in results:
-        if one["model"] == OURS:
-            seeds.setdefault((one["table"], one["noise"]), set()).add(one["seed"])
-    return len(set(map(frozenset, seeds.values()))) <= 1
 
 
 def summary_text():
@@ -154,9 +123,31 @@ def by_noise(found, names):
     text = (
         "Mean over the tables. A label that is a thousand times too large, as under `unit10`, is "
         "seen by anyone who looks at the labels first; here nobody does. The absolute loss aims at "
-        "the median, which is not the mean where many labels are zero, and has to be behind there."
+        "the median, which is not the mean where many labels are zero, and has to be behind there. "
+        "MLPRegressor does not scale the labels, and by default stops far from large ones."
     )
     return text + "\n\n" + grid(["model", *(f"`{noise}`" for noise in noises)], rows)
+
+
+def by_kind(found, names):
+    """Return mean R2 over noisy cells by kind of table, and without two hard noises."""
+    shared = summary.shared_cells(found, names)
+    kinds = list(dict.fromkeys(TABLES[table].kind for table, _ in shared))
+    rows = []
+    for name in names:
+        means = [
+            summary.mean_r2(
+                shared, name, lambda t, n, kind=kind: n != "none" and TABLES[t].kind == kind
+            )
+            for kind in kinds
+        ]
+        mild = summary.mean_r2(shared, name, lambda _, n: n not in ("none", "unit10", "shift30"))
+        rows.append([bold(name), *map(number, [*means, mild])])
+    text = (
+        "Cells with noise. The last column leaves out `unit10` and `shift30`, which bring most "
+        "models down to 0 and so decide much of the mean of all."
+    )
+    return text + "\n\n" + grid(["model", *kinds, "all, without those two"], rows)
 
 
 def in_family(noise, family):
@@ -338,64 +329,13 @@ def each_table(table, found, names):
     return f"### {table}\n\n{TABLES[table].about} ({TABLES[table].source})\n\n" + grid(header, rows)
 
 
-def tables_of(found):
-    """Return the tables in the order of the benchmark."""
-    return [table for table in TABLES if any(table == name for name, _ in found)]
-
-
-def described(found):
-    """Return lists of the noises and the tables that were run."""
-    noises = [one for one in DESCRIPTIONS if any(one == noise for _, noise in found)]
-    lines = [f"- `{one}` {DESCRIPTIONS[one]}" for one in noises]
-    tables = [
-        f"- {name} ({TABLES[name].kind}): {TABLES[name].about}. {TABLES[name].source}"
-        for name in tables_of(found)
-    ]
-    return "\n".join([*lines, "", *tables])
-
-
-def errors(results):
-    """Return which fits failed."""
-    failed = [one for one in results if "error" in one]
-    if not failed:
-        return "No fit failed."
-    rows = [
-        [
-            MODELS[one["model"]].title,
-            one["table"],
-            one["noise"],
-            str(one["seed"]),
-            one["error"][:100],
-        ]
-        for one in failed
-    ]
-    return "### Fits that failed\n\n" + grid(["model", "table", "noise", "seed", "error"], rows)
-
-
-def bold(name):
-    """Return the title of a model, bold if this library brings it."""
-    return f"**{MODELS[name].title}**" if MODELS[name].ours else MODELS[name].title
-
-
-def number(value, digits=3):
-    """Return a number as text, nothing for None."""
-    if value is None:
-        return ""
-    return f"{value:.{digits}f}" if abs(value) < 1e4 else f"{value:.1e}"
-
-
-def grid(header, rows):
-    """Return a table in Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
-
-
 def main(argv=None):
     """Read records, write the page, draw the picture."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--record", type=Path, nargs="+", required=True)
     parser.add_argument("--page", type=Path, required=True)
     parser.add_argument("--picture", type=Path)
+    parser.add_argument("--notes", type=Path, help="Markdown on this very record")
     options = parser.parse_args(argv)
     runs, results = record.read(options.record)
     results = [one for one in results if one["model"] in MODELS and one["table"] in TABLES]
@@ -407,7 +347,8 @@ def main(argv=None):
 
         draw(results, options.picture)
         link = options.picture.resolve().relative_to(options.page.resolve().parent).as_posix()
-    options.page.write_text(page(runs, results, link), encoding="utf-8")
+    notes = options.notes.read_text(encoding="utf-8") if options.notes else ""
+    options.page.write_text(page(runs, results, link, notes), encoding="utf-8")
 
 
 if __name__ == "__main__":
