@@ -7,7 +7,6 @@ pages show what it printed and drew, and offer it as a notebook.
 import fnmatch
 import posixpath
 import re
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
