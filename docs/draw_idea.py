@@ -9,12 +9,12 @@ WIDTH, HEIGHT, TOP = 230, 150, 62
 
 
 def curve(x):
-    """Return what the labels would be without noise."""
+    """Return the truth, between 0 and 1."""
     return 0.55 + 0.28 * np.sin(1.9 * np.pi * x)
 
 
 def main():
-    """Write the picture."""
+    """Draw the four panels."""
     rng = np.random.default_rng(4)
     x = np.sort(rng.uniform(0.03, 0.97, 44))
     y = curve(x) - 0.13 + rng.normal(0, 0.025, len(x))
