@@ -75,7 +75,7 @@ def main():
             f'font-weight="600">{size}</text>',
         ]
     parts.append(
-        f'<text x="822" y="{TOP + 118}" font-size="14" fill="#222">scikit-learn, ONNX, C, '
+        f'<text x="822" y="{TOP + 118}" font-size="11.5" fill="#222">scikit-learn, ONNX, C, '
         "JavaScript</text>"
     )
     file = Path(__file__).parent / "images" / "idea.svg"
