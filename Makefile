@@ -95,7 +95,6 @@ bench: $(READY)
 # three hours of one core (ARGS="--jobs 16"). Goes on where it was stopped. catboost and pytabkit
 # take part where they are installed.
 benchmark: $(READY)
-	$(BIN)/python -m pip install -q --disable-pip-version-check cleanlab
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.noisy_regression $(ARGS)
 
 # Damaged and forged files, 10,000 of them: a few minutes.

@@ -7,7 +7,8 @@ from inspect import signature
 
 import numpy as np
 from sklearn.metrics import r2_score, roc_auc_score, root_mean_squared_error
-from sklearn.pipeline import Pipeline
+
+from sklearn_regkd.inspection.measures import size_of
 
 FIRST = 50  # labels that somebody would look at
 
@@ -108,18 +109,9 @@ def numbers(fitted):
     None where the model does not say.
     """
     model = predictor(fitted)
-    if isinstance(model, Pipeline):
-        model = model[-1]
-    if hasattr(model, "n_parameters_"):
-        return int(model.n_parameters_)
-    if hasattr(model, "coefs_"):
-        return sum(part.size for part in (*model.coefs_, *model.intercepts_))
-    if hasattr(model, "coef_"):
-        return int(np.size(model.coef_) + np.size(model.intercept_))
-    if hasattr(model, "estimators_"):
-        return sum(tree.tree_.node_count for tree in model.estimators_)
-    if hasattr(model, "_predictors"):  # scikit-learn has no public count of nodes
-        return sum(len(tree.nodes) for step in model._predictors for tree in step)
+    size, _ = size_of(model)
+    if size is not None:
+        return size
     if hasattr(model, "get_leaf_values"):
         return int(model.get_leaf_values().size)  # CatBoost: its inner nodes share few numbers
     if hasattr(model, "cv_alg_interface_"):

