@@ -93,10 +93,10 @@ html_context = {"default_mode": "auto"}
 
 
 def link_pages(app, docname, source):
-    """Let links to scripts and to the README, which work in the repository, lead to their pages."""
+    """Let links to scripts, which work in the repository, lead to their pages."""
     source[0] = re.sub(
         r"\]\((?:\.\./)?examples/(\d-[\w-]+/\w+)\.py\)", r"](/gallery/\1.rst)", source[0]
-    ).replace("](../README.md", "](/index.md")
+    )
 
 
 def drop_empty_patterns(app, docname, source):
