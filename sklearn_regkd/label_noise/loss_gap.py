@@ -215,5 +215,7 @@ def flags_auc(X: np.ndarray, flagged: np.ndarray, folds: list[tuple], seed: int)
     if any(flagged[train].all() or not flagged[train].any() for train, _ in folds):
         return 0.5  # there is nothing to tell apart
     trees = HistGradientBoostingClassifier(max_iter=40, early_stopping=False, random_state=seed)
-    chance = cross_val_predict(trees, X, flagged, cv=folds, method="predict_proba")[:, 1]
+    # With metadata routing on, scikit-learn 1.6 fails where no params are given.
+    how = {"cv": folds, "method": "predict_proba", "params": {}}
+    chance = cross_val_predict(trees, X, flagged, **how)[:, 1]
     return float(roc_auc_score(flagged, chance))
